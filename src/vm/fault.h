@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* fault.h - what happens when an access has no translation
+ *
+ * A fault is a plan, then a reservation, then a commit:
+ *
+ *	fault_plan     looks, changes nothing, and says the cause and what it will take
+ *	reserve_make   gets that: the one place that evicts, sleeps or fails
+ *	fault_commit   carries the plan out and can neither allocate nor fail
+ *
+ * After a sleep the plan is made again. Those who explain (walk, trace, explain) print the same
+ * plan that is carried out.
+ *
+ * The four cases of a fault at page P of a private region (after NetBSD's UVM):
+ *
+ *            read                          write
+ *   upper    map the anon, R               exclusive and chunk unshared?
+ *   (anon)                                   yes: map it, RW      (refill)
+ *                                            anon has one reference, chunk unshared or
+ *                                            now copied: take over (cow-reuse)
+ *                                            no:  copy, map, RW   (cow-copy)
+ *   lower    map the object's page, R      copy it into a new anon,
+ *   (object)   (file-cached, file-read)      map, RW              (cow-copy)
+ *   neither  map the zero frame, R         new zeroed anon, RW    (zero-fill)
+ *            (zero-map)
+ */
+#ifndef VM_FAULT_H
+#define VM_FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vm/event.h"
+#include "vm/frame.h"
+#include "vm/pmap.h"
+
+struct space;
+struct region;
+
+struct fault_request {
+	uint64_t va;
+	enum access access;
+	enum agent by;
+	uint64_t pc; /* 0 where the kernel did it */
+};
+
+struct fault_plan {
+	enum cause cause;
+	uint64_t page;		/* va of the page */
+	struct region *region;	/* NULL: none there */
+	struct region *nearest; /* for segv-unmapped: the region closest to va, NULL: none at all */
+	struct anon *anon;	/* upper layer, or the shared-memory page */
+	uint32_t from;		/* frame whose contents are mapped or copied; NO_FRAME: not resident or none */
+	uint64_t key;		/* of the contents that will be mapped; 0: a new one will be given */
+	uint64_t grow_to;	/* stack-grow: the region's new start; 0: no growth */
+	unsigned prot;		/* of the entry that will be made */
+	enum resident as;
+	struct need need;
+};
+
+enum fault_result {
+	FAULT_DONE,
+	FAULT_WAIT, /* I/O is under way: sleep until mm wakes the space, then repeat */
+	FAULT_SEGV_UNMAPPED,
+	FAULT_SEGV_PROTECTION,
+	FAULT_BUS_END,
+	FAULT_BUS_IO,
+	FAULT_NO_MEMORY, /* nothing can be evicted: the kernel must kill somebody, then repeat */
+};
+
+/* Pure. */
+void fault_plan(struct space *s, const struct fault_request *q, struct fault_plan *ret_plan);
+
+/* Plans, reserves, commits, and tells. */
+enum fault_result fault_handle(struct space *s, const struct fault_request *q);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* frame.h - the physical pages of one machine
+ *
+ * RAM is an array of N frames. A frame is in exactly one state:
+ *
+ *              frame_reserve                 frame_own
+ *      FREE ------------------> RESERVED ------------------> OWNED <-----+
+ *       ^                          |                          |  |       | io done
+ *       |      plan abandoned      |           reading, writing|  |      |
+ *       +--------------------------+                          |  +--> BUSY
+ *       ^                                                     |
+ *       +-----------------------------------------------------+
+ *                          frame_free: no mapping, no hold, no I/O
+ *
+ * An OWNED frame has one owner: an anon, a page of an object, a page table, or the kernel. The
+ * owner points to the frame and the frame to its owner; mm_verify checks both ways. A held frame
+ * (holds > 0) is never a victim.
+ *
+ * FREE is zero, so that the array of a large RAM costs the host nothing until frames are used. The
+ * frame freed last is taken first and untouched ones in order, so that the used ones lie close
+ * together.
+ *
+ * Nothing here sleeps or fails but reserve_make.
+ */
+#ifndef VM_FRAME_H
+#define VM_FRAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vm/event.h"
+#include "vm/policy.h"
+
+struct mm;
+struct anon;
+struct object;
+struct table;
+struct chunk;
+
+enum frame_state { FRAME_FREE, FRAME_RESERVED, FRAME_OWNED, FRAME_BUSY };
+
+enum frame_flag {
+	FRAME_ACCESSED = 1 << 0, /* A bits that pmap_remove handed back */
+	FRAME_DIRTY = 1 << 1,	 /* contents differ from slot or file; D bits may add to it */
+	FRAME_POLICED = 1 << 2,	 /* the policy knows it */
+};
+
+struct frame {
+	uint8_t state; /* enum frame_state */
+	uint8_t kind;  /* enum frame_kind; meaningful unless FREE */
+	uint8_t flags; /* enum frame_flag */
+	uint32_t holds;
+	uint32_t next; /* FREE: the next free frame */
+	uint32_t maps; /* entries that map it, a shared table's entry counted once */
+	uint64_t rmap; /* the pmap's own: where its mappings are */
+	union {
+		struct anon *anon;
+		struct object *object;
+		struct table *table;
+		void *kernel; /* a tag the kernel chose; only shown */
+	} owner;
+	uint64_t index; /* FILE: the page's number in its object */
+};
+
+/* What a plan takes, and what it gets: it can then be carried out without allocating. */
+struct need {
+	unsigned frames; /* for contents */
+	unsigned tables; /* page tables, each with a frame of its own */
+	unsigned anons;
+	unsigned chunks;
+};
+
+enum { RESERVE_FRAMES = 4, RESERVE_TABLES = 6 };
+
+struct reserve {
+	unsigned frames, tables, anons, chunks;
+	uint32_t frame[RESERVE_FRAMES];
+	struct table *table[RESERVE_TABLES];
+	struct anon *anon[RESERVE_FRAMES];
+	struct chunk *chunk[2];
+	/* The last victim that had to go for it; evicted_key 0: none. */
+	struct event_evict evicted;
+	int32_t evicted_pid;
+	uint64_t evicted_addr;
+};
+
+/* Sets aside all that need names, evicting as needed. incoming: the key that wants in, for the
+ * policy; 0: none. Returns 0; -EAGAIN after a wait, when the plan must be made again; -ENOMEM when
+ * no victim is left or the host has no memory. On failure nothing is set aside. */
+int reserve_make(struct mm *mm, const struct need *need, uint64_t incoming, struct reserve *ret_reserve);
+
+/* Gives back what was not used. */
+void reserve_drop(struct mm *mm, struct reserve *r);
+
+/* Takes the next reserved thing; there must be one. A frame becomes OWNED by its new owner. */
+uint32_t reserve_frame(struct mm *mm, struct reserve *r, enum frame_kind kind, void *owner, uint64_t index);
+struct table *reserve_table(struct reserve *r);
+struct anon *reserve_anon(struct reserve *r);
+struct chunk *reserve_chunk(struct reserve *r);
+
+/* Gives an OWNED or RESERVED frame back. It must have no mapping, hold or I/O. */
+void frame_free(struct mm *mm, uint32_t frame);
+
+/* While held a frame is never a victim and is not freed: the last frame_unhold frees it if its
+ * owner let go of it meanwhile (owner NULL). */
+void frame_hold(struct mm *mm, uint32_t frame);
+void frame_unhold(struct mm *mm, uint32_t frame);
+
+struct frame *frame_at(const struct mm *mm, uint32_t frame);
+uint8_t *frame_bytes(const struct mm *mm, uint32_t frame);
+
+/* The key of the contents of an OWNED frame; 0 for tables, the zero frame and the kernel's. */
+uint64_t frame_key(const struct mm *mm, uint32_t frame);
+
+/* A zeroed frame for the kernel itself. Returns 0 or -ENOMEM, -EAGAIN as reserve_make. */
+int frame_take_kernel(struct mm *mm, void *tag, uint32_t *ret_frame);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* host.h - everything that the paging system takes from outside
+ *
+ * src/vm has no stdio, no malloc, no clock and no global state. Whoever makes an mm hands it one
+ * struct host; a test hands it one that fails the n-th allocation, or a clock that it moves itself.
+ */
+#ifndef VM_HOST_H
+#define VM_HOST_H
+
+#include <stdint.h>
+
+#include "base/alloc.h"
+
+struct host {
+	/* Memory for bookkeeping, never for the contents of pages: those lie in frames. May fail. */
+	struct alloc alloc;
+	/* Virtual time in nanoseconds since the machine started. Never goes back. */
+	uint64_t (*now)(void *ctx);
+	/* The next number of a seeded sequence; the same seed gives the same sequence. */
+	uint64_t (*random)(void *ctx);
+	void *ctx; /* for now and random */
+};
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* mm.h - the memory of one machine: frames, spaces, objects, policy, in one place
+ *
+ *	kernel --> space --> region --> object --> frame
+ *	             |  \--> anon_map -> chunk --> anon --> frame
+ *	             \-----> pmap ------> table --> frame
+ *	mm: the frames, the policy that picks victims, the events, the host
+ *
+ * Who includes this header has all of src/vm.
+ */
+#ifndef VM_MM_H
+#define VM_MM_H
+
+#include "vm/anon.h"
+#include "vm/event.h"
+#include "vm/fault.h"
+#include "vm/frame.h"
+#include "vm/host.h"
+#include "vm/object.h"
+#include "vm/pmap.h"
+#include "vm/policy.h"
+#include "vm/region.h"
+#include "vm/space.h"
+
+/* The smallest RAM: root, tables, the zero frame and four pages must fit at once. */
+enum { MM_FRAMES_MIN = 16 };
+
+struct mm_config {
+	uint8_t *ram; /* frames * 4096 bytes, zeroed */
+	uint32_t frames;
+	const struct host *host;
+	struct events *events;
+	const struct pmap_ops *pmap;
+	void *pmap_ctx; /* the pmap implementation's, e.g. the machine */
+	const struct policy_ops *policy;
+	const char *policy_params; /* may be NULL */
+	bool eager;		   /* --paging eager */
+	unsigned fault_around;	   /* pages that one file fault maps, 1 to 16 */
+};
+
+struct mm {
+	struct mm_config config;
+	uint8_t *ram;
+	struct frame *frame;
+	uint32_t frames;
+	uint32_t free;	     /* how many are free */
+	uint32_t free_first; /* the free list */
+	uint32_t untouched;  /* frames from here on were never used */
+	uint32_t zero;	     /* the zero frame */
+	struct host host;
+	struct events *events;
+	const struct pmap_ops *pmap;
+	void *pmap_ctx, *pmap_state; /* the pmap implementation's */
+	const struct policy_ops *policy_ops;
+	struct policy *policy;
+	uint64_t next_anon_key;
+	uint32_t next_space, next_object;
+	struct space *spaces; /* all of them */
+	uint64_t kind[FRAME_KINDS]; /* OWNED frames by kind */
+	/* Frames brought in for the instruction that is being tried; see mm_retired. */
+	uint32_t instruction[8];
+	unsigned instruction_frames;
+};
+
+/* Returns 0, -ENOMEM (the host's), -EINVAL (fewer than MM_FRAMES_MIN frames, or the policy's
+ * parameters). */
+int mm_create(const struct mm_config *config, struct mm **ret_mm);
+/* Every space and object must be gone. */
+void mm_destroy(struct mm *mm);
+
+uint64_t mm_now(const struct mm *mm);
+
+/* Frames that a fault brought in for one instruction are held until it retires, so that it always
+ * can. The kernel says when one has retired. */
+void mm_retired(struct mm *mm);
+
+/* What `frames`, /proc/meminfo and free show; the sum of kinds, free and reserved is frames. */
+struct mm_usage {
+	uint64_t frames, free, reserved;
+	uint64_t kind[FRAME_KINDS];
+	uint64_t file_clean_unmapped; /* what could be had at once */
+};
+void mm_usage(const struct mm *mm, struct mm_usage *ret_usage);
+
+/* Walks the whole system. False, with a sentence in why (size bytes): something does not hold. */
+bool mm_verify(struct mm *mm, char *why, unsigned size);
+
+/* Asserts: VM_ASSERT always; VM_ASSERT_DEEP, which may walk, in builds with -DVM_DEEP. */
+void vm_bug(const char *file, int line, const char *what) __attribute__((noreturn));
+#define VM_ASSERT(x) ((x) ? (void)0 : vm_bug(__FILE__, __LINE__, #x))
+#ifdef VM_DEEP
+#define VM_ASSERT_DEEP(x) VM_ASSERT(x)
+#else
+#define VM_ASSERT_DEEP(x) ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* object.h - named contents that pages come from: a file, or shared memory
+ *
+ * A file object is the page cache of one host file: page number -> frame, the same frames for
+ * read, write and every mapping. Its pager fetches a page and writes one back. A shared-memory
+ * object maps page numbers to anons, which can be swapped; it has no pager.
+ *
+ * An object lives while it is referenced: by regions, and by whoever opened the file. What is
+ * cached goes with it, or earlier when frames are needed.
+ */
+#ifndef VM_OBJECT_H
+#define VM_OBJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/sparse.h"
+#include "vm/frame.h"
+
+struct pager {
+	/* Reads page index into bytes, zeros beyond the end of file. Returns 0, -EIO, or -EAGAIN: it
+	 * is under way and object_ready will be called. */
+	int (*get)(void *ctx, uint64_t index, uint8_t *bytes);
+	/* Writes the first length bytes of page index. Returns 0, -EIO or -ENOSPC. */
+	int (*put)(void *ctx, uint64_t index, const uint8_t *bytes, uint32_t length);
+	/* Like get, but into memory that is not cached, changing nothing; for those who look. */
+	int (*peek)(void *ctx, uint64_t index, uint8_t *bytes);
+	/* The last reference is gone. */
+	void (*release)(void *ctx);
+};
+
+enum object_kind { OBJECT_FILE, OBJECT_SHARED };
+
+struct object {
+	enum object_kind kind;
+	uint32_t serial; /* never reused in an mm */
+	uint32_t refs;
+	uint64_t size;	   /* bytes; accesses to pages wholly beyond it give bus-beyond-end */
+	uint64_t resident; /* pages with a frame */
+	struct sparse pages; /* FILE: frame + 1; SHARED: struct anon * */
+	const struct pager *pager;
+	void *ctx; /* the pager's */
+};
+
+/* Returns 0 or -ENOMEM. The object starts with one reference, the caller's. */
+int object_create(struct mm *mm, enum object_kind kind, uint64_t size, const struct pager *pager, void *ctx,
+		  struct object **ret_object);
+void object_get(struct object *o);
+/* One reference less; the last writes dirty pages back, frees the pages, and calls release. */
+void object_put(struct mm *mm, struct object *o);
+
+/* A page of a file, read in if need be, held: the caller calls frame_unhold. fresh: it will be
+ * overwritten whole, so nothing is read. Returns 0, -EIO, -ENOMEM, -EAGAIN (wait). */
+int object_page(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t *ret_frame);
+/* The cached frame of a page, or NO_FRAME. */
+uint32_t object_cached(const struct object *o, uint64_t index);
+/* The anon of a shared-memory page, or NULL. */
+struct anon *object_anon(const struct object *o, uint64_t index);
+
+/* A new size: pages beyond it leave every mapping, and the rest of the last page becomes zeros. */
+void object_resize(struct mm *mm, struct object *o, uint64_t size);
+/* Drops clean pages that nothing maps or holds: the file changed on the host. */
+void object_drop_clean(struct mm *mm, struct object *o);
+/* Writes the dirty pages of [first, last] back. Returns 0 or the first error. */
+int object_sync(struct mm *mm, struct object *o, uint64_t first, uint64_t last);
+
+/* The key of page index: file pages are named by object and index, shared ones by their anon. */
+uint64_t object_key(const struct object *o, uint64_t index);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* region.h - one mapping [start, end) of an address space, and the ordered set of them
+ *
+ * Regions of a space are disjoint and lie in a red-black tree by start; each node also knows the
+ * largest hole in front of a region below it, so that a hole is found in logarithmic time however
+ * many regions there are. Neighbours that are alike are merged.
+ */
+#ifndef VM_REGION_H
+#define VM_REGION_H
+
+#include <bsd/sys/tree.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mm;
+struct object;
+
+enum region_flag {
+	REGION_SHARED = 1 << 0,	   /* writes reach the object */
+	REGION_GROWSDOWN = 1 << 1, /* a stack: grows down on a touch below it */
+	REGION_NORESERVE = 1 << 2,
+	REGION_LOCKED = 1 << 3,	   /* never victims; faulted in at once */
+	REGION_DONTFORK = 1 << 4,
+	REGION_WIPEONFORK = 1 << 5,
+	REGION_DONTDUMP = 1 << 6,
+	REGION_HEAP = 1 << 7,  /* [heap] */
+	REGION_STACK = 1 << 8, /* [stack] */
+	REGION_ANONED = 1 << 9, /* it had a private page once: fork carries its entries over */
+};
+
+struct region {
+	uint64_t start, end;
+	uint64_t offset; /* bytes into object at start; page-aligned */
+	struct object *object; /* NULL: anonymous and private */
+	uint32_t flags;	       /* enum region_flag */
+	uint8_t prot;	       /* enum prot: what it allows now */
+	uint8_t prot_max;      /* what mprotect may allow: a file opened for reading cannot be written shared */
+	uint64_t gap;	       /* free bytes between the previous region and start */
+	uint64_t gap_max;      /* the largest gap in the subtree */
+	RB_ENTRY(region) tree;
+};
+
+RB_HEAD(region_tree, region);
+
+struct regions {
+	struct region_tree tree;
+	uint64_t count;
+};
+
+void regions_init(struct regions *rs);
+/* The region that contains va, or the next one above; NULL: none. */
+struct region *regions_at_or_after(const struct regions *rs, uint64_t va);
+/* The region that contains va, or NULL. */
+struct region *regions_find(const struct regions *rs, uint64_t va);
+struct region *regions_first(const struct regions *rs);
+struct region *region_next(const struct region *r);
+struct region *region_prev(const struct region *r);
+
+void regions_insert(struct regions *rs, struct region *r);
+void regions_remove(struct regions *rs, struct region *r);
+/* start or end of r changed, within the holes beside it. */
+void regions_resized(struct regions *rs, struct region *r);
+
+/* The highest hole of length bytes that ends at or below top and starts at or above bottom, as
+ * Linux searches for one: returns its start so that it ends as high as can be, or 0: none. guard:
+ * bytes kept free below a REGION_GROWSDOWN region. */
+uint64_t regions_hole_below(const struct regions *rs, uint64_t bottom, uint64_t top, uint64_t length, uint64_t guard);
+/* The lowest such hole. */
+uint64_t regions_hole_above(const struct regions *rs, uint64_t bottom, uint64_t top, uint64_t length, uint64_t guard);
+
+/* Cuts r in two at va; upper is memory for the upper part, filled in and inserted. */
+void region_split(struct regions *rs, struct region *r, uint64_t va, struct region *upper);
+/* Do these neighbours say the same, the second continuing the first? */
+bool region_alike(const struct region *lower, const struct region *upper);
+
+/* Page number in the object of the page at va. */
+uint64_t region_index(const struct region *r, uint64_t va);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* space.h - the address space of one process, and every operation on it
+ *
+ * A space is its ordered regions (what the program may touch), its anon_map (its private pages)
+ * and its pmap (what the hardware has been told so far). Operations change regions at once and
+ * pages lazily; each checks everything first and either does all of it or fails having changed
+ * nothing that a program can see.
+ *
+ * Addresses and lengths are in bytes; starts must be page-aligned, lengths are rounded up to pages
+ * as Linux does. Errors are Linux's for the same call.
+ */
+#ifndef VM_SPACE_H
+#define VM_SPACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vm/anon.h"
+#include "vm/fault.h"
+#include "vm/pmap.h"
+#include "vm/region.h"
+
+struct space_layout {
+	uint64_t bottom; /* lowest address a mapping without MAP_FIXED gets: 65536, as mmap_min_addr */
+	uint64_t top;	 /* end of user addresses: 2^47 in Sv48, less with --va */
+	uint64_t map_top; /* mappings are placed below this, downward */
+	uint64_t stack_limit; /* how far a REGION_STACK may grow, bytes */
+};
+
+struct space {
+	struct mm *mm;
+	uint32_t serial; /* never reused */
+	int32_t pid;	 /* whom events concern */
+	struct tally *tally; /* his counts; may be NULL */
+	struct regions regions;
+	struct anon_map anons;
+	struct pmap *pmap;
+	struct space_layout layout;
+	uint64_t brk_start, brk;
+	uint64_t pages;		 /* mapped by regions: VmSize */
+	uint64_t pages_peak;	 /* VmPeak */
+	uint64_t resident_peak;	 /* VmHWM */
+	uint64_t pages_stack, pages_data, pages_exec, pages_locked; /* VmStk, VmData, VmExe + VmLib, VmLck */
+	struct space *next, **prev; /* all spaces of the mm */
+};
+
+/* An empty space. Returns 0 or -ENOMEM, -EAGAIN (as reserve_make). */
+int space_create(struct mm *mm, int32_t pid, struct tally *tally, const struct space_layout *layout,
+		 struct space **ret_space);
+/* Gives everything back. Cannot fail. */
+void space_destroy(struct space *s);
+/* A copy by reference: private pages are shared until one side writes. */
+int space_fork(struct space *parent, int32_t pid, struct tally *tally, struct space **ret_child);
+
+enum map_flag {
+	MAP_AT = 1 << 0,      /* exactly at start, replacing what is there */
+	MAP_AT_FREE = 1 << 1, /* exactly at start, -EEXIST if anything is there */
+	MAP_POPULATE_ = 1 << 2, /* fault it in at once */
+};
+
+struct map_request {
+	uint64_t start; /* a wish, unless MAP_AT or MAP_AT_FREE */
+	uint64_t length;
+	unsigned prot, prot_max; /* enum prot */
+	unsigned region_flags;	 /* enum region_flag */
+	unsigned map_flags;	 /* enum map_flag */
+	struct object *object;	 /* referenced by the region; the caller keeps its own reference */
+	uint64_t offset;
+};
+
+int space_map(struct space *s, const struct map_request *m, uint64_t *ret_start);
+int space_unmap(struct space *s, uint64_t start, uint64_t length);
+int space_protect(struct space *s, uint64_t start, uint64_t length, unsigned prot);
+/* mremap; flags are Linux's MREMAP_MAYMOVE 1, FIXED 2, DONTUNMAP 4. */
+int space_remap(struct space *s, uint64_t old, uint64_t old_length, uint64_t length, unsigned flags,
+		uint64_t to, uint64_t *ret_start);
+/* madvise; advice is Linux's number. */
+int space_advise(struct space *s, uint64_t start, uint64_t length, int advice);
+/* Sets the end of the heap; returns the end as it then is (unchanged if that cannot be). */
+uint64_t space_brk(struct space *s, uint64_t brk);
+/* Writes dirty pages of shared file mappings back; flags are Linux's MS_*. */
+int space_sync(struct space *s, uint64_t start, uint64_t length, int flags);
+/* One byte a page: bit 0 says resident. Returns 0 or -ENOMEM (a hole). */
+int space_incore(struct space *s, uint64_t start, uint64_t length, uint8_t *ret_vector);
+int space_lock(struct space *s, uint64_t start, uint64_t length, bool lock);
+/* Faults a range in, as MAP_POPULATE and mlock do. Stops at the first error; returns it. */
+int space_populate(struct space *s, uint64_t start, uint64_t length, bool write);
+
+/* Copies size bytes at va as they are now, changing nothing: no fault, no A bit. What is in no
+ * region reads as failure: false. For those who look: trace, gdb, sentences. */
+bool space_peek(const struct space *s, uint64_t va, void *ret_bytes, uint64_t size);
+
+/* Finds where one access by the kernel on behalf of a program lands: through the pmap as hardware
+ * would, else by a fault; the frame is held on success. Returns as fault does. */
+enum fault_result space_access(struct space *s, const struct fault_request *q, uint32_t *ret_frame);
+
+/* What one region has resident, for smaps and maps -v. */
+struct region_usage {
+	uint64_t resident, dirty, referenced, anonymous, swapped, shared; /* pages; shared: mapped elsewhere too */
+	uint64_t pss; /* bytes << 12 / sharers, as Linux sums it */
+};
+void space_usage(const struct space *s, const struct region *r, struct region_usage *ret_usage);
+
+#endif
