@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+# This Makefile only forwards: Meson builds, scripts/ does the rest.
+
+BUILD = build
+PREFIX = /usr/local
+
+.PHONY: all build setup demo check check-long install clean format help
+
+all: build
+
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@sh scripts/setup build
+	meson setup --prefix "$(PREFIX)" $(BUILD)
+
+# Installs what the build and every test need, and nothing when all is there.
+setup:
+	@sh scripts/setup check
+
+demo:
+	@sh scripts/setup demo
+	@$(MAKE) --no-print-directory build
+	@sh scripts/demo $(BUILD)
+
+check:
+	@sh scripts/setup check
+	@scripts/check
+
+# The same with the slow tests: each prints its seed and its counts.
+check-long:
+	@sh scripts/setup check
+	@CARREL_LONG=1 scripts/check
+
+install: build
+	meson configure $(BUILD) --prefix "$(PREFIX)"
+	meson install -C $(BUILD) $(if $(DESTDIR),--destdir "$(DESTDIR)")
+
+clean:
+	rm -rf $(BUILD) build-check
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+help:
+	@echo 'make             build Carrel in $(BUILD)/'
+	@echo 'make demo        set up, build, and show two programs at one address'
+	@echo 'make check       set up, and run all tests'
+	@echo 'make check-long  the same, with the slow tests'
+	@echo 'make install     install under PREFIX ($(PREFIX)), DESTDIR is honoured'
+	@echo 'make setup       install what the build and the tests need, no more'
+	@echo 'make format      clang-format all sources'
+	@echo 'make clean       remove what was built'

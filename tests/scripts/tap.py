@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""Tests that say what a user would lose, in Python: each function given to @test is one."""
+
+import sys
+import traceback
+
+tests = []
+
+
+class Skip(Exception):
+    pass
+
+
+def test(function):
+    tests.append(function)
+    return function
+
+
+def equal(got, wanted, what='value'):
+    if got != wanted:
+        raise AssertionError(f'{what} is {got!r}, not {wanted!r}')
+
+
+def main():
+    failed = 0
+    chosen = [t for t in tests if len(sys.argv) < 2 or sys.argv[1] in t.__name__]
+    for number, function in enumerate(chosen, 1):
+        verdict, note = 'ok', ''
+        try:
+            function()
+        except Skip as skip:
+            note = f' # SKIP {skip}'
+        except Exception:
+            for line in traceback.format_exc().rstrip().split('\n'):
+                print('#', line)
+            verdict = 'not ok'
+            failed += 1
+        print(f'{verdict} {number} - {function.__name__}{note}', flush=True)
+    print(f'1..{len(chosen)}')
+    sys.exit(1 if failed else 0)
