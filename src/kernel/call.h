@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* call.h - system calls: one list, syscalls.def, and what is derived from it
+ *
+ * A handler first checks everything, then does it: after its first side effect only success, or a
+ * short count, is left. It returns a result, a negative errno, or CALL_WAIT. The dispatcher does
+ * the rest:
+ *
+ *	CALL_WAIT and a signal is waiting   call.done > 0: that count; else -EINTR, or the call is
+ *	                                    restarted after the handler if it is one of RESTART and
+ *	                                    the action says SA_RESTART
+ *	a handler that must finish itself   when interrupted (nanosleep writes what is left) looks
+ *	                                    at call.interrupted
+ */
+#ifndef KERNEL_CALL_H
+#define KERNEL_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct task;
+struct text;
+
+typedef int64_t call_handler(struct task *t, const uint64_t a[6]);
+
+/* How the call behaves when a signal interrupts its wait. */
+enum call_restart {
+	NEVER,	 /* -EINTR */
+	RESTART, /* begun again, with SA_RESTART */
+};
+
+/* How trace prints an argument. Those that say "of N" take their size from argument N. */
+enum call_type {
+	T_none,
+	T_int, T_uint, T_hex, T_size, T_off, T_addr,
+	T_fd, T_dirfd, T_path, T_mode, T_pid, T_signal, T_status_out,
+	T_in,	  /* bytes that the program gives: size in the next argument */
+	T_out,	  /* bytes that the program gets: size in the next argument; printed on return */
+	T_string, /* text that the program gives */
+	T_strings, /* argv, envp */
+	T_iov_in, T_iov_out, /* iovec array: count in the next argument */
+	T_prot, T_map_flags, T_remap_flags, T_advice, T_msync_flags,
+	T_open_flags, T_at_flags, T_access_mode, T_clone_flags, T_wait_flags, T_seek, T_fcntl, T_ioctl,
+	T_clock, T_timespec_in, T_timespec_out, T_timeval_in, T_sigset_in, T_sigaction_in, T_sigaction_out,
+	T_sighow, T_rlimit, T_rlimit_out, T_stat_out, T_statx_out, T_int_out, T_pipe_out, T_utsname_out,
+	T_pollfds, T_prctl, T_madvise, T_ptr,
+};
+
+struct call_info {
+	const char *name; /* NULL: unknown */
+	call_handler *handler;
+	enum call_restart restart;
+	uint8_t args;
+	uint8_t type[6];
+	uint8_t result; /* T_int or T_addr, T_hex */
+};
+
+enum { CALL_NUMBERS = 512 };
+
+/* What syscalls.def says of a number; unknown ones have no name and no handler. */
+const struct call_info *call_info(uint64_t number);
+
+/* Does, or resumes, the call that the task's registers ask for. Afterwards the task returns to its
+ * program with the result in a0, waits, or is dead. */
+void call_dispatch(struct task *t);
+
+/* The text of a call as strace prints it: "name(arg, arg" up to what is known before it is done,
+ * and the rest with the result after. Memory is peeked at: nothing changes. ret_size bytes. */
+void call_text_enter(struct task *t, char *ret_text, unsigned size);
+void call_text_exit(struct task *t, int64_t result, char *ret_text, unsigned size);
+
+#define CALL(number, name, restart, result, ...) call_handler sys_##name;
+#include "kernel/syscalls.def"
+#undef CALL
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* file.h - open files, descriptors, and the operations behind them
+ *
+ *	process -> fd_table -> file (open file description: position, flags) -> ops, by what it is
+ *
+ * What can be opened: files and directories of the host that the guest was given (hostfs.c), pipes
+ * (pipe.c), devices (dev.c), terminals (tty.c), the pages of /proc (proc.c). Each is one struct
+ * file_ops; operations that a kind has not are NULL and give Linux's errno.
+ *
+ * read and write move bytes between the file and memory of the host that the caller holds: for
+ * system calls the program's pages, held by uaccess; for execve a buffer. They return a count, 0 at
+ * the end, a negative errno, or CALL_WAIT after putting t on a queue (t NULL: -EAGAIN instead).
+ */
+#ifndef KERNEL_FILE_H
+#define KERNEL_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "kernel/wait.h"
+
+struct kernel;
+struct task;
+struct process;
+struct object;
+struct file;
+struct text;
+struct fd_table;
+struct fs;
+
+struct file_ops {
+	const char *name;
+	int64_t (*read)(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos);
+	int64_t (*write)(struct file *f, struct task *t, const void *bytes, size_t size, uint64_t *pos);
+	/* Size for SEEK_END; NULL: the file cannot seek (-ESPIPE). */
+	int (*size)(struct file *f, uint64_t *ret_size);
+	int (*stat)(struct file *f, struct stat *ret_stat);
+	int (*truncate)(struct file *f, uint64_t size);
+	int (*sync)(struct file *f);
+	/* The next directory entry at *pos, which moves on. Returns 1, 0 at the end, or -errno. */
+	int (*entry)(struct file *f, uint64_t *pos, char ret_name[256], uint64_t *ret_inode, uint8_t *ret_type);
+	int64_t (*ioctl)(struct file *f, struct task *t, uint64_t request, uint64_t arg);
+	/* Which of POLLIN, POLLOUT, POLLERR, POLLHUP hold now; with t also waits for a change. */
+	int (*poll)(struct file *f, struct task *t);
+	/* The object whose pages a mapping shows, with a reference for the caller. NULL: -ENODEV. */
+	int (*object)(struct file *f, struct object **ret_object);
+	/* The last reference is gone. */
+	void (*release)(struct file *f);
+};
+
+struct file {
+	unsigned refs;
+	const struct file_ops *ops;
+	struct kernel *kernel;
+	uint32_t flags; /* O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, ... as fcntl(F_GETFL) gives them */
+	uint64_t pos;
+	char *path; /* as the guest names it, for /proc/PID/fd and maps; NULL: none */
+	void *ctx;  /* the kind's own */
+};
+
+/* One reference, the caller's. path is copied. Returns 0 or -ENOMEM; on failure ctx stays the caller's. */
+int file_create(struct kernel *k, const struct file_ops *ops, uint32_t flags, const char *path, void *ctx, struct file **ret_file);
+struct file *file_ref(struct file *f);
+void file_put(struct file *f);
+/* A plain read into host memory at a position: for execve and the like. */
+int64_t file_pread(struct file *f, void *ret_bytes, size_t size, uint64_t pos);
+
+/* Descriptors. Counted: CLONE_FILES shares a table. */
+int fd_table_create(struct fd_table **ret_table);
+int fd_table_copy(const struct fd_table *from, struct fd_table **ret_table);
+struct fd_table *fd_table_ref(struct fd_table *ft);
+void fd_table_put(struct fd_table *ft);
+/* The file of a descriptor, not referenced for the caller; NULL: -EBADF. */
+struct file *fd_get(const struct fd_table *ft, int fd);
+/* Takes the lowest free descriptor at or above from, below limit; the file's reference passes to
+ * the table. Returns it, -EMFILE or -ENOMEM. */
+int fd_install(struct fd_table *ft, struct file *f, int from, uint64_t limit, bool cloexec);
+int fd_close(struct fd_table *ft, int fd);
+void fd_close_on_exec(struct fd_table *ft);
+
+/* The guest's file system as one process sees it: working directory, umask. */
+int fs_create(struct kernel *k, const char *cwd, struct fs **ret_fs);
+int fs_copy(const struct fs *from, struct fs **ret_fs);
+struct fs *fs_ref(struct fs *fs);
+void fs_put(struct fs *fs);
+const char *fs_cwd(const struct fs *fs);
+
+/* Opens a guest path relative to dirfd (AT_FDCWD: the working directory). Returns 0 or -errno. Also
+ * for execve, which asks with for_exec that x permission is checked and that it is a regular file. */
+int path_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode, struct file **ret_file);
+int path_open_exec(struct task *t, int dirfd, const char *path, int at_flags, struct file **ret_file);
+
+/* Opens the host's descriptor (0, 1, 2) as a file of the guest: a terminal, pipe or file as it is. */
+int file_from_host(struct kernel *k, int host_fd, uint32_t flags, struct file **ret_file);
+
+/* Host descriptors that somebody waits for: the idle loop polls those that have waiters. */
+struct host_watch {
+	int fd;
+	short events;
+	struct wait_queue queue;
+	LIST_ENTRY(host_watch) link;
+};
+void host_watch_add(struct kernel *k, struct host_watch *w);
+void host_watch_remove(struct host_watch *w);
+
+/* Contents of /proc/PID/NAME as text; used by the verbs too (maps). Returns 0, -ENOENT or -ENOMEM. */
+int proc_text(struct kernel *k, struct process *p, const char *name, struct text *ret_text);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel.h - one machine with a small Linux on it, for those who run programs
+ *
+ *	kernel_create    RAM, harts, paging system, file system, init
+ *	kernel_spawn     a program, as a child of init
+ *	kernel_run       until something that the caller asked for
+ *	kernel_destroy   everything back; the host keeps nothing
+ *
+ * One host thread; virtual time is the instructions retired plus the time in which all slept. The
+ * tasks run in turn, each for a slice of instructions. Nothing here depends on the host's time,
+ * addresses or environment, unless the configuration asks for it.
+ */
+#ifndef KERNEL_KERNEL_H
+#define KERNEL_KERNEL_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/file.h"
+#include "kernel/task.h"
+#include "machine/hart.h"
+#include "vm/mm.h"
+
+struct mounts;
+struct tty;
+
+struct kernel_bind {
+	const char *host, *guest;
+	bool readonly;
+};
+
+struct kernel_config {
+	uint32_t frames;
+	enum mmu_mode mode;
+	uint64_t va_top;     /* 0: all of the user half; --va */
+	uint64_t brk;	     /* where the heap starts; 0: after the program's data */
+	uint64_t seed;	     /* of AT_RANDOM, getrandom and /dev/urandom */
+	bool clock_real;     /* --clock real */
+	bool pace;	     /* sleeps take their time on the host too: on a terminal */
+	bool verbose;	     /* name unknown system calls once */
+	const char *root;    /* host directory that is the guest's / */
+	bool root_writable;
+	const struct kernel_bind *bind;
+	unsigned binds;
+	const char *cwd;     /* host directory that the guest sees under its own path and starts in */
+	const struct policy_ops *policy;
+	const char *policy_params;
+	bool eager;
+	unsigned fault_around;
+	struct events *events; /* the caller's: set observed and seen at will */
+	/* Says a sentence to the person: without the leading "carrel: " and without a newline. */
+	void (*say)(void *ctx, const char *sentence);
+	void *say_ctx;
+	/* "main+0x1c (mem.c:9)" for an address in a program, or false; may be NULL. */
+	bool (*symbol)(void *ctx, struct process *p, uint64_t va, char *ret_text, unsigned size);
+};
+
+TAILQ_HEAD(task_list, task);
+RB_HEAD(task_sleep, task);
+RB_HEAD(process_tree, process);
+LIST_HEAD(host_watches, host_watch);
+
+struct kernel {
+	struct kernel_config config;
+	struct machine *machine;
+	struct hart *hart;
+	struct mm *mm;
+	struct events *events;
+	struct process_tree processes;
+	struct process *init;
+	struct task_list ready;
+	struct task_sleep sleepers;
+	struct task *current;
+	uint64_t idle_ns; /* time in which nothing ran: virtual now = retired + idle_ns */
+	uint64_t random_state;
+	int32_t last_pid;
+	struct mounts *mounts;
+	struct tty *tty; /* the console: the host's terminal, if there is one */
+	struct host_watches watches;
+	volatile sig_atomic_t interrupt; /* the host got SIGINT and the like: signal numbers, see kernel_interrupt */
+	bool stop; /* kernel_stop was called */
+	bool unknown_call[512]; /* told once */
+	uint64_t forks;		/* processes made, for /proc/stat */
+};
+
+/* Returns 0, or a negative errno after saying a sentence that names the option to change. */
+int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel);
+void kernel_destroy(struct kernel *k);
+
+struct kernel_program {
+	const char *path;	   /* with a slash: a guest path; without: looked up in PATH of env */
+	const char *const *argv;   /* NULL-terminated, as is env */
+	const char *const *env;
+	int stdio[3];		   /* host descriptors */
+};
+
+/* Returns the pid, or -errno: -ENOENT, -EACCES, -ENOEXEC, ... after saying why and what to do. */
+int kernel_spawn(struct kernel *k, const struct kernel_program *program);
+
+enum kernel_stop {
+	KERNEL_ENDED,	/* every process has ended */
+	KERNEL_TIME,	/* virtual time until was reached */
+	KERNEL_STOPPED, /* kernel_stop, or a stop address: k->current is at it */
+	KERNEL_IDLE,	/* everybody waits for what can never come: a deadlock */
+};
+
+/* Runs. until: virtual ns, NO_DEADLINE for no end. */
+enum kernel_stop kernel_run(struct kernel *k, uint64_t until);
+/* Ends kernel_run before the next instruction; from an observer of events too. */
+void kernel_stop(struct kernel *k);
+/* A signal of the host (SIGINT, SIGTERM, SIGQUIT, SIGWINCH...) for the guest's terminal; safe in a
+ * signal handler. */
+void kernel_interrupt(struct kernel *k, int number);
+
+/* Virtual nanoseconds since the machine started. */
+uint64_t kernel_now(const struct kernel *k);
+/* What the guest sees as CLOCK_REALTIME: the fixed epoch, 2026-01-01 00:00:00 UTC, plus now. */
+uint64_t kernel_realtime(const struct kernel *k);
+uint64_t kernel_random(struct kernel *k);
+void kernel_say(struct kernel *k, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Status of a process that kernel_spawn started, as wait4 gives it; false: it runs. */
+bool kernel_status(struct kernel *k, int32_t pid, int *ret_status);
+
+/* execve for t (also for kernel_spawn): returns 0, and t is the new program, or -errno and nothing
+ * has changed. A refusal after the point of no return kills with SIGSEGV, as Linux does. */
+int exec_program(struct task *t, struct file *f, const char *path, const char *const *argv, const char *const *env);
+
+#endif

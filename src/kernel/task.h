@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* task.h - processes and their threads
+ *
+ *	process   what its threads share: space, files, working directory, signal handlers, ids
+ *	  |
+ *	 task     one thread: registers, signal mask, what it waits for
+ *
+ * A task is in exactly one state:
+ *
+ *	          chosen                    trap, budget used up
+ *	READY <----------> RUNNING --+---------------------------> READY
+ *	  ^                          | CALL_WAIT, fault waits
+ *	  |   wake, deadline, signal v
+ *	  +----------------------- WAITING        STOPPED: by a signal, until SIGCONT
+ *	                                          DEAD: exited; a zombie process keeps its status
+ *
+ * A process lives until its parent has waited for it; orphans go to init (pid 1), the kernel's
+ * own, which has no program and reaps at once.
+ */
+#ifndef KERNEL_TASK_H
+#define KERNEL_TASK_H
+
+#include <bsd/sys/tree.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "kernel/signal.h"
+#include "kernel/wait.h"
+#include "machine/hart.h"
+#include "vm/mm.h"
+
+struct kernel;
+struct fd_table;
+struct fs;
+struct file;
+
+enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_STOPPED, TASK_DEAD };
+
+struct wait_entry {
+	struct task *task;
+	struct wait_queue *queue;
+	TAILQ_ENTRY(wait_entry) link;
+};
+
+/* The system call that a task is in. */
+struct call {
+	bool active;	   /* begun and not finished: it is resumed, not begun again */
+	bool told;	   /* its enter event was emitted */
+	bool interrupted;  /* a signal arrived while it waited: finish with what there is, or -EINTR */
+	uint32_t number;
+	uint64_t arg[6];
+	uint64_t done;	   /* progress that counts: bytes transferred so far */
+	uint64_t state[4]; /* the handler's own; zero when it begins */
+	uint64_t deadline; /* the handler's own; NO_DEADLINE when it begins */
+};
+
+struct task {
+	int32_t tid;
+	struct process *process;
+	enum task_state state;
+	struct regs regs; /* while it is not running */
+	struct call call;
+	struct task_signals signals;
+	uint64_t clear_child_tid, robust_list, robust_size;
+	struct wait_entry wait[4], *wait_more; /* wait_more: an array, for poll */
+	unsigned waits, wait_more_size;
+	uint64_t deadline; /* NO_DEADLINE: none */
+	uint64_t retired;  /* instructions */
+	char comm[16];
+	TAILQ_ENTRY(task) run;	   /* the run queue */
+	RB_ENTRY(task) sleep;	   /* by deadline, then tid */
+	TAILQ_ENTRY(task) sibling; /* process->tasks */
+};
+
+struct timer;
+
+struct process {
+	int32_t pid, pgid, sid;
+	struct kernel *kernel;
+	struct process *parent;
+	TAILQ_HEAD(, process) children;
+	TAILQ_ENTRY(process) sibling;
+	RB_ENTRY(process) by_pid;
+	TAILQ_HEAD(, task) tasks;
+	unsigned threads;
+	struct space *space; /* NULL: exited, or init */
+	struct fd_table *files;
+	struct fs *fs; /* working directory and umask */
+	struct process_signals signals;
+	struct tally tally;	     /* faults and calls, kept across execve */
+	struct tally children_tally; /* of children that were waited for */
+	uint64_t retired, children_retired;
+	uint64_t started; /* virtual ns */
+	uint32_t uid, euid, gid, egid;
+	struct {
+		uint64_t soft, hard;
+	} limit[16];
+	char *exe;		 /* guest path of the program */
+	char *cmdline;		 /* argv, each with its NUL */
+	size_t cmdline_size;
+	char *environ;
+	size_t environ_size;
+	uint64_t auxv[64]; /* as given at execve, for /proc/PID/auxv */
+	unsigned auxv_words;
+	uint64_t arg_start, arg_end, env_start, env_end, stack_start, code_start, code_end, data_start, data_end;
+	bool zombie, exiting, stopped, stop_told, continued_told;
+	int status; /* as wait4 gives it, once zombie */
+	int exit_signal; /* what the parent is sent: SIGCHLD, or as clone asked */
+	struct process *vforked; /* parent that waits until this child executes or ends */
+	struct wait_queue child_wait; /* the parent's tasks that wait for any child of its */
+	LIST_HEAD(, timer) timers;
+	uint64_t alarm_at, alarm_interval; /* ITIMER_REAL; NO_DEADLINE: off */
+	int oom_score_adj;
+	unsigned long personality;
+	bool dumpable, no_new_privs;
+	int death_signal; /* prctl(PR_SET_PDEATHSIG) */
+};
+
+/* A new process with one task, a child of parent, its space empty (NULL). Returns 0, -ENOMEM or
+ * -EAGAIN (no pid left). */
+int process_create(struct kernel *k, struct process *parent, struct process **ret_process);
+/* fork, vfork, clone: the child of t, with a copy of registers and all that flags do not share.
+ * flags, stack and the rest as clone takes them. Returns the new tid or a negative errno. */
+int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t tls, uint64_t child_tid);
+/* Ends a task; the last one of a process makes it a zombie with this status. */
+void task_exit(struct task *t, int status);
+/* Ends all tasks of a process: exit_group, and death by a signal (status as wait4 gives it). */
+void process_exit(struct process *p, int status);
+struct process *process_find(struct kernel *k, int32_t pid);
+struct task *task_find(struct kernel *k, int32_t tid);
+/* In pid order; NULL after the last. */
+struct process *process_first(struct kernel *k);
+struct process *process_next(struct process *p);
+/* The first task of a process: its main thread. */
+struct task *process_task(struct process *p);
+/* Calls fn for each process of a group; returns how many there were. */
+unsigned process_group_each(struct kernel *k, int32_t pgid, void (*fn)(struct process *p, void *ctx), void *ctx);
+
+#endif
