@@ -98,6 +98,9 @@ struct table *reserve_table(struct reserve *r);
 struct anon *reserve_anon(struct reserve *r);
 struct chunk *reserve_chunk(struct reserve *r);
 
+/* A RESERVED frame becomes OWNED. For a pmap's table_alloc; others take theirs by reserve_frame. */
+void frame_own(struct mm *mm, uint32_t frame, enum frame_kind kind, void *owner, uint64_t index);
+
 /* Gives an OWNED or RESERVED frame back. It must have no mapping, hold or I/O. */
 void frame_free(struct mm *mm, uint32_t frame);
 

@@ -36,7 +36,7 @@ enum resident { RESIDENT_ANON, RESIDENT_FILE, RESIDENT_SHMEM, RESIDENT_KINDS };
 /* What an entry says. */
 struct pmap_entry {
 	uint32_t frame;
-	uint8_t prot;	  /* PROT_R, PROT_W, PROT_X */
+	uint8_t prot;	  /* PROT_R, PROT_W, PROT_X; W comes with R. 0 stays resident but cannot be used */
 	bool accessed, dirty;
 	bool shared;	  /* its table has several owners */
 	enum resident as; /* how it counts; the zero frame counts nowhere */
@@ -57,6 +57,9 @@ struct pmap_place {
 
 struct pmap_ops {
 	const char *name;
+	/* Does a page table take a frame? If not, table_alloc is given NO_FRAME, and a table in need or
+	 * in a reserve is host memory only. */
+	bool tables_take_frames;
 
 	/* Makes an empty mapping; takes a frame for the root table. Returns 0, -ENOMEM or -EAGAIN.
 	 * space and pid are only remembered, for pmap_places. */
@@ -64,12 +67,14 @@ struct pmap_ops {
 	/* Drops every mapping and table. */
 	void (*destroy)(struct pmap *p);
 
-	/* Metadata for a page table whose frame is RESERVED; for reserve_make. NULL: no memory. */
+	/* A page table in a RESERVED frame, which it owns from then on (frame_own); for reserve_make.
+	 * NULL: no memory, and the frame is still RESERVED. */
 	struct table *(*table_alloc)(struct mm *mm, uint32_t frame);
 	/* Gives back a table that was never used; its frame is freed too. */
 	void (*table_free)(struct mm *mm, struct table *t);
 
-	/* How many tables an enter at va takes: missing ones, and one if the leaf is shared. */
+	/* How many tables an enter at va takes: missing ones, and one if the leaf is shared. An eviction
+	 * may free a table that became empty, so this may grow in reserve_make: ask again after it. */
 	unsigned (*tables_needed)(const struct pmap *p, uint64_t va);
 	/* Maps frame at va, in place of what was there; takes tables from r. The entry starts with
 	 * A and D clear; hardware sets them. Cannot fail. */
@@ -91,7 +96,8 @@ struct pmap_ops {
 	void (*protect)(struct pmap *p, uint64_t va, unsigned prot);
 
 	/* Shares the leaf table of the span at va with child, W cleared in every entry first; takes
-	 * child's missing upper tables from r (child_tables_needed tells how many). */
+	 * child's missing tables from r. An implementation that cannot share copies the entries into a
+	 * table of child's own, which share_tables_needed counts. child has no table there yet. */
 	unsigned (*share_tables_needed)(const struct pmap *child, uint64_t va);
 	void (*share)(struct pmap *parent, struct pmap *child, uint64_t va, struct reserve *r);
 	/* Does a leaf table exist for the span at va? */
