@@ -66,9 +66,12 @@ struct chunk *anon_map_own(struct mm *mm, struct anon_map *map, uint64_t va, str
  * chunk is this map's own. exclusive: see above. */
 void chunk_set(struct mm *mm, struct chunk *c, uint64_t va, struct anon *a, bool exclusive);
 
-/* Drops the anons of [start, end). Chunks wholly inside are dropped, others must be own. Returns 0;
- * -ENOMEM before it changed anything, when a chunk on the edge is shared and cannot be copied. */
-int anon_map_clear(struct mm *mm, struct anon_map *map, uint64_t start, uint64_t end);
+/* Copies the shared chunks that reach beyond [start, end) and hold something in it, so that
+ * anon_map_clear may cut them; all: those inside, too. Returns 0 or -ENOMEM; what was copied by then
+ * stays so, which nobody can see. */
+int anon_map_isolate(struct mm *mm, struct anon_map *map, uint64_t start, uint64_t end, bool all);
+/* Drops the anons of [start, end), whose entries must be gone: whole chunks where it can. */
+void anon_map_clear(struct mm *mm, struct anon_map *map, uint64_t start, uint64_t end);
 
 /* One reference less; the last frees frame and slot. */
 void anon_put(struct mm *mm, struct anon *a);

@@ -43,8 +43,20 @@ struct fault_request {
 	uint64_t pc; /* 0 where the kernel did it */
 };
 
+/* What a commit does. */
+enum fault_step {
+	STEP_FAIL,	/* nothing: the cause says why */
+	STEP_WAIT,	/* its frame is BUSY: sleep, then plan again */
+	STEP_READ,	/* have the object's page read in, then plan again */
+	STEP_MAP,	/* map from (the zero frame for zero-map) */
+	STEP_TAKE_OVER, /* the anon is exclusive from now on: map it writable */
+	STEP_COPY,	/* copy from into a new anon */
+	STEP_ZERO,	/* a new zeroed anon, of the space or of the shared-memory object */
+};
+
 struct fault_plan {
 	enum cause cause;
+	enum fault_step step;
 	uint64_t page;		/* va of the page */
 	struct region *region;	/* NULL: none there */
 	struct region *nearest; /* for segv-unmapped: the region closest to va, NULL: none at all */
@@ -59,7 +71,7 @@ struct fault_plan {
 
 enum fault_result {
 	FAULT_DONE,
-	FAULT_WAIT, /* I/O is under way: sleep until mm wakes the space, then repeat */
+	FAULT_WAIT, /* I/O is under way: sleep until host.wake(mm->waits_for), then repeat */
 	FAULT_SEGV_UNMAPPED,
 	FAULT_SEGV_PROTECTION,
 	FAULT_BUS_END,

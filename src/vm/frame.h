@@ -3,7 +3,7 @@
  *
  * RAM is an array of N frames. A frame is in exactly one state:
  *
- *              frame_reserve                 frame_own
+ *              reserve_make                  frame_own
  *      FREE ------------------> RESERVED ------------------> OWNED <-----+
  *       ^                          |                          |  |       | io done
  *       |      plan abandoned      |           reading, writing|  |      |
@@ -19,6 +19,9 @@
  * FREE is zero, so that the array of a large RAM costs the host nothing until frames are used. The
  * frame freed last is taken first and untouched ones in order, so that the used ones lie close
  * together.
+ *
+ * BUSY: a pager or a swap device is filling or emptying it. Who needs it gets -EAGAIN or FAULT_WAIT,
+ * mm->waits_for names the frame, and host.wake tells when to try again.
  *
  * Nothing here sleeps or fails but reserve_make.
  */
@@ -43,6 +46,9 @@ enum frame_flag {
 	FRAME_ACCESSED = 1 << 0, /* A bits that pmap_remove handed back */
 	FRAME_DIRTY = 1 << 1,	 /* contents differ from slot or file; D bits may add to it */
 	FRAME_POLICED = 1 << 2,	 /* the policy knows it */
+	FRAME_FETCHED = 1 << 3,	 /* read for a fault and not mapped yet: the fault that maps it is major */
+	FRAME_FAILED = 1 << 4,	 /* could not be read: who looks next is told, and it is dropped */
+	FRAME_STUCK = 1 << 5,	 /* could not be written back: no victim until it can */
 };
 
 struct frame {
@@ -70,14 +76,14 @@ struct need {
 	unsigned chunks;
 };
 
-enum { RESERVE_FRAMES = 4, RESERVE_TABLES = 6 };
+enum { RESERVE_FRAMES = 4, RESERVE_TABLES = 6, RESERVE_CHUNKS = 2 };
 
 struct reserve {
 	unsigned frames, tables, anons, chunks;
 	uint32_t frame[RESERVE_FRAMES];
 	struct table *table[RESERVE_TABLES];
 	struct anon *anon[RESERVE_FRAMES];
-	struct chunk *chunk[2];
+	struct chunk *chunk[RESERVE_CHUNKS];
 	/* The last victim that had to go for it; evicted_key 0: none. */
 	struct event_evict evicted;
 	int32_t evicted_pid;

@@ -18,7 +18,10 @@ struct host {
 	uint64_t (*now)(void *ctx);
 	/* The next number of a seeded sequence; the same seed gives the same sequence. */
 	uint64_t (*random)(void *ctx);
-	void *ctx; /* for now and random */
+	/* The I/O of a frame has ended, well or not: whoever was told to wait for it (mm->waits_for)
+	 * should try again. NULL: nobody ever waits. */
+	void (*wake)(void *ctx, uint32_t frame);
+	void *ctx; /* for now, random and wake */
 };
 
 #endif

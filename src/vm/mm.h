@@ -11,6 +11,7 @@
 #ifndef VM_MM_H
 #define VM_MM_H
 
+#include "base/bug.h"
 #include "vm/anon.h"
 #include "vm/event.h"
 #include "vm/fault.h"
@@ -55,7 +56,10 @@ struct mm {
 	struct policy *policy;
 	uint64_t next_anon_key;
 	uint32_t next_space, next_object;
-	struct space *spaces; /* all of them */
+	struct space *spaces;	/* all of them */
+	struct object *objects; /* all of them */
+	uint64_t locked_pages;	/* of all spaces: 0 saves a look at each victim */
+	uint32_t waits_for;	/* the frame that the last FAULT_WAIT or -EAGAIN waits for */
 	uint64_t kind[FRAME_KINDS]; /* OWNED frames by kind */
 	/* Frames brought in for the instruction that is being tried; see mm_retired. */
 	uint32_t instruction[8];
@@ -86,8 +90,7 @@ void mm_usage(const struct mm *mm, struct mm_usage *ret_usage);
 bool mm_verify(struct mm *mm, char *why, unsigned size);
 
 /* Asserts: VM_ASSERT always; VM_ASSERT_DEEP, which may walk, in builds with -DVM_DEEP. */
-void vm_bug(const char *file, int line, const char *what) __attribute__((noreturn));
-#define VM_ASSERT(x) ((x) ? (void)0 : vm_bug(__FILE__, __LINE__, #x))
+#define VM_ASSERT(x) (likely(x) ? (void)0 : bug(__FILE__, __LINE__, #x))
 #ifdef VM_DEEP
 #define VM_ASSERT_DEEP(x) VM_ASSERT(x)
 #else

@@ -19,7 +19,7 @@
 
 struct pager {
 	/* Reads page index into bytes, zeros beyond the end of file. Returns 0, -EIO, or -EAGAIN: it
-	 * is under way and object_ready will be called. */
+	 * is under way, bytes stay valid, and object_ready will be called. */
 	int (*get)(void *ctx, uint64_t index, uint8_t *bytes);
 	/* Writes the first length bytes of page index. Returns 0, -EIO or -ENOSPC. */
 	int (*put)(void *ctx, uint64_t index, const uint8_t *bytes, uint32_t length);
@@ -40,7 +40,11 @@ struct object {
 	struct sparse pages; /* FILE: frame + 1; SHARED: struct anon * */
 	const struct pager *pager;
 	void *ctx; /* the pager's */
+	struct object *next, **prev; /* all objects of the mm */
 };
+
+/* Pages are named by 40 bits: an object ends at 4 PiB. */
+enum { OBJECT_INDEX_BITS = 40 };
 
 /* Returns 0 or -ENOMEM. The object starts with one reference, the caller's. */
 int object_create(struct mm *mm, enum object_kind kind, uint64_t size, const struct pager *pager, void *ctx,
@@ -52,6 +56,8 @@ void object_put(struct mm *mm, struct object *o);
 /* A page of a file, read in if need be, held: the caller calls frame_unhold. fresh: it will be
  * overwritten whole, so nothing is read. Returns 0, -EIO, -ENOMEM, -EAGAIN (wait). */
 int object_page(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t *ret_frame);
+/* The pager has filled (error 0) or failed to fill (-EIO) the page that it answered -EAGAIN for. */
+void object_ready(struct mm *mm, struct object *o, uint64_t index, int error);
 /* The cached frame of a page, or NO_FRAME. */
 uint32_t object_cached(const struct object *o, uint64_t index);
 /* The anon of a shared-memory page, or NULL. */

@@ -76,8 +76,8 @@ struct pmap_ops {
 	/* How many tables an enter at va takes: missing ones, and one if the leaf is shared. An eviction
 	 * may free a table that became empty, so this may grow in reserve_make: ask again after it. */
 	unsigned (*tables_needed)(const struct pmap *p, uint64_t va);
-	/* Maps frame at va, in place of what was there; takes tables from r. The entry starts with
-	 * A and D clear; hardware sets them. Cannot fail. */
+	/* Maps frame at va, in place of what was there (its A and D go to its frame, as in remove);
+	 * takes tables from r. The entry starts with A and D clear; hardware sets them. Cannot fail. */
 	void (*enter)(struct pmap *p, uint64_t va, uint32_t frame, unsigned prot, enum resident as, struct reserve *r);
 	/* What is at va; false: nothing. */
 	bool (*lookup)(const struct pmap *p, uint64_t va, struct pmap_entry *ret_entry);
@@ -90,7 +90,8 @@ struct pmap_ops {
 	 * reach beyond the range. Returns 0, -ENOMEM or -EAGAIN; what was unshared by then stays so,
 	 * which nobody can see. */
 	int (*unshare)(struct pmap *p, uint64_t start, uint64_t end, bool partial);
-	/* Drops the entries of [start, end); spans wholly inside may be shared. Empty tables go. */
+	/* Drops the entries of [start, end), A and D handed back as in remove; spans wholly inside may
+	 * be shared. Empty tables go. */
 	void (*unmap)(struct pmap *p, uint64_t start, uint64_t end);
 	/* Rewrites the permissions of the entry at va, if there is one; its table is not shared. */
 	void (*protect)(struct pmap *p, uint64_t va, unsigned prot);

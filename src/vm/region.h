@@ -3,7 +3,8 @@
  *
  * Regions of a space are disjoint and lie in a red-black tree by start; each node also knows the
  * largest hole in front of a region below it, so that a hole is found in logarithmic time however
- * many regions there are. Neighbours that are alike are merged.
+ * many regions there are. The room that a stack may need to grow (STACK_GUARD below a
+ * REGION_GROWSDOWN) is no hole. Neighbours that are alike are merged.
  */
 #ifndef VM_REGION_H
 #define VM_REGION_H
@@ -28,6 +29,11 @@ enum region_flag {
 	REGION_ANONED = 1 << 9, /* it had a private page once: fork carries its entries over */
 };
 
+/* Bytes kept free below a stack: Linux's stack_guard_gap. */
+enum { STACK_GUARD = 256 << 12 };
+/* Regions of one space, as Linux's vm.max_map_count. */
+enum { REGIONS_MAX = 65530 };
+
 struct region {
 	uint64_t start, end;
 	uint64_t offset; /* bytes into object at start; page-aligned */
@@ -35,7 +41,7 @@ struct region {
 	uint32_t flags;	       /* enum region_flag */
 	uint8_t prot;	       /* enum prot: what it allows now */
 	uint8_t prot_max;      /* what mprotect may allow: a file opened for reading cannot be written shared */
-	uint64_t gap;	       /* free bytes between the previous region and start */
+	uint64_t gap;	       /* the hole between the previous region and start, bytes */
 	uint64_t gap_max;      /* the largest gap in the subtree */
 	RB_ENTRY(region) tree;
 };
@@ -61,16 +67,18 @@ void regions_remove(struct regions *rs, struct region *r);
 /* start or end of r changed, within the holes beside it. */
 void regions_resized(struct regions *rs, struct region *r);
 
-/* The highest hole of length bytes that ends at or below top and starts at or above bottom, as
- * Linux searches for one: returns its start so that it ends as high as can be, or 0: none. guard:
- * bytes kept free below a REGION_GROWSDOWN region. */
-uint64_t regions_hole_below(const struct regions *rs, uint64_t bottom, uint64_t top, uint64_t length, uint64_t guard);
-/* The lowest such hole. */
-uint64_t regions_hole_above(const struct regions *rs, uint64_t bottom, uint64_t top, uint64_t length, uint64_t guard);
+/* Where a region begins for its neighbours: the guard of a stack included. */
+uint64_t region_guarded_start(const struct region *r);
+
+/* The highest place for length bytes within [bottom, top): its start, or 0: none. */
+uint64_t regions_hole_below(const struct regions *rs, uint64_t bottom, uint64_t top, uint64_t length);
+/* The lowest such place. */
+uint64_t regions_hole_above(const struct regions *rs, uint64_t bottom, uint64_t top, uint64_t length);
 
 /* Cuts r in two at va; upper is memory for the upper part, filled in and inserted. */
 void region_split(struct regions *rs, struct region *r, uint64_t va, struct region *upper);
-/* Do these neighbours say the same, the second continuing the first? */
+/* Do these neighbours say the same, the second continuing the first? What only says how they came
+ * to be (REGION_ANONED, REGION_HEAP) does not count. */
 bool region_alike(const struct region *lower, const struct region *upper);
 
 /* Page number in the object of the page at va. */
