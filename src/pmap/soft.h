@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* soft.h - a mapping without hardware: for model tests and for replay without a machine
  *
- * A sorted set of entries in host memory. It has no tables and shares none, takes no frames, and
- * keeps A and D bits as hardware would. mm_config.pmap_ctx is not used.
+ * Entries lie in spans of host memory, ordered by address. They take no frames and are never
+ * shared: a fork copies them. A and D bits are kept as hardware would, by soft's own touch.
+ * mm_config.pmap_ctx is not used.
  */
 #ifndef PMAP_SOFT_H
 #define PMAP_SOFT_H
