@@ -26,6 +26,7 @@ typedef int64_t call_handler(struct task *t, const uint64_t a[6]);
 enum call_restart {
 	NEVER,	 /* -EINTR */
 	RESTART, /* begun again, with SA_RESTART */
+	HELD,	 /* only SIGKILL ends its wait; others stay pending: vfork */
 };
 
 /* How trace prints an argument. Those that say "of N" take their size from argument N. */
@@ -62,6 +63,14 @@ const struct call_info *call_info(uint64_t number);
 /* Does, or resumes, the call that the task's registers ask for. Afterwards the task returns to its
  * program with the result in a0, waits, or is dead. */
 void call_dispatch(struct task *t);
+
+/* A handler is about to run while t is in a call that waits. Resumes it once more, with
+ * call.interrupted set; if it would still wait it is taken off its queues and gets its progress as
+ * result, or -EINTR, or, with restart (the action says SA_RESTART) and a call of RESTART, its
+ * registers are left so that it begins again. Afterwards the call is not active. Returns 0, or
+ * CALL_WAIT: it cannot be interrupted now and sleeps (an access of the interrupted handler that
+ * waits for memory). */
+int call_interrupt(struct task *t, bool restart);
 
 /* The text of a call as strace prints it: "name(arg, arg" up to what is known before it is done,
  * and the rest with the result after. Memory is peeked at: nothing changes. ret_size bytes. */

@@ -59,6 +59,7 @@ struct kernel_config {
 TAILQ_HEAD(task_list, task);
 RB_HEAD(task_sleep, task);
 RB_HEAD(process_tree, process);
+RB_HEAD(timer_tree, timer);
 LIST_HEAD(host_watches, host_watch);
 
 struct kernel {
@@ -71,6 +72,10 @@ struct kernel {
 	struct process *init;
 	struct task_list ready;
 	struct task_sleep sleepers;
+	struct timer_tree timers; /* armed ones, by deadline: see timer.h */
+	uint64_t next_timer;
+	struct object *trampoline; /* see signal.h */
+	uint32_t trampoline_frame;
 	struct task *current;
 	uint64_t idle_ns; /* time in which nothing ran: virtual now = retired + idle_ns */
 	uint64_t random_state;

@@ -6,6 +6,21 @@
  * signals (32 to 64) queue. Delivery pushes a frame with siginfo and ucontext, laid out as Linux
  * does on riscv64, onto the program's stack through uaccess; a stack that cannot take it is a
  * SIGSEGV that cannot be caught.
+ *
+ * Whoever runs tasks asks before a task goes back to its program or resumes a call:
+ *
+ *	if (signal_waiting(t) && !signal_deliver(t))
+ *		it is dead, stopped, or sleeps: run another
+ *	else if (t->call.active)
+ *		call_dispatch(t)
+ *	else
+ *		hart_run
+ *
+ * and the dispatcher lets a task sleep on CALL_WAIT only if !signal_waiting(t). So a call that
+ * waits stays active while signals are looked at: one that is ignored, or stops and continues the
+ * process, leaves the call to be resumed as if nothing had happened. Only a handler ends the wait:
+ * before its frame is pushed, call_interrupt (call.h) finishes the call, or leaves pc at the ecall
+ * so that it begins again after the handler.
  */
 #ifndef KERNEL_SIGNAL_H
 #define KERNEL_SIGNAL_H
@@ -17,6 +32,8 @@
 struct task;
 struct process;
 struct kernel;
+struct object;
+struct space;
 
 enum { SIGNALS = 64 };
 
@@ -59,7 +76,7 @@ struct process_signals {
 
 struct task_signals {
 	signal_set blocked;
-	signal_set saved;  /* restored after the handler: sigsuspend, ppoll, pselect */
+	signal_set saved;  /* restored after the handler: see signal_mask_for_call */
 	bool restore_saved;
 	struct signal_queue pending;
 	uint64_t stack, stack_size; /* sigaltstack */
@@ -67,11 +84,23 @@ struct task_signals {
 };
 
 void signals_init_process(struct process *p);  /* an empty one: all defaults */
+/* Also copies the address of the trampoline. Returns 0 or -ENOMEM. */
 int signals_fork(struct process *parent, struct process *child, bool share_actions);
 void signals_exec(struct process *p);	       /* handlers back to default, ignored stay */
 void signals_finish_process(struct process *p);
 void signals_init_task(struct task *t);
 void signals_finish_task(struct task *t);
+/* A task of clone: its creator's mask; its alternate stack too, unless they share memory. */
+void signals_clone_task(const struct task *from, struct task *t, bool share_memory);
+
+/* The return from a handler: one page with rt_sigreturn, [vdso] in maps, the same object in every
+ * space. execve maps it and keeps the address in process->trampoline. Returns 0 or an errno of
+ * space_map. */
+int signal_map_trampoline(struct kernel *k, struct space *s, uint64_t *ret_va);
+/* Is this the trampoline's object? For the name in maps. */
+bool signal_is_trampoline(const struct kernel *k, const struct object *o);
+/* Gives the trampoline's object back, before mm_destroy. */
+void signals_finish_kernel(struct kernel *k);
 
 /* Sends; wakes whoever must see it, and carries out stop, continue and kill. Returns 0 or -EAGAIN
  * (the queue is full). Sending cannot fail for standard signals. */
@@ -80,12 +109,24 @@ int signal_send_task(struct task *t, const struct signal_info *info);
 /* A synchronous fault of t itself: if it is blocked or ignored, the process dies of it. */
 void signal_fault(struct task *t, const struct signal_info *info);
 
-/* Is there one that t would take now? */
+/* The last task of p is gone and p is a zombie with its status; its children still name it as
+ * their parent. Tells the parent (its waiters are woken by the caller), sends children their
+ * PR_SET_PDEATHSIG, and SIGHUP and SIGCONT to stopped groups that are orphans from now on. Returns
+ * true when nobody will wait for p: reap it at once. */
+bool signal_exited(struct process *p);
+
+/* Is there something signal_deliver must do before t goes on? Ignored signals are never kept, so
+ * this is false for them; while t is in a HELD call only SIGKILL counts. */
 bool signal_waiting(const struct task *t);
-/* Before t returns to the program: takes what is pending; changes registers for a handler, ends or
- * stops the process, or neither. call_result: what an interrupted system call is to return, for
- * restart decisions (see signal.c). Returns false when the task no longer runs, or waits. */
+/* Takes what is pending: changes registers for a handler, ends or stops the process, or neither.
+ * Returns false when the task no longer runs: dead, stopped, or waiting (for memory). */
 bool signal_deliver(struct task *t);
+
+/* ppoll, pselect6 and sigsuspend: blocked is mask until the call ends; a handler that interrupts it
+ * returns to the old mask. Asked again by a resumed call it changes nothing. */
+void signal_mask_for_call(struct task *t, signal_set mask);
+/* Reads such a mask from the program. Returns 0, -EINVAL (size is not 8), -EFAULT or CALL_WAIT. */
+int signal_read_set(struct task *t, uint64_t va, uint64_t size, signal_set *ret_set);
 /* rt_sigreturn. */
 int64_t signal_return(struct task *t);
 

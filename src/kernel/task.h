@@ -88,6 +88,7 @@ struct process {
 	struct fd_table *files;
 	struct fs *fs; /* working directory and umask */
 	struct process_signals signals;
+	uint64_t trampoline; /* where handlers return to: see signal.h */
 	struct tally tally;	     /* faults and calls, kept across execve */
 	struct tally children_tally; /* of children that were waited for */
 	uint64_t retired, children_retired;
@@ -104,13 +105,14 @@ struct process {
 	uint64_t auxv[64]; /* as given at execve, for /proc/PID/auxv */
 	unsigned auxv_words;
 	uint64_t arg_start, arg_end, env_start, env_end, stack_start, code_start, code_end, data_start, data_end;
-	bool zombie, exiting, stopped, stop_told, continued_told;
+	bool zombie, exiting, stopped;
+	int stop_signal; /* while stopped */
+	bool stop_told, continued_told; /* wait4 told of it; both true until it happens */
 	int status; /* as wait4 gives it, once zombie */
 	int exit_signal; /* what the parent is sent: SIGCHLD, or as clone asked */
 	struct process *vforked; /* parent that waits until this child executes or ends */
 	struct wait_queue child_wait; /* the parent's tasks that wait for any child of its */
-	LIST_HEAD(, timer) timers;
-	uint64_t alarm_at, alarm_interval; /* ITIMER_REAL; NO_DEADLINE: off */
+	LIST_HEAD(, timer) timers; /* see timer.h */
 	int oom_score_adj;
 	unsigned long personality;
 	bool dumpable, no_new_privs;
@@ -132,6 +134,8 @@ struct task *task_find(struct kernel *k, int32_t tid);
 /* In pid order; NULL after the last. */
 struct process *process_first(struct kernel *k);
 struct process *process_next(struct process *p);
+/* The registers of t, wherever they are now: the hart's while it runs. */
+struct regs *task_regs(struct task *t);
 /* The first task of a process: its main thread. */
 struct task *process_task(struct process *p);
 /* Calls fn for each process of a group; returns how many there were. */
