@@ -22,6 +22,7 @@
 #include "machine/hart.h"
 #include "vm/mm.h"
 
+struct kernel_spawned;
 struct mounts;
 struct tty;
 
@@ -76,7 +77,17 @@ struct kernel {
 	uint64_t next_timer;
 	struct object *trampoline; /* see signal.h */
 	uint32_t trampoline_frame;
-	struct task *current;
+	struct task *current;	/* whose registers the hart has; it may wait or be stopped meanwhile */
+	struct task_list dead;	/* tasks to free, when nobody can be using them */
+	struct kernel_spawned *spawned;
+	unsigned spawned_count;
+	struct wait_queue futexes[64], io; /* by hash of the address; who waits for a frame's I/O */
+	uint64_t slice_end;	/* virtual time at which the current task is looked at again */
+	uint64_t accounted;	/* instructions retired that tasks have been charged for */
+	uint64_t fault_retired; /* as they were at the last fault */
+	uint64_t polled;	/* virtual time at which the host's descriptors were looked at last */
+	int wake_fd;		/* an eventfd: kernel_interrupt ends a poll that is under way */
+	void *pmap_config;
 	uint64_t idle_ns; /* time in which nothing ran: virtual now = retired + idle_ns */
 	uint64_t random_state;
 	int32_t last_pid;

@@ -48,6 +48,7 @@ struct call {
 	bool active;	   /* begun and not finished: it is resumed, not begun again */
 	bool told;	   /* its enter event was emitted */
 	bool interrupted;  /* a signal arrived while it waited: finish with what there is, or -EINTR */
+	bool woken;	   /* its handler waits, but what it waits for has happened already: ask again */
 	uint32_t number;
 	uint64_t arg[6];
 	uint64_t done;	   /* progress that counts: bytes transferred so far */
@@ -68,7 +69,7 @@ struct task {
 	uint64_t deadline; /* NO_DEADLINE: none */
 	uint64_t retired;  /* instructions */
 	char comm[16];
-	TAILQ_ENTRY(task) run;	   /* the run queue */
+	TAILQ_ENTRY(task) run;	   /* the run queue; once dead, those to free */
 	RB_ENTRY(task) sleep;	   /* by deadline, then tid */
 	TAILQ_ENTRY(task) sibling; /* process->tasks */
 };
@@ -85,6 +86,7 @@ struct process {
 	TAILQ_HEAD(, task) tasks;
 	unsigned threads;
 	struct space *space; /* NULL: exited, or init */
+	unsigned *space_refs; /* processes that share it: vfork, CLONE_VM */
 	struct fd_table *files;
 	struct fs *fs; /* working directory and umask */
 	struct process_signals signals;
@@ -111,6 +113,7 @@ struct process {
 	int status; /* as wait4 gives it, once zombie */
 	int exit_signal; /* what the parent is sent: SIGCHLD, or as clone asked */
 	struct process *vforked; /* parent that waits until this child executes or ends */
+	struct wait_queue vfork_wait; /* where that parent waits */
 	struct wait_queue child_wait; /* the parent's tasks that wait for any child of its */
 	LIST_HEAD(, timer) timers; /* see timer.h */
 	int oom_score_adj;
@@ -131,6 +134,15 @@ void task_exit(struct task *t, int status);
 void process_exit(struct process *p, int status);
 struct process *process_find(struct kernel *k, int32_t pid);
 struct task *task_find(struct kernel *k, int32_t tid);
+/* Stops a task wherever it is, and lets it go on from there: what it waited for it asks again. */
+void task_stop(struct task *t);
+void task_continue(struct task *t);
+/* Gives up a zombie: its parent has its status. */
+void process_reap(struct process *p);
+/* The child leaves its parent's memory (execve, exit): the parent goes on. */
+void process_vfork_done(struct process *child);
+/* The process has this space from now on, alone; the one it had loses a user. */
+void process_set_space(struct process *p, struct space *s, unsigned *refs);
 /* In pid order; NULL after the last. */
 struct process *process_first(struct kernel *k);
 struct process *process_next(struct process *p);
