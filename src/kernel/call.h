@@ -41,9 +41,12 @@ enum call_type {
 	T_iov_in, T_iov_out, /* iovec array: count in the next argument */
 	T_prot, T_map_flags, T_remap_flags, T_advice, T_msync_flags,
 	T_open_flags, T_at_flags, T_access_mode, T_clone_flags, T_wait_flags, T_seek, T_fcntl, T_ioctl,
-	T_clock, T_timespec_in, T_timespec_out, T_timeval_in, T_sigset_in, T_sigaction_in, T_sigaction_out,
-	T_sighow, T_rlimit, T_rlimit_out, T_stat_out, T_statx_out, T_int_out, T_pipe_out, T_utsname_out,
-	T_pollfds, T_prctl, T_madvise, T_ptr,
+	T_clock, T_timespec_in, T_timespec_out, T_timeval_in, T_sigset_in, T_sigset_out, T_sigaction_in,
+	T_sigaction_out, T_sighow,
+	T_rlimit, T_rlimit_in, T_rlimit_out, /* which limit; what it is to be; what it is */
+	T_stat_out, T_statx_out, T_int_out, T_pipe_out, T_utsname_out,
+	T_pollfds, T_prctl, T_madvise, /* T_advice is fadvise's */
+	T_ptr,
 };
 
 struct call_info {
@@ -73,7 +76,8 @@ void call_dispatch(struct task *t);
 int call_interrupt(struct task *t, bool restart);
 
 /* The text of a call as strace prints it: "name(arg, arg" up to what is known before it is done,
- * and the rest with the result after. Memory is peeked at: nothing changes. ret_size bytes. */
+ * and the rest with the result after, both from t->call. Memory is peeked at: nothing changes. A
+ * text longer than size (1024 is plenty) is cut before its result. */
 void call_text_enter(struct task *t, char *ret_text, unsigned size);
 void call_text_exit(struct task *t, int64_t result, char *ret_text, unsigned size);
 
