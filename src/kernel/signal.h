@@ -46,6 +46,7 @@ struct signal_info {
 	int32_t error;
 	int32_t pid, uid; /* sender */
 	int32_t status;	  /* SIGCHLD */
+	uint64_t retired; /* SIGCHLD: the child's processor time, ns */
 	uint64_t addr;	  /* SIGSEGV, SIGBUS, SIGILL, SIGTRAP */
 	uint64_t value;	  /* sigval; timers, sigqueue */
 	int32_t timer, overrun;
@@ -56,6 +57,7 @@ struct signal_pending {
 	TAILQ_ENTRY(signal_pending) link;
 };
 
+/* A number of the set without an entry in the list is a signal whose info found no memory. */
 struct signal_queue {
 	signal_set set;
 	TAILQ_HEAD(, signal_pending) list;
@@ -68,16 +70,22 @@ struct signal_action {
 	signal_set mask;
 };
 
+struct signal_actions {
+	unsigned refs;
+	struct signal_action action[SIGNALS];
+};
+
 struct process_signals {
-	struct signal_action *action; /* [SIGNALS], counted: CLONE_SIGHAND shares it */
-	unsigned *action_refs;
+	struct signal_actions *actions; /* counted: CLONE_SIGHAND shares it; NULL: all defaults */
 	struct signal_queue pending;
+	unsigned queued; /* entries here and at the tasks, held to RLIMIT_SIGPENDING */
 };
 
 struct task_signals {
 	signal_set blocked;
 	signal_set saved;  /* restored after the handler: see signal_mask_for_call */
 	bool restore_saved;
+	signal_set wanted; /* rt_sigtimedwait takes these itself */
 	struct signal_queue pending;
 	uint64_t stack, stack_size; /* sigaltstack */
 	int32_t stack_flags;
@@ -86,7 +94,9 @@ struct task_signals {
 void signals_init_process(struct process *p);  /* an empty one: all defaults */
 /* Also copies the address of the trampoline. Returns 0 or -ENOMEM. */
 int signals_fork(struct process *parent, struct process *child, bool share_actions);
-void signals_exec(struct process *p);	       /* handlers back to default, ignored stay */
+/* Handlers back to default, ignored stay; alternate stack and timer_create's timers go. */
+void signals_exec(struct process *p);
+/* Pending ones, actions, timers. */
 void signals_finish_process(struct process *p);
 void signals_init_task(struct task *t);
 void signals_finish_task(struct task *t);
@@ -101,6 +111,11 @@ int signal_map_trampoline(struct kernel *k, struct space *s, uint64_t *ret_va);
 bool signal_is_trampoline(const struct kernel *k, const struct object *o);
 /* Gives the trampoline's object back, before mm_destroy. */
 void signals_finish_kernel(struct kernel *k);
+
+/* What the program asked for; number: 1 to 64. */
+struct signal_action signal_action_of(const struct process *p, int number);
+/* Returns 0 or -ENOMEM. What is pending and ignored from now on is dropped. */
+int signal_action_set(struct process *p, int number, const struct signal_action *action);
 
 /* Sends; wakes whoever must see it, and carries out stop, continue and kill. Returns 0 or -EAGAIN
  * (the queue is full). Sending cannot fail for standard signals. */
