@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* root_apt.h - Debian's packages for a guest root, fetched by apt as a plain user
+ *
+ * apt-get runs with settings, lists and a record of installed packages of its own. It keeps what the
+ * machine's own settings say about the way to the network, and never writes where the machine's
+ * packages live. Lists and fetched packages are kept in ~/.cache/carrel/apt; the rest lies in the root,
+ * under var/lib/carrel, so that two roots can be made at once.
+ */
+#ifndef CLI_ROOT_APT_H
+#define CLI_ROOT_APT_H
+
+#include <stdbool.h>
+
+#include "cli/root_util.h"
+
+struct apt {
+	const char *suite, *mirror; /* mirror: the one asked for, or NULL */
+	bool verbose;
+	char *cache;  /* lists and packages */
+	char *home;   /* settings, in the root */
+	char *log;    /* what apt-get said last */
+	char *source; /* the mirror that was found */
+};
+
+/* Prepares the directories. All of these return 0, or EXIT_OWN after saying what went wrong. */
+int apt_init(struct apt *apt, const char *root);
+void apt_finish(struct apt *apt);
+/* Finds a mirror that has riscv64, and reads its package lists. */
+int apt_update(struct apt *apt);
+/* Works out which packages are missing for those wanted: the names of their files. */
+int apt_resolve(struct apt *apt, const struct words *wanted, struct words *ret_files);
+/* Fetches and verifies them, to apt_file's places. */
+int apt_fetch(struct apt *apt, const struct words *wanted);
+/* The path of one of those files; to be freed. */
+char *apt_file(const struct apt *apt, const char *name);
+/* The path of the record of what the root has, in dpkg's format; to be freed. */
+char *apt_status(const char *root);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* root_util.h - what the root and cc verbs share: messages, lists of words, running programs
+ *
+ * Programs are run from argument vectors, never through a shell, so that no name in them can mean
+ * anything else. Memory that runs out ends the program with a message: nothing here can go on.
+ */
+#ifndef CLI_ROOT_UTIL_H
+#define CLI_ROOT_UTIL_H
+
+#include <stddef.h>
+
+#define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
+
+enum { EXIT_OWN = 125 };
+
+/* Prints "carrel: " and the message on standard error. Returns EXIT_OWN. */
+int root_error(const char *fmt, ...) printf_like(1, 2);
+
+/* One line on a terminal that the next one, or an error, rubs out. Silent elsewhere. */
+void progress_show(const char *fmt, ...) printf_like(1, 2);
+void progress_clear(void);
+
+/* A list of strings that it owns; items[n] is always NULL. {0} is empty. */
+struct words {
+	char **items;
+	size_t n, room;
+};
+
+void words_add(struct words *w, const char *fmt, ...) printf_like(2, 3);
+void words_finish(struct words *w);
+
+/* A new string; never NULL. */
+char *text_format(const char *fmt, ...) printf_like(1, 2);
+/* The contents of a file as a string, or NULL with errno set. */
+char *text_read(const char *path);
+/* Writes text to path at once or not at all. Returns 0 or a negative errno. */
+int text_write(const char *path, const char *text);
+
+/* mkdir -p. Returns 0 or a negative errno. */
+int dir_make(const char *path);
+
+/* Runs a program found in PATH and waits. Its standard input is empty; out and err are the
+ * descriptors for its output, or -1 to inherit ours. Returns its exit status, 128 + the signal that
+ * killed it, or a negative errno when it could not be started. */
+int program_run(const struct words *args, int out, int err);
+/* The same, collecting standard output. *ret_text is set (to be freed) unless negative. */
+int program_read(const struct words *args, int err, char **ret_text);
+/* Is there such a program in PATH? */
+int program_exists(const char *name);
+
+#endif
