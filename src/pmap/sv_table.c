@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* sv_table.c - page tables, their owners, and the reverse map */
+#include "pmap/sv_table.h"
+
+#include <string.h>
+
+/* With more owners than this, forgetting everything costs less than forgetting for each. */
+enum { SV_FLUSH_OWNERS_MAX = 16 };
+
+/* Table ids. */
+
+/* Makes the array of slots larger; ids of the new half are free, the lowest first. */
+static bool sv_slots_grow(struct mm *mm, struct sv_state *st)
+{
+	uint32_t slots = st->slots ? st->slots * 2 : 64;
+
+	if (slots > UINT32_MAX / MMU_ENTRIES)
+		return false;
+	struct sv_slot *slot = alloc_get(&mm->host.alloc, slots * sizeof(*slot));
+	if (!slot)
+		return false;
+	if (st->slots)
+		memcpy(slot, st->slot, st->slots * sizeof(*slot));
+	for (uint32_t id = st->slots ? st->slots : 1; id < slots; id++)
+		slot[id].next_free = id + 1 < slots ? id + 1 : 0;
+	alloc_put(&mm->host.alloc, st->slot, st->slots * sizeof(*slot));
+	st->free_slot = st->slots ? st->slots : 1;
+	st->slot = slot;
+	st->slots = slots;
+	return true;
+}
+
+struct table *sv_table_alloc(struct mm *mm, uint32_t frame)
+{
+	struct sv_state *st = mm->pmap_state;
+
+	VM_ASSERT(frame < mm->frames);
+	if (!st->free_slot && !sv_slots_grow(mm, st))
+		return NULL;
+	struct table *t = alloc_get(&mm->host.alloc, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->id = st->free_slot;
+	t->frame = frame;
+	st->free_slot = st->slot[t->id].next_free;
+	st->slot[t->id].table = t;
+	st->tables++;
+	frame_own(mm, frame, FRAME_TABLE, t, 0);
+	mm->frame[frame].rmap = 0;
+	memset(sv_entries(mm, frame), 0, PAGE_SIZE);
+	return t;
+}
+
+void sv_table_free(struct mm *mm, struct table *t)
+{
+	struct sv_state *st = mm->pmap_state;
+
+	VM_ASSERT(!t->owners && !t->present);
+	st->slot[t->id] = (struct sv_slot){.next_free = st->free_slot};
+	st->free_slot = t->id;
+	st->tables--;
+	frame_free(mm, t->frame);
+	alloc_put(&mm->host.alloc, t, sizeof(*t));
+}
+
+/* Lists. */
+
+static void sv_link_add(struct mm *mm, uint32_t frame, struct table *t, unsigned index)
+{
+	struct sv_state *st = mm->pmap_state;
+	struct frame *f = &mm->frame[frame];
+	uint32_t link = t->id * MMU_ENTRIES + index;
+
+	t->link[index] = (struct sv_link){.next = f->rmap};
+	if (f->rmap)
+		sv_link_at(st, f->rmap)->prev = link;
+	f->rmap = link;
+}
+
+static void sv_link_remove(struct mm *mm, uint32_t frame, const struct table *t, unsigned index)
+{
+	struct sv_state *st = mm->pmap_state;
+	struct sv_link link = t->link[index];
+
+	if (link.next)
+		sv_link_at(st, link.next)->prev = link.prev;
+	if (link.prev)
+		sv_link_at(st, link.prev)->next = link.next;
+	else
+		mm->frame[frame].rmap = link.next;
+}
+
+/* Owners. */
+
+/* A leaf with exactly one owner: whose? */
+static struct sv *sv_leaf_owner(const struct mm *mm, const struct table *leaf)
+{
+	return sv_link_table(mm->pmap_state, mm->frame[leaf->frame].rmap)->pmap;
+}
+
+void sv_table_attach(struct sv *s, struct table *upper, unsigned index, struct table *t)
+{
+	struct mm *mm = s->pmap.mm;
+	uint64_t *entry = &sv_entries(mm, upper->frame)[index];
+
+	VM_ASSERT(!*entry && upper->level > 0 && upper->pmap == s);
+	t->level = upper->level - 1;
+	if (t->owners == 1)
+		sv_leaf_owner(mm, t)->tables_shared++;
+	if (t->owners >= 1)
+		s->tables_shared++;
+	sv_link_add(mm, t->frame, upper, index);
+	t->owners++;
+	*entry = (uint64_t)t->frame << PTE_PPN_SHIFT | PTE_V;
+	upper->present++;
+	s->tables++;
+	for (unsigned k = 0; k < RESIDENT_KINDS; k++)
+		s->resident[k] += t->resident[k];
+	if (t->level == 0)
+		return;
+	VM_ASSERT(t->owners == 1);
+	t->pmap = s;
+	t->base = sv_link_va(upper, index);
+}
+
+void sv_table_detach(struct sv *s, struct table *upper, unsigned index)
+{
+	struct mm *mm = s->pmap.mm;
+	uint64_t *entry = &sv_entries(mm, upper->frame)[index];
+	struct table *t = sv_pte_table(mm, *entry);
+
+	VM_ASSERT(*entry && upper->level > 0 && upper->pmap == s);
+	sv_link_remove(mm, t->frame, upper, index);
+	if (t->owners >= 2)
+		s->tables_shared--;
+	if (t->owners-- == 2)
+		sv_leaf_owner(mm, t)->tables_shared--;
+	*entry = 0;
+	upper->present--;
+	s->tables--;
+	for (unsigned k = 0; k < RESIDENT_KINDS; k++)
+		s->resident[k] -= t->resident[k];
+	if (s->hint == t)
+		s->hint = NULL;
+}
+
+void sv_upper_free_if_empty(struct sv *s, struct table *t)
+{
+	struct mm *mm = s->pmap.mm;
+
+	while (!t->present && t != s->root) {
+		uint32_t link = mm->frame[t->frame].rmap;
+		struct table *above = sv_link_table(s->state, link);
+
+		sv_table_detach(s, above, link % MMU_ENTRIES);
+		sv_table_free(mm, t);
+		t = above;
+	}
+}
+
+void sv_table_free_if_empty(struct mm *mm, struct table *t)
+{
+	uint32_t link;
+
+	if (t->present)
+		return;
+	while ((link = mm->frame[t->frame].rmap)) {
+		struct table *upper = sv_link_table(mm->pmap_state, link);
+		struct sv *s = upper->pmap;
+
+		sv_table_detach(s, upper, link % MMU_ENTRIES);
+		sv_upper_free_if_empty(s, upper);
+	}
+	sv_table_free(mm, t);
+}
+
+/* Walks. */
+
+struct table *sv_leaf(struct sv *s, uint64_t va)
+{
+	const struct mm *mm = s->pmap.mm;
+	uint64_t span = va >> SPAN_SHIFT;
+
+	if (s->hint && s->hint_span == span)
+		return s->hint;
+	if (va >> (mmu_va_bits(s->state->mode) - 1))
+		return NULL;
+	uint32_t frame = s->root->frame;
+	for (unsigned level = s->root->level; level > 0; level--) {
+		uint64_t pte = sv_entries(mm, frame)[mmu_index(va, level)];
+		if (!pte)
+			return NULL;
+		frame = sv_pte_frame(pte);
+	}
+	s->hint_span = span;
+	return s->hint = mm->frame[frame].owner.table;
+}
+
+struct table *sv_leaf_next(struct sv *s, uint64_t *va, uint64_t end)
+{
+	const struct mm *mm = s->pmap.mm;
+
+	end = min_u64(end, UINT64_C(1) << (mmu_va_bits(s->state->mode) - 1));
+	while (*va < end) {
+		unsigned level = s->root->level;
+		uint64_t pte = sv_entries(mm, s->root->frame)[mmu_index(*va, level)];
+
+		while (pte && level > 1) {
+			level--;
+			pte = sv_entries(mm, sv_pte_frame(pte))[mmu_index(*va, level)];
+		}
+		if (pte)
+			return sv_pte_table(mm, pte);
+		/* Step over what this missing table would map. */
+		uint64_t size = UINT64_C(1) << (PAGE_SHIFT + 9 * level);
+		*va = align_down(*va, size) + size;
+	}
+	return NULL;
+}
+
+struct table *sv_upper_make(struct sv *s, uint64_t va, struct reserve *r)
+{
+	struct mm *mm = s->pmap.mm;
+	struct table *t = s->root;
+
+	VM_ASSERT(!(va >> (mmu_va_bits(s->state->mode) - 1)));
+	while (t->level > 1) {
+		unsigned index = mmu_index(va, t->level);
+		uint64_t pte = sv_entries(mm, t->frame)[index];
+		struct table *below = pte ? sv_pte_table(mm, pte) : reserve_table(r);
+
+		if (!pte)
+			sv_table_attach(s, t, index, below);
+		t = below;
+	}
+	return t;
+}
+
+struct table *sv_leaf_make(struct sv *s, uint64_t va, struct reserve *r)
+{
+	struct table *leaf = sv_leaf(s, va);
+
+	if (leaf)
+		return leaf->owners == 1 ? leaf : sv_leaf_copy(s, va, leaf, r);
+	struct table *upper = sv_upper_make(s, va, r);
+	leaf = reserve_table(r);
+	sv_table_attach(s, upper, mmu_index(va, 1), leaf);
+	s->hint_span = va >> SPAN_SHIFT;
+	return s->hint = leaf;
+}
+
+/* A and D are copied too: what is cached of the entries then stays true, and nothing need be
+ * invalidated. */
+struct table *sv_leaf_copy(struct sv *s, uint64_t va, struct table *leaf, struct reserve *r)
+{
+	struct mm *mm = s->pmap.mm;
+	struct table *copy = reserve_table(r), *upper = sv_upper_make(s, va, r);
+	const uint64_t *entry = sv_entries(mm, leaf->frame);
+
+	VM_ASSERT(leaf->owners > 1);
+	for (unsigned i = 0; i < MMU_ENTRIES; i++)
+		if (entry[i])
+			sv_entry_set(mm, copy, i, entry[i]);
+	sv_table_detach(s, upper, mmu_index(va, 1));
+	sv_table_attach(s, upper, mmu_index(va, 1), copy);
+	EVENT(mm->events, NULL, s->pmap.pid, mm_now(mm), table_unshare,
+	      .addr = align_down(va, SPAN_SIZE), .frame = copy->frame);
+	return copy;
+}
+
+/* Entries. */
+
+static void sv_resident_add(const struct mm *mm, struct table *t, enum resident as, int n)
+{
+	t->resident[as] += n;
+	SV_LINKS (mm->pmap_state, mm, t->frame, l)
+		sv_link_table(mm->pmap_state, l)->pmap->resident[as] += n;
+}
+
+void sv_entry_set(struct mm *mm, struct table *t, unsigned index, uint64_t pte)
+{
+	uint64_t *entry = &sv_entries(mm, t->frame)[index];
+	uint32_t frame = sv_pte_frame(pte);
+
+	VM_ASSERT(!*entry && frame < mm->frames);
+	*entry = pte;
+	t->present++;
+	/* The zero frame is everybody's: no reverse map, and resident nowhere. */
+	if (frame == mm->zero)
+		return;
+	sv_link_add(mm, frame, t, index);
+	mm->frame[frame].maps++;
+	sv_resident_add(mm, t, sv_pte_as(pte), 1);
+}
+
+uint64_t sv_entry_clear(struct mm *mm, struct table *t, unsigned index, bool hand_back)
+{
+	uint64_t *entry = &sv_entries(mm, t->frame)[index], was = *entry;
+	uint32_t frame = sv_pte_frame(was);
+
+	*entry = 0;
+	t->present--;
+	if (frame == mm->zero)
+		return was;
+	sv_link_remove(mm, frame, t, index);
+	mm->frame[frame].maps--;
+	sv_resident_add(mm, t, sv_pte_as(was), -1);
+	if (hand_back)
+		mm->frame[frame].flags |= (was & PTE_A ? FRAME_ACCESSED : 0) | (was & PTE_D ? FRAME_DIRTY : 0);
+	return was;
+}
+
+void sv_entry_flush(struct mm *mm, const struct table *t, unsigned index, uint64_t was)
+{
+	struct sv_state *st = mm->pmap_state;
+
+	if ((was & (PTE_V | PTE_A)) != (PTE_V | PTE_A))
+		return;
+	if (t->owners > SV_FLUSH_OWNERS_MAX) {
+		machine_flush_all(st->machine);
+		return;
+	}
+	SV_LINKS (st, mm, t->frame, l) {
+		const struct table *upper = sv_link_table(st, l);
+		machine_flush_page(st->machine, upper->pmap->asid,
+				   sv_link_va(upper, l) + (uint64_t)index * PAGE_SIZE);
+	}
+}
