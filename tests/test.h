@@ -82,9 +82,11 @@ static char test_reason[256];
 #define TEST_MAIN                                                                                  \
 	int main(int argc, char **argv)                                                            \
 	{                                                                                          \
-		int n = 0, failed = 0;                                                             \
+		/* Static: longjmp may clobber what lives in registers. */                         \
+		static int n, failed;                                                              \
+		static struct test *t;                                                             \
 		setvbuf(stdout, NULL, _IOLBF, 0);                                                  \
-		for (struct test *t = test_first; t; t = t->next) {                                \
+		for (t = test_first; t; t = t->next) {                                             \
 			if (argc > 1 && !strstr(t->name, argv[1]))                                 \
 				continue;                                                          \
 			int r = setjmp(test_out);                                                  \

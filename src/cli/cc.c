@@ -13,27 +13,49 @@
 
 static const char cross[] = "riscv64-linux-gnu-gcc";
 
+/* A linker for clang: GNU's, or an lld that can do the relaxations of riscv64 objects (15 and up). */
+static char *linker_find(void)
+{
+	struct words args = {0};
+	char *text = NULL;
+	int version = 0;
+
+	if (program_exists("riscv64-linux-gnu-ld"))
+		return text_format("--ld-path=riscv64-linux-gnu-ld");
+	if (!program_exists("ld.lld"))
+		return NULL;
+	words_add(&args, "ld.lld");
+	words_add(&args, "--version");
+	if (program_read(&args, -1, &text) >= 0) {
+		const char *at = strstr(text, "LLD ");
+		version = at ? atoi(at + 4) : 0;
+		free(text);
+	}
+	words_finish(&args);
+	return version >= 15 ? text_format("-fuse-ld=lld") : NULL;
+}
+
 /* clang can compile for the guest when a root has what a program links with. */
 static bool clang_words(struct words *ret_args)
 {
 	char root[PATH_MAX];
 
-	if (!program_exists("clang") || !program_exists("ld.lld") || root_default(root, sizeof(root)) < 0)
+	if (!program_exists("clang") || root_default(root, sizeof(root)) < 0)
 		return false;
 	char *header = text_format("%s/usr/include/stdio.h", root);
 	char *start = text_format("%s/usr/lib/riscv64-linux-gnu/crt1.o", root);
-	char *real = realpath(root, NULL);
-	bool good = real && access(header, R_OK) == 0 && access(start, R_OK) == 0;
+	char *real = realpath(root, NULL), *linker = linker_find();
+	bool good = real && linker && access(header, R_OK) == 0 && access(start, R_OK) == 0;
 	if (good) {
 		words_add(ret_args, "clang");
 		words_add(ret_args, "--target=riscv64-linux-gnu");
 		words_add(ret_args, "--sysroot=%s", real);
 		words_add(ret_args, "--gcc-toolchain=%s/usr", real);
-		words_add(ret_args, "-fuse-ld=lld");
+		words_add(ret_args, "%s", linker);
 		/* With -c nothing is linked; that is no reason to warn. */
 		words_add(ret_args, "-Wno-unused-command-line-argument");
 	}
-	free(real), free(start), free(header);
+	free(linker), free(real), free(start), free(header);
 	return good;
 }
 
@@ -62,7 +84,8 @@ static int compiler_words(struct words *ret_args)
 		return 0;
 	return root_error("there is no compiler for riscv64 on this machine. Install one of these:\n"
 			  "  the cross compiler (Debian: gcc-riscv64-linux-gnu libc6-dev-riscv64-cross);\n"
-			  "  clang and lld, and a root with libraries to link with:\n"
+			  "  clang, with binutils-riscv64-linux-gnu or lld (15 or newer), and a root with\n"
+			  "  libraries to link with:\n"
 			  "    carrel root create libc6-dev libgcc-14-dev");
 }
 

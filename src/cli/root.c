@@ -86,15 +86,13 @@ int root_state(const char *dir)
 
 int root_mark(const char *dir, bool complete)
 {
-	char *path = text_format("%s/var/lib/carrel", dir);
-	int r = dir_make(path);
+	char *home = path_inside(dir, "var/lib/carrel"), *path = path_inside(dir, "var/lib/carrel/root");
+	int r = home && path ? dir_make(home) : -ELOOP;
 
+	if (r == 0)
+		r = text_write(path, complete ? mark_complete : mark_incomplete);
 	free(path);
-	if (r < 0)
-		return r;
-	path = text_format("%s/var/lib/carrel/root", dir);
-	r = text_write(path, complete ? mark_complete : mark_incomplete);
-	free(path);
+	free(home);
 	return r;
 }
 

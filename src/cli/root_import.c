@@ -25,6 +25,8 @@ static int list_read(const char *tar, const char *how, char **ret_text)
 	struct words args = {0};
 
 	tar_words(&args, how, tar);
+	/* Show each name as it is; nothing is unpacked here. */
+	words_add(&args, "--absolute-names");
 	int r = program_read(&args, -1, ret_text);
 	words_finish(&args);
 	if (r == 0)
@@ -163,7 +165,9 @@ int root_import(int argc, char **argv)
 	if (r == 0) {
 		int marked = root_mark(dir, true);
 		if (marked < 0)
-			r = root_error("cannot write in %s: %s", dir, strerror(-marked));
+			r = root_error("cannot write var/lib/carrel in %s: %s", dir,
+				       marked == -ELOOP ? "a link there leads out of it"
+							: strerror(-marked));
 	}
 	if (r == 0 && devices.n > 0)
 		printf("%s: unpacked, without %zu device nodes\n", dir, devices.n);

@@ -20,11 +20,22 @@ static int say(const char *dir, const char *name, int error)
 	return error;
 }
 
+/* A name that a link leads out of the root is "there": nothing is to be made. */
 static bool is_there(const char *dir, const char *name)
 {
-	char *path = text_format("%s/%s", dir, name);
+	char *path = path_inside(dir, name);
 	struct stat st;
-	bool there = lstat(path, &st) == 0;
+	bool there = !path || lstat(path, &st) == 0;
+
+	free(path);
+	return there;
+}
+
+static bool has(const char *dir, const char *name)
+{
+	char *path = path_inside(dir, name);
+	struct stat st;
+	bool there = path && lstat(path, &st) == 0;
 
 	free(path);
 	return there;
@@ -32,22 +43,23 @@ static bool is_there(const char *dir, const char *name)
 
 static int make_dir(const char *dir, const char *name, mode_t mode)
 {
+	if (is_there(dir, name))
+		return 0;
 	char *path = text_format("%s/%s", dir, name);
-	int r = 0;
+	int r = dir_make(path);
 
-	if (!is_there(dir, name)) {
-		r = dir_make(path);
-		if (r == 0 && chmod(path, mode) < 0)
-			r = -errno;
-	}
+	if (r == 0 && chmod(path, mode) < 0)
+		r = -errno;
 	free(path);
 	return r < 0 ? say(dir, name, r) : 0;
 }
 
 static int make_link(const char *dir, const char *name, const char *target)
 {
+	if (is_there(dir, name))
+		return 0;
 	char *path = text_format("%s/%s", dir, name);
-	int r = !is_there(dir, name) && symlink(target, path) < 0 ? -errno : 0;
+	int r = symlink(target, path) < 0 ? -errno : 0;
 
 	free(path);
 	return r < 0 ? say(dir, name, r) : 0;
@@ -55,21 +67,33 @@ static int make_link(const char *dir, const char *name, const char *target)
 
 static int make_file(const char *dir, const char *name, const char *text)
 {
+	if (is_there(dir, name))
+		return 0;
 	char *path = text_format("%s/%s", dir, name);
-	int r = is_there(dir, name) ? 0 : text_write(path, text);
+	int r = text_write(path, text);
 
 	free(path);
 	return r < 0 ? say(dir, name, r) : 0;
 }
 
+/* Reads a file of the root; NULL when it has none, or a link in its place. */
+static char *read_file(const char *dir, const char *name)
+{
+	char *path = path_inside(dir, name), *text = NULL;
+	struct stat st;
+
+	if (path && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		text = text_read(path);
+	free(path);
+	return text;
+}
+
 static int make_copy(const char *dir, const char *name, const char *from)
 {
-	char *path = text_format("%s/%s", dir, from);
-	char *text = is_there(dir, name) ? NULL : text_read(path);
+	char *text = read_file(dir, from);
 	int r = text ? make_file(dir, name, text) : 0;
 
 	free(text);
-	free(path);
 	return r;
 }
 
@@ -113,14 +137,15 @@ static int settle_dirs(const char *dir)
 	/* base-files ships these two as directories and its script turns them into links. */
 	static const char *const moved[][2] = {{"var/run", "../run"}, {"var/lock", "../run/lock"}};
 	for (size_t i = 0; r == 0 && i < 2; i++) {
-		char *path = text_format("%s/%s", dir, moved[i][0]);
-		(void)rmdir(path); /* fails, rightly, unless it is an empty directory */
+		char *path = path_inside(dir, moved[i][0]);
+		if (path)
+			(void)rmdir(path); /* fails, rightly, unless it is an empty directory */
 		free(path);
 		r = make_link(dir, moved[i][0], moved[i][1]);
 	}
 	if (r == 0)
 		r = make_link(dir, "var/spool/mail", "../mail");
-	if (r == 0 && is_there(dir, "usr/lib64"))
+	if (r == 0 && has(dir, "usr/lib64"))
 		r = make_link(dir, "lib64", "usr/lib64");
 	return r;
 }
@@ -130,7 +155,7 @@ static int settle_user(const char *dir)
 {
 	struct passwd *user = getuid() ? getpwuid(getuid()) : NULL;
 	char *path = text_format("%s/etc/passwd", dir);
-	char *text = user ? text_read(path) : NULL;
+	char *text = user ? read_file(dir, "etc/passwd") : NULL;
 	int r = 0;
 
 	if (text && !strpbrk(user->pw_name, ":\n") && !strpbrk(user->pw_dir, ":\n")) {
@@ -228,14 +253,14 @@ static void command_read(const char *dir, char *command, struct choices *all)
 	while (i < n && strcmp(word[i], "--install") != 0)
 		i++;
 	if (i + 4 >= n || !is_plain_path(word[i + 1]) || !is_plain_name(word[i + 2]) ||
-	    !is_plain_path(word[i + 3]) || !is_there(dir, word[i + 3] + 1))
+	    !is_plain_path(word[i + 3]) || !has(dir, word[i + 3] + 1))
 		return;
 	long priority = strtol(word[i + 4], NULL, 10);
 	choice_add(all, word + i + 1, priority);
 	for (i += 5; i + 3 < n; i++)
 		if (strcmp(word[i], "--slave") == 0 && is_plain_path(word[i + 1]) &&
 		    is_plain_name(word[i + 2]) && is_plain_path(word[i + 3]) &&
-		    is_there(dir, word[i + 3] + 1))
+		    has(dir, word[i + 3] + 1))
 			choice_add(all, word + i + 1, priority);
 }
 
@@ -274,37 +299,41 @@ static char *way_up(const char *name)
 static int choice_make(const char *dir, const struct choice *c)
 {
 	const char *link = c->link + 1;
-	char *parent = text_format("%s/%.*s", dir, (int)(strrchr(c->link, '/') - c->link), c->link);
-	char *path = text_format("%s/%s", dir, link), *up = way_up(link);
-	char *alternative = text_format("etc/alternatives/%s", c->name);
+	char *parent = text_format("%.*s", (int)(strrchr(c->link, '/') - c->link), link);
+	char *alternative = text_format("etc/alternatives/%s", c->name), *up = way_up(link);
 	char *target = text_format("%s%s", up, alternative), *real = text_format("../..%s", c->path);
-	char *alternative_path = text_format("%s/%s", dir, alternative);
-	int r = 0;
+	char *path = path_inside(dir, alternative), was[4096];
+	int r;
 
 	/* A better choice that came with a later package takes the place of the one before. */
-	char was[4096];
-	ssize_t n = readlink(alternative_path, was, sizeof(was) - 1);
+	ssize_t n = path ? readlink(path, was, sizeof(was) - 1) : -1;
 	if (n >= 0 && ((size_t)n != strlen(real) || strncmp(was, real, (size_t)n) != 0))
-		(void)unlink(alternative_path);
+		(void)unlink(path);
 	r = make_link(dir, alternative, real);
-	/* A manual page of a compressed name may lie in a directory that no package made. */
-	if (r == 0 && dir_make(parent) == 0)
+	/* A page of a manual may belong in a directory that no package made. */
+	if (r == 0 && *parent)
+		r = make_dir(dir, parent, 0755);
+	if (r == 0)
 		r = make_link(dir, link, target);
-	free(parent), free(path), free(up), free(alternative), free(target), free(real);
-	free(alternative_path);
+	free(parent), free(up), free(alternative), free(target), free(real), free(path);
 	return r;
 }
 
 static int settle_alternatives(const char *dir)
 {
-	char *top = text_format("%s/var/lib/carrel/control", dir);
+	char *top = path_inside(dir, "var/lib/carrel/control/x");
 	struct choices all = {0};
 	struct dirent **list;
-	int r = 0, n = scandir(top, &list, NULL, alphasort);
+	int r = 0, n = -1;
+
+	if (top) {
+		*strrchr(top, '/') = '\0';
+		n = scandir(top, &list, NULL, alphasort);
+	}
 
 	for (int i = 0; i < n; i++) {
-		char *path = text_format("%s/%s/postinst", top, list[i]->d_name);
-		char *text = list[i]->d_name[0] != '.' ? text_read(path) : NULL;
+		char *path = text_format("var/lib/carrel/control/%s/postinst", list[i]->d_name);
+		char *text = list[i]->d_name[0] != '.' ? read_file(dir, path) : NULL;
 		if (text)
 			script_read(dir, text, &all);
 		free(text);
@@ -334,9 +363,9 @@ int root_settle(const char *dir)
 	if (r == 0)
 		r = settle_alternatives(dir);
 	/* Whatever else: without an awk or a sh, no script runs. */
-	if (r == 0 && is_there(dir, "usr/bin/mawk"))
+	if (r == 0 && has(dir, "usr/bin/mawk"))
 		r = make_link(dir, "usr/bin/awk", "mawk");
-	if (r == 0 && is_there(dir, "usr/bin/dash"))
+	if (r == 0 && has(dir, "usr/bin/dash"))
 		r = make_link(dir, "usr/bin/sh", "dash");
 	return r;
 }

@@ -143,7 +143,9 @@ char *text_read(const char *path)
 int text_write(const char *path, const char *text)
 {
 	char *part = text_format("%s.new", path);
-	FILE *f = fopen(part, "we");
+	/* What an earlier run left goes; a link there must not be followed. */
+	(void)unlink(part);
+	FILE *f = fopen(part, "wxe");
 	int r = 0;
 
 	if (!f) {
@@ -161,6 +163,35 @@ int text_write(const char *path, const char *text)
 		(void)unlink(part);
 	free(part);
 	return r;
+}
+
+char *path_inside(const char *dir, const char *name)
+{
+	char *path = text_format("%s/%s", dir, name), *real_dir = realpath(dir, NULL);
+	char *parent = text_format("%s", path), *real = NULL;
+	bool inside = false;
+
+	/* The nearest parent that exists decides: what is made below it is made there. */
+	while (real_dir && !real && strlen(parent) > strlen(dir)) {
+		*strrchr(parent, '/') = '\0';
+		real = realpath(parent, NULL);
+		struct stat st;
+		if (!real && lstat(parent, &st) == 0)
+			break; /* a link to nowhere, here or outside */
+	}
+	if (!real_dir)
+		inside = true; /* nothing is there yet, so no link either */
+	else if (real) {
+		size_t n = strlen(real_dir);
+		inside = strncmp(real, real_dir, n) == 0 &&
+			 (real[n] == '/' || !real[n] || strcmp(real_dir, "/") == 0);
+	}
+	free(real), free(real_dir), free(parent);
+	if (!inside) {
+		free(path);
+		path = NULL;
+	}
+	return path;
 }
 
 int dir_make(const char *path)
