@@ -379,6 +379,8 @@ static void soft_remove(struct mm *mm, uint32_t frame)
 	while ((e = soft_first(mm, frame))) {
 		struct table *t = container_of(e - e->index, struct table, entry);
 
+		MM_EVENT(mm, NULL, t->owner->pmap.pid, page_unmap, .addr = soft_va(e),
+			 .key = frame_key(mm, frame), .frame = frame, .resident = -1);
 		soft_clear(t, e);
 		soft_table_drop_if_empty(t);
 	}

@@ -441,6 +441,20 @@ static int sv_unshare(struct pmap *p, uint64_t start, uint64_t end, bool partial
 
 /* Frames. */
 
+/* Tells of each space that an entry goes from. */
+static void sv_tell_unmap(struct mm *mm, const struct table *t, unsigned index, uint32_t frame)
+{
+	const struct sv_state *st = mm->pmap_state;
+
+	SV_LINKS (st, mm, t->frame, o) {
+		const struct table *upper = sv_link_table(st, o);
+
+		MM_EVENT(mm, NULL, upper->pmap->pmap.pid, page_unmap,
+			 .addr = sv_link_va(upper, o) + (uint64_t)index * PAGE_SIZE,
+			 .key = frame_key(mm, frame), .frame = frame, .resident = -1);
+	}
+}
+
 static void sv_remove(struct mm *mm, uint32_t frame)
 {
 	struct frame *f = &mm->frame[frame];
@@ -453,6 +467,7 @@ static void sv_remove(struct mm *mm, uint32_t frame)
 		struct table *t = sv_link_table(mm->pmap_state, link);
 		unsigned i = link % MMU_ENTRIES;
 
+		sv_tell_unmap(mm, t, i, frame);
 		sv_entry_flush(mm, t, i, sv_entry_clear(mm, t, i, true));
 		sv_table_free_if_empty(mm, t);
 	}

@@ -263,8 +263,7 @@ struct table *sv_leaf_copy(struct sv *s, uint64_t va, struct table *leaf, struct
 			sv_entry_set(mm, copy, i, entry[i]);
 	sv_table_detach(s, upper, mmu_index(va, 1));
 	sv_table_attach(s, upper, mmu_index(va, 1), copy);
-	EVENT(mm->events, NULL, s->pmap.pid, mm_now(mm), table_unshare,
-	      .addr = align_down(va, SPAN_SIZE), .frame = copy->frame);
+	MM_EVENT(mm, NULL, s->pmap.pid, table_unshare, .addr = align_down(va, SPAN_SIZE), .frame = copy->frame);
 	return copy;
 }
 
