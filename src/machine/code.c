@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine/code.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "machine/impl.h"
+
+enum {
+	/* A block in the arena: header, operations, and their struct where behind them. */
+	BLOCK_HEADER_SLOTS = (sizeof(struct block) + sizeof(union slot) - 1) / sizeof(union slot),
+	BLOCK_SLOTS_MAX = BLOCK_HEADER_SLOTS + CODE_SLOTS_MAX + CODE_SLOTS_MAX / 4 + 1,
+	JUMPS_FOLLOWED = 8, /* within one block, so that a loop is not unrolled for long */
+};
+
+_Static_assert(sizeof(union slot) == 16, "an operation is 16 bytes");
+_Static_assert(offsetof(struct block, op) % sizeof(union slot) == 0, "slots are aligned");
+_Static_assert(CODE_SLOTS_MAX <= 255, "slot.at is a byte");
+
+/* The pairs of insn.def as a table: index of the pair, plus one. */
+static uint8_t pair_of[INSN_COUNT][INSN_COUNT];
+
+static void pairs_fill(void)
+{
+	for (unsigned i = 0; i < exec_labels.pair_count; i++)
+		pair_of[exec_labels.pair_ids[i][0]][exec_labels.pair_ids[i][1]] = (uint8_t)(i + 1);
+}
+
+int code_init(struct machine *m)
+{
+	struct code *code = &m->code;
+	size_t size = CODE_ARENA_SLOTS * sizeof(union slot);
+
+	code->of_frame = calloc(m->ram.frames, sizeof(*code->of_frame));
+	code->pages = calloc(CODE_PAGES + 1, sizeof(*code->pages));
+	code->arena = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (code->arena == MAP_FAILED)
+		code->arena = NULL;
+	code->used = 1; /* 0 means no block */
+	pairs_fill();
+	return code->of_frame && code->pages && code->arena ? 0 : -ENOMEM;
+}
+
+void code_finish(struct machine *m)
+{
+	free(m->code.of_frame);
+	free(m->code.pages);
+	if (m->code.arena)
+		munmap(m->code.arena, CODE_ARENA_SLOTS * sizeof(union slot));
+}
+
+/* A block being made. */
+struct builder {
+	struct machine *m;
+	struct block *b;
+	unsigned slots, before;
+	bool ended;
+	bool has_stops;
+	struct where here;
+	struct where where[CODE_SLOTS_MAX];
+	uint8_t id[CODE_SLOTS_MAX]; /* at first slots of operations */
+};
+
+_Static_assert(INSN_COUNT <= 256, "builder.id is a byte");
+
+/* Appends an operation and returns its slots. */
+static union slot *emit(struct builder *w, enum insn_id id, unsigned rd, unsigned rs1, unsigned rs2,
+			int32_t imm)
+{
+	union slot *op = &w->b->op[w->slots];
+
+	*op = (union slot){{exec_labels.of[id], imm, (uint8_t)rd, (uint8_t)rs1, (uint8_t)rs2,
+			    (uint8_t)w->slots}};
+	for (unsigned i = 0; i < insn_slots[id]; i++) {
+		w->id[w->slots] = (uint8_t)id;
+		w->where[w->slots++] = w->here;
+	}
+	return op;
+}
+
+/* Fills the link and the value of a jump to an address in or outside the block's page. */
+static void emit_link(struct builder *w, union slot *op, uint64_t target, uint64_t constant)
+{
+	bool near = page_down(target) == w->b->va;
+
+	op[1].link_run = near ? exec_labels.unlinked : exec_labels.far;
+	op[1].to = &op[1];
+	op[2].target = target;
+	op[2].constant = constant;
+}
+
+/* What an instruction is turned into before it is emitted. INSN_nop: nothing at all. */
+static enum insn_id simplify(struct insn *n)
+{
+	switch (n->id) {
+	case INSN_fence:
+	case INSN_fence_i:
+	case INSN_fence_tso:
+	case INSN_pause: return INSN_nop;
+	case INSN_addi:
+		if (n->rd == 0)
+			return INSN_nop;
+		if (n->rs1 == 0)
+			return INSN_li;
+		return n->imm == 0 ? INSN_mv : INSN_addi;
+	case INSN_addiw: return n->rd == 0 ? INSN_nop : n->rs1 == 0 ? INSN_li : INSN_addiw;
+	case INSN_lui: return n->rd == 0 ? INSN_nop : INSN_li;
+	case INSN_auipc: return n->rd == 0 ? INSN_nop : INSN_constant;
+	case INSN_add:
+		if (n->rd == 0)
+			return INSN_nop;
+		if (n->rs1 == 0) {
+			n->rs1 = n->rs2;
+			return INSN_mv;
+		}
+		return n->rs2 == 0 ? INSN_mv : INSN_add;
+	default: return n->id;
+	}
+}
+
+static unsigned reg_to(const struct insn *n)
+{
+	if (insn_f_rd(n->format))
+		return R_F + n->rd;
+	return n->rd ? n->rd : R_SINK;
+}
+
+static unsigned reg_from1(const struct insn *n)
+{
+	return insn_f_rs1(n->format) ? R_F + n->rs1 : n->rs1;
+}
+
+static unsigned reg_from2(const struct insn *n)
+{
+	return insn_f_rs2(n->format) ? R_F + n->rs2 : n->rs2;
+}
+
+/* imm of an operation: for floating-point arithmetic the rounding mode and the third operand. */
+static int32_t third(const struct insn *n)
+{
+	switch (n->format) {
+	case FORMAT_FR4:
+	case FORMAT_FRM:
+	case FORMAT_FRM1:
+	case FORMAT_FRM1X:
+	case FORMAT_FXM:
+	case FORMAT_XFM:
+	case FORMAT_XFMX: return n->rm | (int32_t)(R_F + n->rs3) << 8;
+	default: return n->imm;
+	}
+}
+
+/* Emits the instruction at pc. Returns where to go on decoding. */
+static uint64_t build_insn(struct builder *w, uint64_t pc, struct insn *n, unsigned *jumps_left)
+{
+	uint64_t next = pc + n->length, target = pc + (uint64_t)(int64_t)n->imm;
+	enum insn_id id = simplify(n);
+	union slot *op;
+
+	switch (id) {
+	case INSN_nop: return next;
+	case INSN_illegal:
+		emit(w, id, R_SINK, 0, 0, (int32_t)n->word);
+		w->ended = true;
+		return next;
+	case INSN_ecall:
+	case INSN_ebreak:
+		emit(w, id, R_SINK, 0, 0, 0);
+		w->ended = true;
+		return next;
+	case INSN_constant:
+		op = emit(w, id, n->rd, 0, 0, 0);
+		op[1].constant = target;
+		return next;
+	case INSN_beq:
+	case INSN_bne:
+	case INSN_blt:
+	case INSN_bge:
+	case INSN_bltu:
+	case INSN_bgeu:
+		op = emit(w, id, R_SINK, n->rs1, n->rs2, (int32_t)w->before + 1);
+		emit_link(w, op, target, 0);
+		return next;
+	case INSN_jal:
+		if (page_down(target) == w->b->va && *jumps_left > 0) {
+			--*jumps_left;
+			if (n->rd)
+				emit(w, INSN_constant, n->rd, 0, 0, 0)[1].constant = next;
+			return target;
+		}
+		op = emit(w, id, reg_to(n), 0, 0, (int32_t)w->before + 1);
+		emit_link(w, op, target, next);
+		w->ended = true;
+		return next;
+	case INSN_jalr:
+		op = emit(w, id, reg_to(n), n->rs1, w->before + 1, n->imm);
+		op[1].constant = next;
+		w->ended = true;
+		return next;
+	case INSN_csrrw:
+	case INSN_csrrs:
+	case INSN_csrrc:
+	case INSN_csrrwi:
+	case INSN_csrrsi:
+	case INSN_csrrci: emit(w, id, reg_to(n), n->rs1, n->rs1, n->imm); return next;
+	default: break;
+	}
+	emit(w, id, reg_to(n), reg_from1(n), reg_from2(n), third(n));
+	return next;
+}
+
+/* Replaces neighbours that have an implementation in common. */
+static void build_pairs(struct builder *w)
+{
+	for (unsigned i = 0; i < w->slots;) {
+		unsigned next = i + insn_slots[w->id[i]];
+		unsigned pair = next < w->slots ? pair_of[w->id[i]][w->id[next]] : 0;
+		if (pair) {
+			w->b->op[i].run = exec_labels.pairs[pair - 1];
+			next += insn_slots[w->id[next]];
+		}
+		i = next;
+	}
+}
+
+static bool stop_wanted(const struct machine *m, uint64_t va)
+{
+	for (unsigned i = 0; i < m->hart_count; i++)
+		for (unsigned s = 0; s < m->harts[i]->stop_count; s++)
+			if (m->harts[i]->stops[s].va == va)
+				return true;
+	return false;
+}
+
+static uint32_t word_at(const uint8_t *p, const uint8_t *second)
+{
+	uint32_t word = (uint32_t)(p[0] | p[1] << 8);
+
+	if (insn_length((uint16_t)word) == 4)
+		word |= (uint32_t)second[0] << 16 | (uint32_t)second[1] << 24;
+	return word;
+}
+
+/* Decodes from pc into w->b. Returns false when the first instruction crosses the page and the
+ * rest of it (second) is not given. */
+static bool build(struct builder *w, uint64_t frame, uint64_t pc, unsigned limit,
+		  const uint8_t *second)
+{
+	const uint8_t *page = machine_frame(w->m, frame);
+	unsigned jumps_left = JUMPS_FOLLOWED;
+	struct insn n;
+
+	w->b->va = page_down(pc);
+	w->b->frame = frame;
+	while (!w->ended && w->before < limit && page_down(pc) == w->b->va) {
+		unsigned offset = pc & (PAGE_SIZE - 1);
+		const uint8_t *rest = page + offset + 2;
+		if (offset == PAGE_SIZE - 2 && insn_length((uint16_t)(page[offset] | page[offset + 1] << 8)) == 4) {
+			if (w->before > 0)
+				break;
+			if (!second)
+				return false;
+			rest = second;
+		}
+		w->here = (struct where){(uint16_t)offset, (uint8_t)w->before, 0};
+		if (w->has_stops && stop_wanted(w->m, pc)) {
+			emit(w, INSN_stop, R_SINK, 0, 0, 0);
+			w->ended = true;
+			break;
+		}
+		insn_decode(word_at(page + offset, rest), &n);
+		if (rest == second)
+			w->b->word = n.word;
+		w->here.length = n.length;
+		pc = build_insn(w, pc, &n, &jumps_left);
+		w->before++;
+	}
+	if (!w->ended) {
+		w->here = (struct where){(uint16_t)(pc & (PAGE_SIZE - 1)), (uint8_t)w->before, 0};
+		union slot *op = emit(w, INSN_next, R_SINK, 0, 0, (int32_t)w->before);
+		emit_link(w, op, pc, 0);
+	}
+	build_pairs(w);
+	w->b->slots = w->slots;
+	memcpy(w->b->where, w->where, w->slots * sizeof(w->where[0]));
+	return true;
+}
+
+struct block *code_scratch_create(void)
+{
+	struct block *b = aligned_alloc(16, BLOCK_SLOTS_MAX * sizeof(union slot));
+
+	if (b)
+		b->where = (struct where *)&b->op[CODE_SLOTS_MAX];
+	return b;
+}
+
+union slot *code_scratch(struct machine *m, struct block *b, uint64_t frame, uint64_t pc,
+			 unsigned limit, const uint8_t *second)
+{
+	struct builder w = {.m = m, .b = b};
+
+	if (limit > CODE_INSNS_MAX)
+		limit = CODE_INSNS_MAX;
+	if (!build(&w, frame, pc, limit, second))
+		return NULL;
+	return b->op;
+}
+
+static struct code_page *page_find(struct code *code, uint64_t frame, uint64_t va)
+{
+	for (uint32_t i = code->of_frame[frame]; i; i = code->pages[i].next)
+		if (code->pages[i].va == va)
+			return &code->pages[i];
+	return NULL;
+}
+
+/* A page without blocks yet. Empties the arena when there are too many. */
+static struct code_page *page_add(struct machine *m, uint64_t frame, uint64_t va)
+{
+	struct code *code = &m->code;
+
+	if (!code->pages_free && code->pages_used == CODE_PAGES)
+		code_reset(m);
+	uint32_t i = code->pages_free;
+	if (i)
+		code->pages_free = code->pages[i].next;
+	else
+		i = ++code->pages_used;
+
+	struct code_page *page = &code->pages[i];
+	memset(page->at, 0, sizeof(page->at));
+	page->frame = frame;
+	page->va = va;
+	page->next = code->of_frame[frame];
+	if (!code_holds(code, frame))
+		tlb_deny_writes(m, frame);
+	code->of_frame[frame] = i;
+	return page;
+}
+
+union slot *code_find(struct machine *m, uint64_t frame, uint64_t pc)
+{
+	struct code *code = &m->code;
+	struct code_page *page = page_find(code, frame, page_down(pc));
+	unsigned index = (pc & (PAGE_SIZE - 1)) / 2;
+
+	if (page && page->at[index])
+		return ((struct block *)&code->arena[page->at[index]])->op;
+
+	if (code->used + BLOCK_SLOTS_MAX > CODE_ARENA_SLOTS) {
+		code_reset(m);
+		page = NULL;
+	}
+	if (!page)
+		page = page_add(m, frame, page_down(pc));
+
+	struct block *b = (struct block *)&code->arena[code->used];
+	struct builder w = {.m = m, .b = b, .has_stops = true};
+	struct where where[CODE_SLOTS_MAX];
+	b->where = where;
+	if (!build(&w, frame, pc, CODE_INSNS_MAX, NULL))
+		return NULL;
+	b->where = (struct where *)&b->op[b->slots];
+	memcpy(b->where, where, b->slots * sizeof(where[0]));
+	page->at[index] = code->used;
+	code->used += BLOCK_HEADER_SLOTS + b->slots + (b->slots + 3) / 4;
+	code->decoded++;
+	return b->op;
+}
+
+void code_forget(struct machine *m, uint64_t frame)
+{
+	struct code *code = &m->code;
+	uint32_t i = code->of_frame[frame];
+
+	code->of_frame[frame] = 0;
+	while (i) {
+		struct code_page *page = &code->pages[i];
+		uint32_t next = page->next;
+		for (unsigned k = 0; k < array_size(page->at); k++)
+			if (page->at[k]) {
+				struct block *b = (struct block *)&code->arena[page->at[k]];
+				b->op[0].run = exec_labels.stale;
+				code->forgotten++;
+			}
+		page->next = code->pages_free;
+		code->pages_free = i;
+		i = next;
+	}
+}
+
+void code_reset(struct machine *m)
+{
+	struct code *code = &m->code;
+
+	for (uint32_t i = 1; i <= code->pages_used; i++)
+		code->of_frame[code->pages[i].frame] = 0;
+	code->forgotten = code->decoded;
+	code->used = 1;
+	code->pages_used = code->pages_free = 0;
+	code->resets++;
+	for (unsigned i = 0; i < m->hart_count; i++)
+		memset(m->harts[i]->jumps, 0, sizeof(m->harts[i]->jumps));
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* code.h - guest code decoded once and run many times
+ *
+ * A block is the way from one address through a page: it goes on past branches that are not taken
+ * and along jumps within the page, until an indirect jump, a system call, the end of the page, or
+ * CODE_INSNS_MAX instructions. It is an array of slots; an operation takes one or more:
+ *
+ *	operation   run, imm, rd, rs1, rs2	all have it
+ *	link	    run, to			jumps: the block it goes to; at first the link
+ *						itself, whose run then finds that block
+ *	value	    target, constant		jumps: where to; jal, jalr, auipc: the result
+ *
+ * Code is keyed by frame and virtual page:
+ *
+ *	code.of_frame[frame] --> page (frame, va) --> page (frame, other va) --> 0
+ *				  at[offset / 2] = block, or 0
+ *
+ * Links stay within a page, so they hold as long as the page's code does. Jumps to other pages go
+ * through the jump cache, which is TLB state. An instruction that crosses a page is never in a
+ * block of a page; hart_run steps over it.
+ *
+ * code_forget makes the first operation of each block of a frame "stale": who still holds a
+ * pointer to it comes there, and looks again. The memory is used again only when it is full, and
+ * then everything is forgotten, jump caches too.
+ *
+ * Counted: blocks_decoded; blocks_forgotten.
+ */
+#ifndef MACHINE_CODE_H
+#define MACHINE_CODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bits.h"
+#include "machine/insn.h"
+
+enum {
+	CODE_INSNS_MAX = 64,
+	CODE_SLOTS_MAX = 3 * CODE_INSNS_MAX + 3,
+	CODE_ARENA_SLOTS = 1 << 21, /* 32 MiB, touched as it fills */
+	CODE_PAGES = 4096,
+};
+
+union slot {
+	struct {
+		const void *run; /* label in exec_run */
+		int32_t imm;
+		uint8_t rd, rs1, rs2; /* indices into hart.r */
+		uint8_t at;	      /* index in its block */
+	};
+	struct {
+		const void *link_run;
+		union slot *to;
+	};
+	struct {
+		uint64_t target, constant;
+	};
+};
+
+/* What a slot stands for, looked up when something unusual happens. */
+struct where {
+	uint16_t offset; /* in the page */
+	uint8_t before;	 /* instructions of the block that come before it */
+	uint8_t length;	 /* of the instruction */
+};
+
+struct block {
+	uint64_t va; /* of the page */
+	uint64_t frame;
+	struct where *where;
+	uint32_t word; /* the instruction, when it is a single one that crosses the page */
+	uint32_t slots;
+	union slot op[];
+};
+
+struct code_page {
+	uint64_t frame, va;
+	uint32_t next; /* of the same frame, or of the free ones; 0 ends */
+	uint32_t at[PAGE_SIZE / 2];
+};
+
+struct code {
+	union slot *arena;
+	uint32_t used;
+	uint32_t *of_frame;
+	struct code_page *pages; /* 1 to CODE_PAGES */
+	uint32_t pages_used, pages_free;
+	uint64_t resets; /* times the arena was emptied */
+	uint64_t decoded, forgotten;
+};
+
+struct machine;
+struct hart;
+
+static inline struct block *code_block(const union slot *op)
+{
+	return (struct block *)((uintptr_t)(op - op->at) - offsetof(struct block, op));
+}
+
+static inline const struct where *code_where(const union slot *op)
+{
+	return &code_block(op)->where[op->at];
+}
+
+static inline uint64_t code_pc(const union slot *op)
+{
+	return code_block(op)->va + code_where(op)->offset;
+}
+
+int code_init(struct machine *m);
+void code_finish(struct machine *m);
+
+/* The block at pc, which lies in frame; decodes it when needed. NULL when the instruction there
+ * crosses the page. May empty the arena: code.resets tells. */
+union slot *code_find(struct machine *m, uint64_t frame, uint64_t pc);
+
+/* Decodes at most limit instructions into b, which has room for CODE_SLOTS_MAX. second: the bytes
+ * of the next page when the first instruction crosses, else NULL. Knows no stop addresses. */
+union slot *code_scratch(struct machine *m, struct block *b, uint64_t frame, uint64_t pc,
+			 unsigned limit, const uint8_t *second);
+struct block *code_scratch_create(void);
+
+/* Does decoded code come from this frame? */
+static inline bool code_holds(const struct code *code, uint64_t frame)
+{
+	return code->of_frame[frame] != 0;
+}
+
+/* Forgets the code of a frame, or all. */
+void code_forget(struct machine *m, uint64_t frame);
+void code_reset(struct machine *m);
+
+/* What exec.c tells code.c: where each operation is implemented. */
+struct exec_labels {
+	const void *of[INSN_COUNT];
+	const void *unlinked, *far, *stale;
+	const void *const *pairs;	/* labels, */
+	const uint16_t (*pair_ids)[2]; /* of these, */
+	unsigned pair_count;		/* so many */
+};
+extern struct exec_labels exec_labels;
+
+/* How many slots an operation takes. */
+extern const uint8_t insn_slots[INSN_COUNT];
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* do.h - the words that insn.def's semantics are written in
+ *
+ * A semantics is the body of
+ *	enum done do_NAME(struct hart *h, const union slot *op, int64_t left, uint64_t *ret_to)
+ * which returns DONE_NEXT unless a word below returns something else. An instruction that traps
+ * has changed nothing: words that may trap come before the assignment of RD.
+ */
+#ifndef MACHINE_DO_H
+#define MACHINE_DO_H
+
+#include <string.h>
+
+#include "machine/impl.h"
+#include "machine/soft.h"
+
+#define NOTHING ((void)0)
+
+/* Operands. RD never names x0: writes to that go to R_SINK. */
+#define RD     (h->r[op->rd])
+#define RS1    (h->r[op->rs1])
+#define RS2    (h->r[op->rs2])
+#define RS3    (h->r[op->imm >> 8])
+#define S1     ((int64_t)RS1)
+#define S2     ((int64_t)RS2)
+#define IMM    ((uint64_t)(int64_t)op->imm)
+#define PC     code_pc(op)
+#define FLAGS  (&h->regs.fcsr)
+#define SEXT(v) ((uint64_t)(int64_t)(v))
+#define W(v)   ((uint64_t)(int64_t)(int32_t)(v))
+
+/* The second slot of auipc and jalr, the third of jal. */
+#define CONST  (op[1].constant)
+#define CONST2 (op[2].constant)
+
+/* Singles as bits and as float, doubles as double; RM: the rounding mode, or a trap. */
+#define SB1	 fp_unbox(RS1)
+#define SB2	 fp_unbox(RS2)
+#define SF1	 fp_s(fp_unbox(RS1))
+#define SF2	 fp_s(fp_unbox(RS2))
+#define SF3	 fp_s(fp_unbox(RS3))
+#define DF1	 fp_d(RS1)
+#define DF2	 fp_d(RS2)
+#define DF3	 fp_d(RS3)
+#define PUT_S(v) RD = S_BOX | (uint32_t)(v)
+#define SET_S(v) RD = fp_box(v)
+#define SET_D(v) RD = fp_canonical(v)
+#define RM                                                                                         \
+	int rm = fp_rounding(h, op);                                                               \
+	if (unlikely(rm < 0))                                                                      \
+	return hart_illegal(h, op)
+
+#define RAISE(cause, value)                                                                        \
+	do {                                                                                       \
+		h->trap = (struct trap){cause, value};                                             \
+		return DONE_TRAP;                                                                  \
+	} while (0)
+
+#define JUMP	  return DONE_JUMP
+#define STOP_HERE return DONE_STOP_HERE
+#define BRANCH(condition)                                                                          \
+	if (condition)                                                                             \
+	return DONE_JUMP
+/* The address is computed before RD is written: they may be one register. */
+#define JUMP_TO(address, back)                                                                     \
+	*ret_to = (address);                                                                       \
+	RD = (back);                                                                               \
+	return DONE_JUMP_TO
+
+/* The key is that of the last byte and the entry that of the first, so an access that crosses a
+ * page misses. */
+#define MEM_HIT(table, va, size)                                                                   \
+	const struct tlb_entry *e_ = &h->table[tlb_index(va)];                                     \
+	if (likely(e_->key == hart_key(h, (va) + (size)-1)))
+
+/* Declares v, and loads it. */
+#define LOAD(type)                                                                                 \
+	type v;                                                                                    \
+	uint64_t va_ = RS1 + IMM;                                                                  \
+	MEM_HIT(load, va_, sizeof(type))                                                           \
+	memcpy(&v, (void *)(uintptr_t)(va_ + e_->add), sizeof(type));                              \
+	else                                                                                       \
+	{                                                                                          \
+		if (mem_load(h, va_, sizeof(type)) != DONE_NEXT)                                   \
+			return DONE_TRAP;                                                          \
+		v = (type)h->value;                                                                \
+	}
+
+#define STORE(type)                                                                                \
+	uint64_t va_ = RS1 + IMM;                                                                  \
+	type v = (type)RS2;                                                                        \
+	MEM_HIT(store, va_, sizeof(type))                                                          \
+	memcpy((void *)(uintptr_t)(va_ + e_->add), &v, sizeof(type));                              \
+	else return mem_store(h, va_, sizeof(type), v)
+
+#define ALIGNED(type, cause)                                                                       \
+	uint64_t va_ = RS1;                                                                        \
+	if (unlikely(va_ & (sizeof(type) - 1)))                                                    \
+	RAISE(cause, va_)
+
+#define LOAD_RESERVED(type)                                                                        \
+	ALIGNED(type, TRAP_LOAD_MISALIGNED);                                                       \
+	if (mem_reserve(h, va_, sizeof(type)) != DONE_NEXT)                                        \
+		return DONE_TRAP;                                                                  \
+	RD = SEXT((type)h->value)
+
+#define STORE_CONDITIONAL(type)                                                                    \
+	ALIGNED(type, TRAP_STORE_MISALIGNED);                                                      \
+	uint64_t failed_;                                                                          \
+	enum done done_ = mem_conditional(h, va_, sizeof(type), RS2, &failed_);                    \
+	if (done_ == DONE_TRAP)                                                                    \
+		return done_;                                                                      \
+	RD = failed_;                                                                              \
+	return done_
+
+#define AMO(type, new)                                                                             \
+	ALIGNED(type, TRAP_STORE_MISALIGNED);                                                      \
+	enum done done_;                                                                           \
+	void *p_ = mem_atomic(h, va_, sizeof(type), &done_);                                       \
+	if (!p_)                                                                                   \
+		return done_;                                                                      \
+	type v, w = (type)RS2;                                                                     \
+	memcpy(&v, p_, sizeof(type));                                                              \
+	type new_ = (type)(new);                                                                   \
+	memcpy(p_, &new_, sizeof(type));                                                           \
+	RD = SEXT(v);                                                                              \
+	return done_
+
+/* op->imm: the register; op->rs2: the 5-bit field, rs1 or the immediate. The counters read the
+ * instructions retired before this one. */
+#define CSR_FIELD (op->rs2)
+#define CSR(operand, writes, new)                                                                  \
+	uint64_t old, v = (operand);                                                               \
+	uint64_t now_ = h->clock - (uint64_t)left + code_where(op)->before;                        \
+	if (csr_read(h, (unsigned)op->imm, now_, &old) < 0)                                        \
+		return hart_illegal(h, op);                                                        \
+	if ((writes) && csr_write(h, (unsigned)op->imm, (new)) < 0)                                \
+		return hart_illegal(h, op);                                                        \
+	(void)v;                                                                                   \
+	RD = old
+
+static inline uint64_t mul_high_ss(int64_t a, int64_t b)
+{
+	return (uint64_t)((__int128)a * b >> 64);
+}
+static inline uint64_t mul_high_su(int64_t a, uint64_t b)
+{
+	return (uint64_t)((__int128)a * (__int128)b >> 64);
+}
+static inline uint64_t mul_high_uu(uint64_t a, uint64_t b)
+{
+	return (uint64_t)((unsigned __int128)a * b >> 64);
+}
+
+/* Division by zero gives all ones and the dividend; the one overflow wraps. Words do not overflow
+ * in 64 bits, and are cut after. */
+static inline uint64_t div_s(int64_t a, int64_t b)
+{
+	if (b == 0)
+		return UINT64_MAX;
+	return b == -1 ? -(uint64_t)a : (uint64_t)(a / b);
+}
+static inline uint64_t rem_s(int64_t a, int64_t b)
+{
+	if (b == 0)
+		return (uint64_t)a;
+	return b == -1 ? 0 : (uint64_t)(a % b);
+}
+
+/* The rounding mode of an instruction, or -1 when it is a reserved one. */
+int fp_rounding(const struct hart *h, const union slot *op);
+
+/* fast, with another rounding mode than the unit has. */
+enum done fp_slow(struct hart *h, const union slot *op, void (*fast)(struct hart *, const union slot *),
+		  enum soft_kind kind);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine/tlb.h"
+
+#include <string.h>
+
+#include "machine/impl.h"
+#include "machine/mmu_check.h"
+
+static uint64_t new_gen(struct hart *h) { return ++h->m->gens; }
+
+static void tables_clear(struct hart *h)
+{
+	for (unsigned i = 0; i < TLB_SIZE; i++)
+		h->load[i].key = h->store[i].key = TLB_EMPTY;
+	for (unsigned i = 0; i < TLB_FETCH_SETS; i++)
+		for (unsigned w = 0; w < TLB_FETCH_WAYS; w++)
+			h->tlb.fetch[i][w].key = TLB_EMPTY;
+	memset(h->tlb.of_asid, 0, sizeof(h->tlb.of_asid));
+	h->tlb.contexts = 0;
+}
+
+void tlb_init(struct hart *h)
+{
+	tables_clear(h);
+	tlb_choose(h, h->satp);
+}
+
+static unsigned satp_asid(uint64_t satp) { return satp >> 44 & 0xffff; }
+
+void tlb_choose(struct hart *h, uint64_t satp)
+{
+	struct tlb *t = &h->tlb;
+	uint16_t *of = &t->of_asid[satp_asid(satp)];
+
+	if (*of == 0 || t->context[*of].satp != satp) {
+		if (t->contexts + 1 >= TLB_CONTEXTS)
+			tables_clear(h);
+		*of = (uint16_t)++t->contexts;
+		t->context[*of] = (struct tlb_context){.satp = satp, .jump_gen = new_gen(h)};
+	}
+	h->satp = satp;
+	h->context = (uint64_t)*of << TLB_CONTEXT_SHIFT;
+	h->jump_gen = t->context[*of].jump_gen;
+}
+
+/* Jump cache entries of a context are void from now on. */
+static void jumps_drop(struct hart *h, unsigned context)
+{
+	h->tlb.context[context].jump_gen = new_gen(h);
+	if ((uint64_t)context << TLB_CONTEXT_SHIFT == h->context)
+		h->jump_gen = h->tlb.context[context].jump_gen;
+}
+
+static struct tlb_fetch *fetch_set(struct hart *h, uint64_t va)
+{
+	return h->tlb.fetch[tlb_index(va) % TLB_FETCH_SETS];
+}
+
+void tlb_flush_page(struct hart *h, unsigned asid, uint64_t va)
+{
+	unsigned context = h->tlb.of_asid[asid & 0xffff];
+	uint64_t key = va >> PAGE_SHIFT | (uint64_t)context << TLB_CONTEXT_SHIFT;
+
+	if (context == 0)
+		return;
+	if (h->tlb.context[context].superpages) {
+		tlb_flush_space(h, asid);
+		return;
+	}
+	if (h->load[tlb_index(va)].key == key)
+		h->load[tlb_index(va)].key = TLB_EMPTY;
+	if (h->store[tlb_index(va)].key == key)
+		h->store[tlb_index(va)].key = TLB_EMPTY;
+	struct tlb_fetch *set = fetch_set(h, va);
+	for (unsigned w = 0; w < TLB_FETCH_WAYS; w++)
+		if (set[w].key == key) {
+			set[w].key = TLB_EMPTY;
+			jumps_drop(h, context);
+		}
+}
+
+void tlb_flush_space(struct hart *h, unsigned asid)
+{
+	h->tlb.of_asid[asid & 0xffff] = 0;
+	if (satp_asid(h->satp) == (asid & 0xffff))
+		tlb_choose(h, h->satp);
+}
+
+void tlb_flush_all(struct hart *h)
+{
+	/* Rare enough for clearing; the jump cache goes by its generations, which are never
+	 * given out twice. */
+	tables_clear(h);
+	tlb_choose(h, h->satp);
+}
+
+static bool reserved_by_other(const struct hart *h, uint64_t frame)
+{
+	const struct machine *m = h->m;
+
+	for (unsigned i = 0; i < m->hart_count; i++)
+		if (m->harts[i] != h && m->harts[i]->reserved_size &&
+		    m->harts[i]->reserved_pa >> PAGE_SHIFT == frame)
+			return true;
+	return false;
+}
+
+/* The page walk of all three kinds. */
+static bool walk(struct hart *h, uint64_t va, enum mmu_access access, uint64_t *ret_pa,
+		 uint64_t *ret_pte)
+{
+	unsigned level;
+	enum mmu_result result =
+		mmu_translate_leaf(&h->m->ram, h->satp, va, access, ret_pa, ret_pte, &level);
+
+	h->miss_count++;
+	if (result != MMU_OK) {
+		hart_fault(h, result, va, access);
+		return false;
+	}
+	if (level > 0)
+		h->tlb.context[h->context >> TLB_CONTEXT_SHIFT].superpages = true;
+	return true;
+}
+
+bool tlb_translate(struct hart *h, uint64_t va, enum mmu_access access, uint64_t *ret_pa)
+{
+	uint64_t pte;
+
+	if (!walk(h, va, access, ret_pa, &pte))
+		return false;
+	if (h->seen)
+		return true;
+	uint64_t frame = *ret_pa >> PAGE_SHIFT;
+	uint64_t host = (uint64_t)(uintptr_t)h->m->ram.bytes + *ret_pa;
+	struct tlb_entry entry = {hart_key(h, va), host - va};
+	if (pte & PTE_R)
+		h->load[tlb_index(va)] = entry;
+	if ((pte & PTE_W) && (pte & PTE_D) && !code_holds(&h->m->code, frame) &&
+	    (h->m->hart_count == 1 || !reserved_by_other(h, frame))) {
+		h->store[tlb_index(va)] = entry;
+		h->m->stored[frame] = 1;
+	}
+	return true;
+}
+
+void tlb_deny_writes(struct machine *m, uint64_t frame)
+{
+	if (!m->stored[frame])
+		return;
+	m->stored[frame] = 0;
+	uint64_t host = (uint64_t)(uintptr_t)machine_frame(m, frame);
+	for (unsigned n = 0; n < m->hart_count; n++) {
+		struct tlb_entry *store = m->harts[n]->store;
+		for (unsigned i = 0; i < TLB_SIZE; i++)
+			if ((store[i].key << PAGE_SHIFT) + store[i].add == host)
+				store[i].key = TLB_EMPTY;
+	}
+}
+
+bool tlb_fetch(struct hart *h, uint64_t pc, uint64_t *ret_frame)
+{
+	struct tlb_fetch *set = fetch_set(h, pc), *free = NULL;
+	uint64_t key = hart_key(h, pc), pa, pte;
+
+	for (unsigned w = 0; w < TLB_FETCH_WAYS; w++)
+		if (set[w].key == key) {
+			*ret_frame = set[w].frame;
+			return true;
+		}
+	if (!walk(h, pc, MMU_EXEC, &pa, &pte))
+		return false;
+	*ret_frame = pa >> PAGE_SHIFT;
+	if (h->seen)
+		return true;
+
+	for (unsigned w = 0; w < TLB_FETCH_WAYS && !free; w++)
+		if (set[w].key == TLB_EMPTY)
+			free = &set[w];
+	if (!free) {
+		free = &set[h->miss_count % TLB_FETCH_WAYS];
+		jumps_drop(h, (unsigned)(free->key >> TLB_CONTEXT_SHIFT));
+	}
+	*free = (struct tlb_fetch){key, pa >> PAGE_SHIFT};
+	return true;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* tlb.h - translations a hart keeps
+ *
+ * There are three tables: for loads, for stores, for fetches. The first two are looked up inline:
+ * an entry is found by hashing the page number (so that buffers a power of two apart do not meet)
+ * and hits on one compare; one addition gives the host address.
+ *
+ *	key	 63      52 51                        0
+ *		+----------+---------------------------+
+ *		| context  | page number, all 52 bits  |
+ *		+----------+---------------------------+
+ *
+ * A context is one address space as this hart knows it, numbered from 1. Flushing a space gives it
+ * a new number and leaves the entries of the old one to be overwritten; only when the numbers run
+ * out are the tables cleared.
+ *
+ * Invariants. A key is in a table only if the leaf entry has A set and allows the access; in the
+ * store table only if D is set too, the frame holds no decoded code, and no other hart holds a
+ * reservation in it. A page in the jump cache (hart's table from pc to code) is in the fetch
+ * table: when an entry of that is dropped, the jump cache of its context is too.
+ *
+ * Counted: tlb_misses, one for each load, store or fetch that had to walk.
+ */
+#ifndef MACHINE_TLB_H
+#define MACHINE_TLB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bits.h"
+#include "machine/mmu.h"
+
+enum {
+	TLB_BITS = 11,
+	TLB_SIZE = 1 << TLB_BITS,
+	TLB_FETCH_SETS = 256,
+	TLB_FETCH_WAYS = 4,
+	TLB_CONTEXTS = 4095, /* numbers 1 to 4094; 4095 marks an empty entry */
+	TLB_CONTEXT_SHIFT = 52,
+};
+
+#define TLB_EMPTY UINT64_MAX
+
+struct tlb_entry {
+	uint64_t key;
+	uint64_t add; /* host address minus virtual address */
+};
+
+struct tlb_fetch {
+	uint64_t key;
+	uint64_t frame;
+};
+
+struct tlb_context {
+	uint64_t satp;
+	uint64_t jump_gen; /* see struct hart */
+	bool superpages;   /* some leaf was not of 4 KiB: flushing one page flushes all */
+};
+
+struct tlb {
+	struct tlb_fetch fetch[TLB_FETCH_SETS][TLB_FETCH_WAYS];
+	struct tlb_context context[TLB_CONTEXTS];
+	uint16_t of_asid[65536]; /* context of an asid; 0: none */
+	unsigned contexts;	 /* numbers given out */
+};
+
+struct hart;
+struct machine;
+
+/* The hash multiplies: neighbours never share an entry, which an access that crosses a page
+ * relies on (its key is that of the last byte, its entry that of the first). */
+static inline unsigned tlb_index(uint64_t va)
+{
+	return (va >> PAGE_SHIFT) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - TLB_BITS);
+}
+
+void tlb_init(struct hart *h);
+
+/* Makes satp the current space: sets h->context and h->jump_gen. */
+void tlb_choose(struct hart *h, uint64_t satp);
+
+void tlb_flush_page(struct hart *h, unsigned asid, uint64_t va);
+void tlb_flush_space(struct hart *h, unsigned asid);
+void tlb_flush_all(struct hart *h);
+
+/* Translates va for a load or a store, and remembers it as far as the invariants allow. On failure
+ * sets h->trap and returns false. */
+bool tlb_translate(struct hart *h, uint64_t va, enum mmu_access access, uint64_t *ret_pa);
+
+/* No hart may store to frame without being noticed. */
+void tlb_deny_writes(struct machine *m, uint64_t frame);
+
+/* The frame that pc is fetched from. On failure sets h->trap and returns false. */
+bool tlb_fetch(struct hart *h, uint64_t pc, uint64_t *ret_frame);
+
+#endif
