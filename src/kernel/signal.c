@@ -125,18 +125,22 @@ static int set_first(signal_set set)
 	return set ? __builtin_ctzll(set) + 1 : 0;
 }
 
-int signal_take(struct task *t, signal_set which, struct signal_info *ret_info)
+static struct signal_queue *queue_with(struct task *t, signal_set which)
 {
-	struct process *p = t->process;
-	struct signal_queue *q = t->signals.pending.set & which ? &t->signals.pending : &p->signals.pending;
+	return t->signals.pending.set & which ? &t->signals.pending : &t->process->signals.pending;
+}
+
+int signal_look(struct task *t, signal_set which, struct signal_info *ret_info)
+{
+	struct signal_queue *q = queue_with(t, which);
 	int n = set_first(q->set & which);
 
-	if (n) {
+	if (n)
 		queue_look(q, n, ret_info);
-		queue_take(p, q, n);
-	}
 	return n;
 }
+
+void signal_take(struct task *t, int n) { queue_take(t->process, queue_with(t, signal_bit(n)), n); }
 
 bool signal_timer_overran(struct process *p, struct task *t, int n, int32_t id, uint64_t periods)
 {
@@ -467,9 +471,16 @@ static int run_handler(struct task *t, struct signal_queue *q, const struct sign
 		if (r)
 			return r;
 	}
+	t->call.woken = false;
 	r = signal_frame_push(t, info, a, s->restore_saved ? s->saved : s->blocked);
-	if (r == CALL_WAIT)
+	if (r == CALL_WAIT) {
+		if (!t->call.woken)
+			t->state = TASK_WAITING;
 		return r;
+	}
+	/* Getting a frame for the stack may have taken somebody's life. */
+	if (t->state == TASK_DEAD)
+		return CALL_WAIT;
 	queue_take(p, q, n);
 	if (a->flags & SA_RESETHAND)
 		p->signals.actions->action[n - 1] = none;

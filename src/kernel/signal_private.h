@@ -15,9 +15,10 @@ enum {
 	SIGINFO_SIZE = 128,
 };
 
-/* Takes one pending signal of which, whatever is blocked; the task's own come first. Returns its
- * number, 0: none. */
-int signal_take(struct task *t, signal_set which, struct signal_info *ret_info);
+/* The next pending signal of which, whatever is blocked; the task's own come first. Returns its
+ * number, 0: none. signal_take takes it. */
+int signal_look(struct task *t, signal_set which, struct signal_info *ret_info);
+void signal_take(struct task *t, int number);
 
 /* A timer expired periods times more. True: its last signal is still pending and will tell. */
 bool signal_timer_overran(struct process *p, struct task *t, int number, int32_t id, uint64_t periods);

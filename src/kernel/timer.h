@@ -20,6 +20,7 @@
 
 struct kernel;
 struct process;
+struct task;
 
 /* Ids of setitimer's three; timer_create's count from 0. */
 enum { TIMER_REAL = -1, TIMER_VIRTUAL = -2, TIMER_PROF = -3 };
@@ -35,16 +36,19 @@ struct timer {
 	uint64_t value;	   /* sigev_value */
 	uint64_t deadline; /* ns of its clock, virtual now or processor time */
 	uint64_t interval; /* 0: once */
+	uint64_t bunched;  /* periods that end before deadline and will be told with it */
 	int32_t overrun;   /* of the signal last taken */
 	uint64_t serial;   /* orders equal deadlines */
 	LIST_ENTRY(timer) link;
 	RB_ENTRY(timer) tree;
 };
 
-/* When the next timer is due, in virtual ns; NO_DEADLINE: none. Processor-time timers of
- * k->current count as if it ran until then. */
+/* When the next timer is due, in virtual ns; NO_DEADLINE: none. */
 uint64_t timers_next(struct kernel *k);
-/* Sends the signals of those that are due. Cheap when none is. */
+/* When the next processor-time timer or limit of p is due if p runs from now on. */
+uint64_t timers_next_of(struct process *p);
+/* Sends the signals of those that are due; of processor time: those of k->current's process. Cheap
+ * when none is. */
 void timers_run(struct kernel *k);
 
 /* The process ended: its timers go. execve keeps setitimer's and drops timer_create's. */
@@ -53,5 +57,24 @@ void timers_exec(struct process *p);
 
 /* The signal of a timer is taken by the program: overrun becomes what timer_getoverrun tells. */
 void timer_taken(struct process *p, int32_t id, int32_t overrun);
+
+/* NULL: there is none. */
+struct timer *timer_find(struct process *p, int32_t id);
+/* Not armed. Returns 0 or -ENOMEM. */
+int timer_create_for(struct process *p, int32_t id, struct timer **ret_timer);
+void timer_destroy(struct timer *x);
+/* deadline: on the timer's clock, 0: disarms. */
+void timer_arm(struct timer *x, uint64_t deadline, uint64_t interval);
+/* What is left, 0: not armed. A timer that is due has 1 ns left. */
+uint64_t timer_left(const struct timer *x);
+/* The timer's clock now: virtual ns, or processor time. */
+uint64_t timer_now(const struct timer *x);
+
+/* Times as programs give them; one of more than 292 years is as good as for ever. Return 0, -EINVAL,
+ * -EFAULT or CALL_WAIT. */
+int timespec_read(struct task *t, uint64_t va, uint64_t *ret_ns);
+int timespec_write(struct task *t, uint64_t va, uint64_t ns);
+/* now + ns, less than NO_DEADLINE. */
+uint64_t time_after(uint64_t now, uint64_t ns);
 
 #endif
