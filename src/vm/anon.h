@@ -34,11 +34,13 @@ struct anon {
 	uint32_t refs;
 	uint32_t frame; /* NO_FRAME: not resident */
 	uint32_t slot;	/* 0: none. Only anons own slots. */
+	uint32_t seen;	/* references that mm_verify has found */
 };
 
 struct chunk {
 	uint32_t refs;
 	uint32_t live; /* anons in it */
+	uint32_t seen; /* as above */
 	uint64_t exclusive[SPAN_PAGES / 64];
 	struct anon *anon[SPAN_PAGES];
 };
@@ -53,7 +55,8 @@ void anon_map_finish(struct mm *mm, struct anon_map *map);
 
 struct chunk *anon_map_chunk(const struct anon_map *map, uint64_t va);
 struct anon *anon_map_get(const struct anon_map *map, uint64_t va);
-bool chunk_exclusive(const struct chunk *c, uint64_t va);
+/* The first anon at or after *va and below end: moves *va to it. NULL: none. */
+struct anon *anon_map_next(const struct anon_map *map, uint64_t *va, uint64_t end);
 
 /* Makes the path to va's chunk, so that anon_map_set cannot fail there. Returns 0 or -ENOMEM. */
 int anon_map_prepare(struct mm *mm, struct anon_map *map, uint64_t va);
@@ -65,6 +68,19 @@ struct chunk *anon_map_own(struct mm *mm, struct anon_map *map, uint64_t va, str
 /* Puts an anon (its reference passes to the chunk) where there may be one, which is dropped. The
  * chunk is this map's own. exclusive: see above. */
 void chunk_set(struct mm *mm, struct chunk *c, uint64_t va, struct anon *a, bool exclusive);
+bool chunk_exclusive(const struct chunk *c, uint64_t va);
+void chunk_set_exclusive(struct chunk *c, uint64_t va, bool exclusive);
+/* The writable rule. */
+bool chunk_writable(const struct chunk *c, uint64_t va);
+
+/* An empty chunk at va, if there is none: as prepare and own. Returns 0 or -ENOMEM. */
+int anon_map_make(struct mm *mm, struct anon_map *map, uint64_t va);
+/* Drops the empty chunks of [start, end). */
+void anon_map_trim(struct mm *mm, struct anon_map *map, uint64_t start, uint64_t end);
+
+/* Puts a reference to the chunk of va into another map, whose path is prepared and which has none
+ * there; from then on nothing in it is exclusive. */
+void anon_map_share(struct anon_map *from, struct anon_map *to, uint64_t va);
 
 /* Copies the shared chunks that reach beyond [start, end) and hold something in it, so that
  * anon_map_clear may cut them; all: those inside, too. Returns 0 or -ENOMEM; what was copied by then
@@ -73,6 +89,8 @@ int anon_map_isolate(struct mm *mm, struct anon_map *map, uint64_t start, uint64
 /* Drops the anons of [start, end), whose entries must be gone: whole chunks where it can. */
 void anon_map_clear(struct mm *mm, struct anon_map *map, uint64_t start, uint64_t end);
 
+/* A new page, its anon and frame taken from the reserve; its bytes are the caller's to fill. */
+struct anon *anon_new(struct mm *mm, struct reserve *r);
 /* One reference less; the last frees frame and slot. */
 void anon_put(struct mm *mm, struct anon *a);
 

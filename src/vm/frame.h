@@ -49,6 +49,8 @@ enum frame_flag {
 	FRAME_FETCHED = 1 << 3,	 /* read for a fault and not mapped yet: the fault that maps it is major */
 	FRAME_FAILED = 1 << 4,	 /* could not be read: who looks next is told, and it is dropped */
 	FRAME_STUCK = 1 << 5,	 /* could not be written back: no victim until it can */
+	FRAME_LOCKED = 1 << 6,	 /* was mapped by a REGION_LOCKED: look whether it still is */
+	FRAME_ORPHAN = 1 << 7,	 /* its owner let go of it while it was held */
 };
 
 struct frame {
@@ -65,7 +67,7 @@ struct frame {
 		struct table *table;
 		void *kernel; /* a tag the kernel chose; only shown */
 	} owner;
-	uint64_t index; /* FILE: the page's number in its object */
+	uint64_t index; /* FILE: the page's number in its object. ORPHAN: its key */
 };
 
 /* What a plan takes, and what it gets: it can then be carried out without allocating. */
@@ -84,10 +86,6 @@ struct reserve {
 	struct table *table[RESERVE_TABLES];
 	struct anon *anon[RESERVE_FRAMES];
 	struct chunk *chunk[RESERVE_CHUNKS];
-	/* The last victim that had to go for it; evicted_key 0: none. */
-	struct event_evict evicted;
-	int32_t evicted_pid;
-	uint64_t evicted_addr;
 };
 
 /* Sets aside all that need names, evicting as needed. incoming: the key that wants in, for the
@@ -111,12 +109,21 @@ void frame_own(struct mm *mm, uint32_t frame, enum frame_kind kind, void *owner,
 void frame_free(struct mm *mm, uint32_t frame);
 
 /* While held a frame is never a victim and is not freed: the last frame_unhold frees it if its
- * owner let go of it meanwhile (owner NULL). */
+ * owner let go of it meanwhile. */
 void frame_hold(struct mm *mm, uint32_t frame);
 void frame_unhold(struct mm *mm, uint32_t frame);
 
 struct frame *frame_at(const struct mm *mm, uint32_t frame);
 uint8_t *frame_bytes(const struct mm *mm, uint32_t frame);
+
+/* A frame of the page cache has its contents now: the policy learns of it. space: for whom. */
+void frame_enter(struct mm *mm, uint32_t frame, uint32_t space);
+/* Takes a frame out of every space that maps it. */
+void frame_unmap(struct mm *mm, uint32_t frame);
+/* What the policy may ask; ctx is the mm. */
+bool frame_evictable(void *ctx, uint32_t frame);
+bool frame_harvest(void *ctx, uint32_t frame);
+bool frame_dirty(void *ctx, uint32_t frame);
 
 /* The key of the contents of an OWNED frame; 0 for tables, the zero frame and the kernel's. */
 uint64_t frame_key(const struct mm *mm, uint32_t frame);

@@ -60,6 +60,11 @@ struct mm {
 	struct object *objects; /* all of them */
 	uint64_t locked_pages;	/* of all spaces: 0 saves a look at each victim */
 	uint32_t waits_for;	/* the frame that the last FAULT_WAIT or -EAGAIN waits for */
+	struct {
+		struct event_evict what; /* key 0: none since the fault began */
+		int32_t pid;		 /* one that it was mapped by; 0: none */
+		uint64_t addr;
+	} victim;
 	uint64_t kind[FRAME_KINDS]; /* OWNED frames by kind */
 	/* Frames brought in for the instruction that is being tried; see mm_retired. */
 	uint32_t instruction[8];
@@ -73,9 +78,13 @@ int mm_create(const struct mm_config *config, struct mm **ret_mm);
 void mm_destroy(struct mm *mm);
 
 uint64_t mm_now(const struct mm *mm);
+struct space *mm_space(const struct mm *mm, uint32_t serial);
+#define MM_EVENT(mm_, tally_, pid_, name, ...)                                                     \
+	EVENT((mm_)->events, tally_, pid_, mm_now(mm_), name, __VA_ARGS__)
 
 /* Frames that a fault brought in for one instruction are held until it retires, so that it always
  * can. The kernel says when one has retired. */
+void mm_hold_for_instruction(struct mm *mm, uint32_t frame);
 void mm_retired(struct mm *mm);
 
 /* What `frames`, /proc/meminfo and free show; the sum of kinds, free and reserved is frames. */

@@ -63,8 +63,19 @@ uint32_t object_cached(const struct object *o, uint64_t index);
 /* The anon of a shared-memory page, or NULL. */
 struct anon *object_anon(const struct object *o, uint64_t index);
 
+/* For the paging system itself. object_fetch: object_page for a fault of a space. object_write:
+ * writes the page of a frame back; 0 or the pager's error, and then it is STUCK. object_drop: the
+ * frame of a page, which nothing maps, is given up. */
+int object_fetch(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t space, uint32_t *ret_frame);
+int object_write(struct mm *mm, uint32_t frame);
+void object_drop(struct mm *mm, struct object *o, uint64_t index);
+/* Gives a page of shared memory its anon; the path is prepared. */
+void object_set_anon(struct object *o, uint64_t index, struct anon *a);
+
 /* A new size: pages beyond it leave every mapping, and the rest of the last page becomes zeros. */
 void object_resize(struct mm *mm, struct object *o, uint64_t size);
+/* Pages first to last of shared memory become zeros. */
+void object_punch(struct mm *mm, struct object *o, uint64_t first, uint64_t last);
 /* Drops clean pages that nothing maps or holds: the file changed on the host. */
 void object_drop_clean(struct mm *mm, struct object *o);
 /* Writes the dirty pages of [first, last] back. Returns 0 or the first error. */

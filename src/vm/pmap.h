@@ -106,7 +106,8 @@ struct pmap_ops {
 	/* Moves one entry, if there is one; neither table is shared; tables come from r. */
 	void (*move)(struct pmap *p, uint64_t from, uint64_t to, struct reserve *r);
 
-	/* For a frame, in all mappings of it at once. remove hands A and D back in frame->flags;
+	/* For a frame, in all mappings of it at once. remove hands A and D back in frame->flags, and
+	 * emits page_unmap (tally NULL, the pid of each space, resident -1) for each place it was in;
 	 * harvest reads and clears A (and FRAME_ACCESSED); clean clears D and, where asked, W, and
 	 * tells whether D was set; dirty only asks. */
 	void (*remove)(struct mm *mm, uint32_t frame);

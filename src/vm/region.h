@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vm/event.h"
+
 struct mm;
 struct object;
 
@@ -59,6 +61,7 @@ struct region *regions_at_or_after(const struct regions *rs, uint64_t va);
 /* The region that contains va, or NULL. */
 struct region *regions_find(const struct regions *rs, uint64_t va);
 struct region *regions_first(const struct regions *rs);
+struct region *regions_last(const struct regions *rs);
 struct region *region_next(const struct region *r);
 struct region *region_prev(const struct region *r);
 
@@ -81,6 +84,7 @@ void region_split(struct regions *rs, struct region *r, uint64_t va, struct regi
  * to be (REGION_ANONED, REGION_HEAP) does not count. */
 bool region_alike(const struct region *lower, const struct region *upper);
 
+bool region_allows(const struct region *r, enum access access);
 /* Page number in the object of the page at va. */
 uint64_t region_index(const struct region *r, uint64_t va);
 

@@ -69,6 +69,8 @@ struct map_request {
 };
 
 int space_map(struct space *s, const struct map_request *m, uint64_t *ret_start);
+/* Where Linux would put a mapping of length bytes, with or without (0) a wish; 0: nowhere. */
+uint64_t space_place(const struct space *s, uint64_t wish, uint64_t length);
 int space_unmap(struct space *s, uint64_t start, uint64_t length);
 int space_protect(struct space *s, uint64_t start, uint64_t length, unsigned prot);
 /* mremap; flags are Linux's MREMAP_MAYMOVE 1, FIXED 2, DONTUNMAP 4. */
@@ -83,7 +85,9 @@ int space_sync(struct space *s, uint64_t start, uint64_t length, int flags);
 /* One byte a page: bit 0 says resident. Returns 0 or -ENOMEM (a hole). */
 int space_incore(struct space *s, uint64_t start, uint64_t length, uint8_t *ret_vector);
 int space_lock(struct space *s, uint64_t start, uint64_t length, bool lock);
-/* Faults a range in, as MAP_POPULATE and mlock do. Stops at the first error; returns it. */
+/* Faults a range in, as MAP_POPULATE and mlock do; write: pages that the program may write and
+ * would not share become its own at once. Stops at the first error: -EFAULT, -ENOMEM (also a hole),
+ * -EAGAIN (mm->waits_for says for what). space_map ignores it. */
 int space_populate(struct space *s, uint64_t start, uint64_t length, bool write);
 
 /* Copies size bytes at va as they are now, changing nothing: no fault, no A bit. What is in no

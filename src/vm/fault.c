@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+#include "vm/fault.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vm/range.h"
+
+/* ---- The plan ---- */
+
+static void plan_fail(struct fault_plan *p, enum cause cause)
+{
+	p->step = STEP_FAIL;
+	p->cause = cause;
+}
+
+/* May the stack above va grow down to it? As Linux: within its limit, and never closer than the
+ * guard to a mapping that can be accessed. */
+static bool plan_growth(const struct space *s, const struct region *stack, uint64_t page)
+{
+	if (!stack || !(stack->flags & REGION_GROWSDOWN) || stack->object || page < s->layout.bottom)
+		return false;
+	const struct region *below = region_prev(stack);
+	bool near = below && !(below->flags & REGION_GROWSDOWN) && below->prot && page - below->end < STACK_GUARD;
+	return !near && stack->end - page <= s->layout.stack_limit;
+}
+
+/* The upper layer: an anon of this space. */
+static void plan_upper(const struct space *s, const struct fault_request *q, struct fault_plan *p)
+{
+	const struct chunk *c = anon_map_chunk(&s->anons, p->page);
+	p->from = p->anon->frame;
+	p->key = p->anon->key;
+	p->as = RESIDENT_ANON;
+	if (chunk_writable(c, p->page) || q->access != ACCESS_WRITE) {
+		p->step = STEP_MAP;
+		p->cause = CAUSE_refill;
+		if (!chunk_writable(c, p->page))
+			p->prot &= ~PROT_W;
+	} else if (c->refs == 1 && p->anon->refs == 1) {
+		p->step = STEP_TAKE_OVER;
+		p->cause = CAUSE_cow_reuse;
+	} else {
+		p->step = STEP_COPY;
+		p->cause = CAUSE_cow_copy;
+	}
+}
+
+/* The lower layer: shared memory. */
+static void plan_shared(const struct fault_request *q, struct fault_plan *p)
+{
+	bool private = !(p->region->flags & REGION_SHARED);
+	p->anon = object_anon(p->region->object, region_index(p->region, p->page));
+	p->from = p->anon ? p->anon->frame : NO_FRAME;
+	p->key = p->anon ? p->anon->key : 0;
+	p->as = RESIDENT_SHMEM;
+	if (private && q->access == ACCESS_WRITE) {
+		p->as = RESIDENT_ANON;
+		p->step = p->anon ? STEP_COPY : STEP_ZERO;
+		p->cause = p->anon ? CAUSE_cow_copy : CAUSE_zero_fill;
+		return;
+	}
+	if (private)
+		p->prot &= ~PROT_W;
+	p->step = p->anon ? STEP_MAP : STEP_ZERO;
+	p->cause = p->anon ? CAUSE_refill : CAUSE_zero_fill;
+}
+
+/* The lower layer: a file. */
+static void plan_file(const struct space *s, const struct fault_request *q, struct fault_plan *p)
+{
+	const struct object *o = p->region->object;
+	uint64_t index = region_index(p->region, p->page);
+	p->from = object_cached(o, index);
+	p->key = object_key(o, index);
+	p->as = RESIDENT_FILE;
+	p->cause = CAUSE_file_read;
+	if (p->from == NO_FRAME) {
+		p->step = STEP_READ;
+		p->need.frames = 1;
+		return;
+	}
+	const struct frame *f = frame_at(s->mm, p->from);
+	if (f->state == FRAME_BUSY) {
+		p->step = STEP_WAIT;
+		return;
+	}
+	if (f->flags & FRAME_FAILED) {
+		plan_fail(p, CAUSE_bus_io);
+		return;
+	}
+	bool write = q->access == ACCESS_WRITE, fetched = f->flags & FRAME_FETCHED;
+	if (p->region->flags & REGION_SHARED) {
+		struct pmap_entry e;
+		bool notify = write && (!(f->flags & FRAME_DIRTY) || s->mm->pmap->lookup(s->pmap, p->page, &e));
+		p->step = STEP_MAP;
+		p->cause = fetched ? CAUSE_file_read : notify ? CAUSE_write_notify : CAUSE_file_cached;
+		if (!write)
+			p->prot &= ~PROT_W;
+		return;
+	}
+	p->prot &= write ? PROT_ALL : ~PROT_W;
+	p->as = write ? RESIDENT_ANON : RESIDENT_FILE;
+	p->step = write ? STEP_COPY : STEP_MAP;
+	p->cause = fetched ? CAUSE_file_read : write ? CAUSE_cow_copy : CAUSE_file_cached;
+}
+
+static void plan_lower(const struct space *s, const struct fault_request *q, struct fault_plan *p)
+{
+	const struct object *o = p->region->object;
+	if (!o) {
+		bool write = q->access == ACCESS_WRITE;
+		p->step = write ? STEP_ZERO : STEP_MAP;
+		p->cause = write ? CAUSE_zero_fill : CAUSE_zero_map;
+		p->as = RESIDENT_ANON;
+		p->from = write ? NO_FRAME : s->mm->zero;
+		p->prot &= write ? PROT_ALL : ~PROT_W;
+	} else if (region_index(p->region, p->page) << PAGE_SHIFT >= o->size) {
+		plan_fail(p, CAUSE_bus_beyond_end);
+	} else if (o->kind == OBJECT_SHARED) {
+		plan_shared(q, p);
+	} else {
+		plan_file(s, q, p);
+	}
+}
+
+/* Does the page that the plan makes belong to the space, not to shared memory? */
+static bool plan_is_private(const struct fault_plan *p) { return p->as == RESIDENT_ANON; }
+
+static bool plan_makes_page(const struct fault_plan *p) { return p->step == STEP_COPY || p->step == STEP_ZERO; }
+
+/* 1. Find the region.		none, and no stack grows there: segv-unmapped
+ * 2. May it do that?		no: segv-protection
+ * 3. Look in the upper layer, then in the lower: the four cases of fault.h.
+ * 4. Count what it takes: frames, anons, the chunk, tables that are missing or shared. */
+void fault_plan(struct space *s, const struct fault_request *q, struct fault_plan *ret_plan)
+{
+	struct fault_plan p = {.page = page_down(q->va), .from = NO_FRAME};
+
+	/* 1. */
+	struct region *r = regions_at_or_after(&s->regions, p.page);
+	p.region = r;
+	if (!r || p.page < r->start) {
+		if (plan_growth(s, r, p.page)) {
+			p.grow_to = p.page;
+		} else {
+			struct region *below = r ? region_prev(r) : regions_last(&s->regions);
+			bool is_below = below && (!r || p.page - below->end < r->start - p.page);
+			p.nearest = is_below ? below : r;
+			p.region = NULL;
+			plan_fail(&p, CAUSE_segv_unmapped);
+		}
+	}
+	/* 2. */
+	if (p.region && !region_allows(r, q->access))
+		plan_fail(&p, CAUSE_segv_protection);
+	if (p.cause != CAUSE_none) {
+		*ret_plan = p;
+		return;
+	}
+	/* 3. */
+	p.prot = region_entry_prot(r);
+	p.anon = r->flags & REGION_SHARED ? NULL : anon_map_get(&s->anons, p.page);
+	if (p.anon)
+		plan_upper(s, q, &p);
+	else
+		plan_lower(s, q, &p);
+	if (p.grow_to && cause_class(p.cause) == CLASS_minor)
+		p.cause = CAUSE_stack_grow;
+	/* 4. */
+	if (plan_makes_page(&p)) {
+		p.need.frames = p.need.anons = 1;
+		p.need.chunks = plan_is_private(&p) ? anon_map_needs(&s->anons, p.page) : 0;
+	}
+	if (p.step != STEP_FAIL)
+		p.need.tables = s->mm->pmap->tables_needed(s->pmap, p.page);
+	*ret_plan = p;
+}
+
+/* ---- The commit ---- */
+
+static void region_grow(struct space *s, struct region *r, uint64_t start)
+{
+	space_account(s, r, (r->start - start) >> PAGE_SHIFT);
+	r->start = start;
+	regions_resized(&s->regions, r);
+}
+
+/* The frame that will be mapped, filled. */
+static uint32_t commit_page(struct space *s, const struct fault_plan *p, struct reserve *r, struct anon **ret_anon)
+{
+	struct mm *mm = s->mm;
+	if (!plan_makes_page(p))
+		return p->from;
+	struct anon *a = anon_new(mm, r);
+	if (p->step == STEP_COPY)
+		memcpy(frame_bytes(mm, a->frame), frame_bytes(mm, p->from), PAGE_SIZE);
+	else
+		memset(frame_bytes(mm, a->frame), 0, PAGE_SIZE);
+	*ret_anon = a;
+	return a->frame;
+}
+
+/* 5. Grow the stack.
+ * 6. Make the page, if it is a new one.
+ * 7. Enter it, in place of what was there, before the chunk lets go of that.
+ * 8. Tell the layer that owns it. */
+static uint32_t fault_commit(struct space *s, const struct fault_request *q, const struct fault_plan *p, struct reserve *r)
+{
+	struct mm *mm = s->mm;
+	struct anon *made = NULL;
+	/* 5. */
+	if (p->grow_to)
+		region_grow(s, p->region, p->grow_to);
+	/* 6. */
+	uint32_t frame = commit_page(s, p, r, &made);
+	/* 7. */
+	mm->pmap->enter(s->pmap, p->page, frame, p->prot, p->as, r);
+	/* 8. */
+	if (made && plan_is_private(p)) {
+		struct chunk *c = anon_map_own(mm, &s->anons, p->page, r);
+		chunk_set(mm, c, p->page, made, true);
+		p->region->flags |= REGION_ANONED;
+	} else if (made) {
+		object_set_anon(p->region->object, region_index(p->region, p->page), made);
+	} else if (p->step == STEP_TAKE_OVER) {
+		chunk_set_exclusive(anon_map_chunk(&s->anons, p->page), p->page, true);
+	}
+	struct frame *f = frame_at(mm, frame);
+	if (f->kind == FRAME_FILE) {
+		f->flags &= ~FRAME_FETCHED;
+		f->flags |= (p->prot & PROT_W ? FRAME_DIRTY : 0) | (p->region->flags & REGION_LOCKED ? FRAME_LOCKED : 0);
+	}
+	if (q->by == BY_PROGRAM)
+		mm_hold_for_instruction(mm, frame);
+	VM_ASSERT(r->frames == 0 && r->anons == 0);
+	return frame;
+}
+
+/* Maps what else of the file is cached around the page that was just mapped: within its aligned
+ * window, its region and its leaf table, so that it takes nothing. */
+static void fault_around(struct space *s, const struct fault_plan *p)
+{
+	struct mm *mm = s->mm;
+	const struct region *r = p->region;
+	uint64_t window = (uint64_t)mm->config.fault_around << PAGE_SHIFT;
+	uint64_t start = max_u64(p->page - p->page % window, r->start);
+	uint64_t end = min_u64(p->page - p->page % window + window, r->end);
+	end = min_u64(end, align_up(p->page + 1, SPAN_SIZE));
+	start = max_u64(start, align_down(p->page, SPAN_SIZE));
+	struct pmap_entry e;
+	struct reserve nothing = {0};
+	for (uint64_t va = start; va < end; va += PAGE_SIZE) {
+		uint64_t index = region_index(r, va);
+		uint32_t frame = object_cached(r->object, index);
+		if (frame == NO_FRAME || frame_at(mm, frame)->state != FRAME_OWNED || index << PAGE_SHIFT >= r->object->size ||
+		    frame_at(mm, frame)->flags & FRAME_FAILED || mm->pmap->lookup(s->pmap, va, &e) ||
+		    anon_map_get(&s->anons, va))
+			continue;
+		mm->pmap->enter(s->pmap, va, frame, p->prot, p->as, &nothing);
+	}
+}
+
+/* ---- All of it ---- */
+
+static void fault_tell(struct space *s, const struct fault_request *q, const struct fault_plan *p, uint64_t from,
+		       uint32_t frame, int64_t resident)
+{
+	struct mm *mm = s->mm;
+	mm->events->total.cause[p->cause]++;
+	if (s->tally)
+		s->tally->cause[p->cause]++;
+	MM_EVENT(mm, s->tally, s->pid, fault, .cause = p->cause, .access = q->access, .by = q->by, .addr = q->va,
+		 .pc = q->pc, .key = frame == NO_FRAME ? p->key : frame_key(mm, frame), .frame = frame,
+		 .from = from, .evicted_key = mm->victim.what.key, .evicted_pid = mm->victim.pid,
+		 .evicted_addr = mm->victim.addr, .evicted_frame = mm->victim.what.frame,
+		 .evicted_dirty = mm->victim.what.dirty, .evicted_slot = mm->victim.what.slot, .resident = resident);
+}
+
+static enum fault_result fault_failed(enum cause cause)
+{
+	switch (cause) {
+	case CAUSE_segv_unmapped: return FAULT_SEGV_UNMAPPED;
+	case CAUSE_segv_protection: return FAULT_SEGV_PROTECTION;
+	case CAUSE_bus_beyond_end: return FAULT_BUS_END;
+	case CAUSE_bus_io: return FAULT_BUS_IO;
+	default: return FAULT_NO_MEMORY;
+	}
+}
+
+static enum fault_result fault_fail(struct space *s, const struct fault_request *q, struct fault_plan *p, enum cause cause)
+{
+	p->cause = cause;
+	fault_tell(s, q, p, 0, NO_FRAME, 0);
+	return fault_failed(cause);
+}
+
+/* Has the object's page read in, for the next plan to find. Returns 0 with the frame held. */
+static int fault_read(struct space *s, const struct fault_plan *p, uint32_t *ret_frame)
+{
+	struct object *o = p->region->object;
+	uint64_t index = region_index(p->region, p->page);
+	int error = object_fetch(s->mm, o, index, false, s->serial, ret_frame);
+	uint32_t frame = object_cached(o, index);
+	if (frame != NO_FRAME)
+		frame_at(s->mm, frame)->flags |= FRAME_FETCHED;
+	return error;
+}
+
+/* Sets aside what the plan takes. What it maps or copies is held meanwhile. */
+static int fault_reserve(struct space *s, const struct fault_plan *p, struct reserve *ret_reserve)
+{
+	struct mm *mm = s->mm;
+	if (p->from != NO_FRAME)
+		frame_hold(mm, p->from);
+	int error = reserve_make(mm, &p->need, p->key, ret_reserve);
+	if (p->from != NO_FRAME)
+		frame_unhold(mm, p->from);
+	if (error)
+		return error;
+	if (plan_makes_page(p) && plan_is_private(p))
+		error = anon_map_prepare(mm, &s->anons, p->page);
+	else if (plan_makes_page(p))
+		error = sparse_prepare(&p->region->object->pages, region_index(p->region, p->page));
+	/* An eviction may have emptied and freed a table that the plan relied on. */
+	if (!error && mm->pmap->tables_needed(s->pmap, p->page) != p->need.tables)
+		error = -EAGAIN;
+	if (error)
+		reserve_drop(mm, ret_reserve);
+	return error;
+}
+
+enum fault_result fault_handle(struct space *s, const struct fault_request *q)
+{
+	struct mm *mm = s->mm;
+	struct fault_plan p;
+	struct reserve r;
+	uint32_t fetched = NO_FRAME;
+	enum fault_result result = FAULT_DONE;
+	int error = 0;
+	mm->victim.what.key = 0;
+	mm->waits_for = NO_FRAME;
+again:
+	fault_plan(s, q, &p);
+	if (p.step == STEP_FAIL) {
+		/* Whoever asked has been told: the next one may try to read it again. */
+		if (p.cause == CAUSE_bus_io)
+			object_drop(mm, p.region->object, region_index(p.region, p.page));
+		result = fault_fail(s, q, &p, p.cause);
+	} else if (p.step == STEP_WAIT) {
+		mm->waits_for = p.from;
+		result = FAULT_WAIT;
+	} else if (p.step == STEP_READ) {
+		error = fault_read(s, &p, &fetched);
+		if (!error)
+			goto again;
+	} else {
+		error = fault_reserve(s, &p, &r);
+		if (error == -EAGAIN && mm->waits_for == NO_FRAME)
+			goto again;
+	}
+	if (result == FAULT_DONE && error)
+		result = error == -EAGAIN ? FAULT_WAIT : fault_fail(s, q, &p, error == -ENOMEM ? CAUSE_out_of_memory : CAUSE_bus_io);
+	if (result == FAULT_DONE) {
+		int64_t before = space_resident(s);
+		uint64_t from = p.step == STEP_COPY ? p.key : 0;
+		uint32_t frame = fault_commit(s, q, &p, &r);
+		if (mm->config.fault_around > 1 && p.as == RESIDENT_FILE && q->access != ACCESS_WRITE)
+			fault_around(s, &p);
+		fault_tell(s, q, &p, from, frame, space_resident(s) - before);
+		reserve_drop(mm, &r);
+	}
+	if (fetched != NO_FRAME)
+		frame_unhold(mm, fetched);
+	return result;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+#include "vm/frame.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vm/mm.h"
+
+struct frame *frame_at(const struct mm *mm, uint32_t frame)
+{
+	VM_ASSERT(frame < mm->frames);
+	return &mm->frame[frame];
+}
+
+uint8_t *frame_bytes(const struct mm *mm, uint32_t frame)
+{
+	VM_ASSERT(frame < mm->frames);
+	return mm->ram + ((uint64_t)frame << PAGE_SHIFT);
+}
+
+uint64_t frame_key(const struct mm *mm, uint32_t frame)
+{
+	const struct frame *f = frame_at(mm, frame);
+	if (f->flags & FRAME_ORPHAN)
+		return f->index;
+	switch (f->kind) {
+	case FRAME_ANON: return f->owner.anon->key;
+	case FRAME_FILE: return object_key(f->owner.object, f->index);
+	default: return 0;
+	}
+}
+
+/* ---- Free and owned ---- */
+
+static uint32_t free_take(struct mm *mm)
+{
+	uint32_t frame = mm->free_first;
+	if (frame != NO_FRAME)
+		mm->free_first = mm->frame[frame].next;
+	else
+		frame = mm->untouched++;
+	VM_ASSERT(frame < mm->frames && mm->frame[frame].state == FRAME_FREE);
+	mm->free--;
+	mm->frame[frame].state = FRAME_RESERVED;
+	return frame;
+}
+
+static void free_give(struct mm *mm, uint32_t frame)
+{
+	mm->frame[frame] = (struct frame){.state = FRAME_FREE, .next = mm->free_first};
+	mm->free_first = frame;
+	mm->free++;
+}
+
+void frame_own(struct mm *mm, uint32_t frame, enum frame_kind kind, void *owner, uint64_t index)
+{
+	struct frame *f = frame_at(mm, frame);
+	VM_ASSERT(f->state == FRAME_RESERVED && f->maps == 0);
+	f->state = FRAME_OWNED;
+	f->kind = kind;
+	f->owner.kernel = owner;
+	f->index = index;
+	mm->kind[kind]++;
+	/* Whatever was decoded from it when it was another's is void. */
+	mm->pmap->frame_changed(mm, frame);
+	MM_EVENT(mm, NULL, 0, frame_take, .frame = frame, .kind = kind, .key = frame_key(mm, frame));
+}
+
+static void frame_leave(struct mm *mm, uint32_t frame, enum policy_leave why)
+{
+	struct frame *f = frame_at(mm, frame);
+	if (f->flags & FRAME_POLICED)
+		mm->policy_ops->leave(mm->policy, frame, frame_key(mm, frame), why);
+	f->flags &= ~FRAME_POLICED;
+}
+
+void frame_free(struct mm *mm, uint32_t frame)
+{
+	struct frame *f = frame_at(mm, frame);
+	VM_ASSERT(f->maps == 0);
+	if (f->state == FRAME_RESERVED) {
+		free_give(mm, frame);
+		return;
+	}
+	VM_ASSERT(f->state == FRAME_OWNED);
+	frame_leave(mm, frame, LEAVE_FREED);
+	uint64_t key = frame_key(mm, frame);
+	if (f->holds) {
+		f->flags |= FRAME_ORPHAN;
+		f->index = key;
+		return;
+	}
+	mm->kind[f->kind]--;
+	MM_EVENT(mm, NULL, 0, frame_free, .frame = frame, .kind = f->kind, .key = key);
+	free_give(mm, frame);
+}
+
+void frame_hold(struct mm *mm, uint32_t frame)
+{
+	struct frame *f = frame_at(mm, frame);
+	VM_ASSERT(f->state == FRAME_OWNED);
+	f->holds++;
+}
+
+void frame_unhold(struct mm *mm, uint32_t frame)
+{
+	struct frame *f = frame_at(mm, frame);
+	VM_ASSERT(f->holds > 0);
+	if (--f->holds == 0 && f->flags & FRAME_ORPHAN)
+		frame_free(mm, frame);
+}
+
+int frame_take_kernel(struct mm *mm, void *tag, uint32_t *ret_frame)
+{
+	struct reserve r;
+	int error = reserve_make(mm, &(struct need){.frames = 1}, 0, &r);
+	if (error)
+		return error;
+	uint32_t frame = reserve_frame(mm, &r, FRAME_KERNEL, tag, 0);
+	memset(frame_bytes(mm, frame), 0, PAGE_SIZE);
+	*ret_frame = frame;
+	return 0;
+}
+
+/* ---- What the policy does and asks ---- */
+
+void frame_enter(struct mm *mm, uint32_t frame, uint32_t space)
+{
+	struct frame *f = frame_at(mm, frame);
+	VM_ASSERT(f->state == FRAME_OWNED && !(f->flags & FRAME_POLICED));
+	f->flags |= FRAME_POLICED;
+	struct policy_enter how = {
+		.key = frame_key(mm, frame),
+		.space = space,
+		.file = f->kind == FRAME_FILE,
+	};
+	mm->policy_ops->enter(mm->policy, frame, &how);
+}
+
+void frame_unmap(struct mm *mm, uint32_t frame)
+{
+	if (frame_at(mm, frame)->maps)
+		mm->pmap->remove(mm, frame);
+	VM_ASSERT(frame_at(mm, frame)->maps == 0);
+}
+
+/* Does a locked region still map it? Asked only of frames that one once mapped. */
+static bool frame_locked(struct mm *mm, uint32_t frame)
+{
+	struct pmap_place place[16];
+	unsigned n = mm->pmap->places(mm, frame, place, array_size(place));
+	if (n > array_size(place))
+		return true;
+	while (n--) {
+		struct space *s = mm_space(mm, place[n].space);
+		struct region *r = s ? regions_find(&s->regions, place[n].va) : NULL;
+		if (r && r->flags & REGION_LOCKED)
+			return true;
+	}
+	frame_at(mm, frame)->flags &= ~FRAME_LOCKED;
+	return false;
+}
+
+bool frame_evictable(void *ctx, uint32_t frame)
+{
+	struct mm *mm = ctx;
+	const struct frame *f = frame_at(mm, frame);
+	/* A page of a file can be read again; what a program made has nowhere to go. */
+	return f->state == FRAME_OWNED && f->kind == FRAME_FILE && f->holds == 0 &&
+	       !(f->flags & FRAME_STUCK) && !(f->flags & FRAME_LOCKED && frame_locked(mm, frame));
+}
+
+bool frame_harvest(void *ctx, uint32_t frame)
+{
+	struct mm *mm = ctx;
+	return mm->pmap->harvest(mm, frame);
+}
+
+bool frame_dirty(void *ctx, uint32_t frame)
+{
+	struct mm *mm = ctx;
+	return frame_at(mm, frame)->flags & FRAME_DIRTY;
+}
+
+/* Empties a frame of the page cache:
+ *
+ * 1. Take it out of every space; A and D come back to the frame.
+ * 2. Dirty: write it. If that fails the page stays, since it is the only copy.
+ * 3. The object forgets it, and the frame is free.
+ */
+static int frame_evict(struct mm *mm, uint32_t frame)
+{
+	struct frame *f = frame_at(mm, frame);
+	VM_ASSERT(frame_evictable(mm, frame));
+	struct pmap_place place = {0};
+	mm->pmap->places(mm, frame, &place, 1);
+
+	/* 1. */
+	frame_unmap(mm, frame);
+	/* 2. */
+	bool dirty = f->flags & FRAME_DIRTY;
+	int error = dirty ? object_write(mm, frame) : 0;
+	if (error)
+		return error;
+	/* 3. */
+	mm->victim.what = (struct event_evict){.key = frame_key(mm, frame), .frame = frame, .dirty = dirty};
+	mm->victim.pid = place.pid;
+	mm->victim.addr = place.va;
+	MM_EVENT(mm, NULL, place.pid, evict, .key = mm->victim.what.key, .frame = frame, .dirty = dirty);
+	frame_leave(mm, frame, LEAVE_EVICTED);
+	object_drop(mm, f->owner.object, f->index);
+	return 0;
+}
+
+static int frame_reserve(struct mm *mm, uint64_t incoming, uint32_t *ret_frame)
+{
+	while (mm->free == 0) {
+		uint32_t victim = mm->policy_ops->victim(mm->policy, incoming);
+		if (victim == NO_FRAME)
+			return -ENOMEM;
+		/* One that cannot be written is STUCK from now on, so that this ends. */
+		if (frame_evict(mm, victim) != 0)
+			mm->policy_ops->rejected(mm->policy, victim);
+	}
+	*ret_frame = free_take(mm);
+	return 0;
+}
+
+/* ---- Reserves ---- */
+
+static int reserve_table_make(struct mm *mm, uint64_t incoming, struct table **ret_table)
+{
+	uint32_t frame = NO_FRAME;
+	int error = mm->pmap->tables_take_frames ? frame_reserve(mm, incoming, &frame) : 0;
+	if (error)
+		return error;
+	*ret_table = mm->pmap->table_alloc(mm, frame);
+	if (*ret_table)
+		return 0;
+	if (frame != NO_FRAME)
+		frame_free(mm, frame);
+	return -ENOMEM;
+}
+
+static int reserve_memory(struct mm *mm, size_t size, void **ret_memory)
+{
+	*ret_memory = alloc_get(&mm->host.alloc, size);
+	return *ret_memory ? 0 : -ENOMEM;
+}
+
+int reserve_make(struct mm *mm, const struct need *need, uint64_t incoming, struct reserve *ret_reserve)
+{
+	VM_ASSERT(need->frames <= RESERVE_FRAMES && need->tables <= RESERVE_TABLES);
+	VM_ASSERT(need->anons <= RESERVE_FRAMES && need->chunks <= RESERVE_CHUNKS);
+	struct reserve r;
+	r.frames = r.tables = r.anons = r.chunks = 0;
+	int error = 0;
+
+	for (; !error && r.frames < need->frames; r.frames += !error)
+		error = frame_reserve(mm, incoming, &r.frame[r.frames]);
+	for (; !error && r.tables < need->tables; r.tables += !error)
+		error = reserve_table_make(mm, incoming, &r.table[r.tables]);
+	for (; !error && r.anons < need->anons; r.anons += !error)
+		error = reserve_memory(mm, sizeof(struct anon), (void **)&r.anon[r.anons]);
+	for (; !error && r.chunks < need->chunks; r.chunks += !error)
+		error = reserve_memory(mm, sizeof(struct chunk), (void **)&r.chunk[r.chunks]);
+
+	if (error)
+		reserve_drop(mm, &r);
+	else
+		*ret_reserve = r;
+	return error;
+}
+
+void reserve_drop(struct mm *mm, struct reserve *r)
+{
+	while (r->frames)
+		frame_free(mm, r->frame[--r->frames]);
+	while (r->tables)
+		mm->pmap->table_free(mm, r->table[--r->tables]);
+	while (r->anons)
+		alloc_put(&mm->host.alloc, r->anon[--r->anons], sizeof(struct anon));
+	while (r->chunks)
+		alloc_put(&mm->host.alloc, r->chunk[--r->chunks], sizeof(struct chunk));
+}
+
+uint32_t reserve_frame(struct mm *mm, struct reserve *r, enum frame_kind kind, void *owner, uint64_t index)
+{
+	VM_ASSERT(r->frames > 0);
+	uint32_t frame = r->frame[--r->frames];
+	frame_own(mm, frame, kind, owner, index);
+	return frame;
+}
+
+struct table *reserve_table(struct reserve *r)
+{
+	VM_ASSERT(r->tables > 0);
+	return r->table[--r->tables];
+}
+
+struct anon *reserve_anon(struct reserve *r)
+{
+	VM_ASSERT(r->anons > 0);
+	return r->anon[--r->anons];
+}
+
+struct chunk *reserve_chunk(struct reserve *r)
+{
+	VM_ASSERT(r->chunks > 0);
+	return r->chunk[--r->chunks];
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "vm/mm.h"
+
+#include <errno.h>
+
+static uint64_t env_random(void *ctx)
+{
+	struct mm *mm = ctx;
+	return mm->host.random ? mm->host.random(mm->host.ctx) : 0;
+}
+
+static int mm_init(struct mm *mm, const struct mm_config *config)
+{
+	*mm = (struct mm){
+		.config = *config,
+		.ram = config->ram,
+		.frames = config->frames,
+		.free = config->frames,
+		.free_first = NO_FRAME,
+		.host = *config->host,
+		.events = config->events,
+		.pmap = config->pmap,
+		.pmap_ctx = config->pmap_ctx,
+		.policy_ops = config->policy,
+		.waits_for = NO_FRAME,
+	};
+	mm->frame = alloc_get(&mm->host.alloc, sizeof(*mm->frame) * mm->frames);
+	if (!mm->frame)
+		return -ENOMEM;
+	struct policy_env env = {
+		.ctx = mm,
+		.alloc = &mm->host.alloc,
+		.frames = mm->frames,
+		.evictable = frame_evictable,
+		.harvest = frame_harvest,
+		.dirty = frame_dirty,
+		.random = env_random,
+	};
+	int error = mm->policy_ops->create(&env, config->policy_params, &mm->policy);
+	if (error) {
+		alloc_put(&mm->host.alloc, mm->frame, sizeof(*mm->frame) * mm->frames);
+		return error;
+	}
+	/* RAM starts zeroed, and nobody writes to this one. */
+	struct reserve r;
+	error = reserve_make(mm, &(struct need){.frames = 1}, 0, &r);
+	VM_ASSERT(error == 0);
+	mm->zero = reserve_frame(mm, &r, FRAME_ZERO, NULL, 0);
+	return 0;
+}
+
+int mm_create(const struct mm_config *config, struct mm **ret_mm)
+{
+	if (config->frames < MM_FRAMES_MIN)
+		return -EINVAL;
+	struct mm *mm = alloc_get(&config->host->alloc, sizeof(*mm));
+	if (!mm)
+		return -ENOMEM;
+	int error = mm_init(mm, config);
+	if (error)
+		alloc_put(&config->host->alloc, mm, sizeof(*mm));
+	else
+		*ret_mm = mm;
+	return error;
+}
+
+void mm_destroy(struct mm *mm)
+{
+	VM_ASSERT(!mm->spaces && !mm->objects);
+	mm_retired(mm);
+	frame_free(mm, mm->zero);
+	mm->policy_ops->destroy(mm->policy);
+	struct alloc alloc = mm->host.alloc;
+	alloc_put(&alloc, mm->frame, sizeof(*mm->frame) * mm->frames);
+	alloc_put(&alloc, mm, sizeof(*mm));
+}
+
+uint64_t mm_now(const struct mm *mm) { return mm->host.now ? mm->host.now(mm->host.ctx) : 0; }
+
+struct space *mm_space(const struct mm *mm, uint32_t serial)
+{
+	struct space *s = mm->spaces;
+	while (s && s->serial != serial)
+		s = s->next;
+	return s;
+}
+
+void mm_hold_for_instruction(struct mm *mm, uint32_t frame)
+{
+	if (frame == mm->zero)
+		return;
+	/* No instruction needs more than the array holds: what is over is of one that was given up. */
+	if (mm->instruction_frames == array_size(mm->instruction))
+		mm_retired(mm);
+	frame_hold(mm, frame);
+	mm->instruction[mm->instruction_frames++] = frame;
+}
+
+void mm_retired(struct mm *mm)
+{
+	while (mm->instruction_frames)
+		frame_unhold(mm, mm->instruction[--mm->instruction_frames]);
+}
+
+void mm_usage(const struct mm *mm, struct mm_usage *ret_usage)
+{
+	struct mm_usage u = {.frames = mm->frames, .free = mm->free};
+	uint64_t owned = 0;
+	for (unsigned k = 0; k < FRAME_KINDS; k++)
+		owned += u.kind[k] = mm->kind[k];
+	u.reserved = u.frames - u.free - owned;
+	for (uint32_t i = 0; i < mm->untouched; i++) {
+		const struct frame *f = &mm->frame[i];
+		u.file_clean_unmapped += f->state == FRAME_OWNED && f->kind == FRAME_FILE && !f->maps &&
+					 !(f->flags & FRAME_DIRTY);
+	}
+	*ret_usage = u;
+}

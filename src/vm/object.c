@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+#include "vm/object.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vm/mm.h"
+
+static const uint64_t KEY_FILE = UINT64_C(1) << 63;
+static const uint64_t OBJECT_INDEX_MAX = (UINT64_C(1) << OBJECT_INDEX_BITS) - 1;
+
+int object_create(struct mm *mm, enum object_kind kind, uint64_t size, const struct pager *pager, void *ctx,
+		  struct object **ret_object)
+{
+	struct object *o = alloc_get(&mm->host.alloc, sizeof(*o));
+	if (!o)
+		return -ENOMEM;
+	*o = (struct object){
+		.kind = kind,
+		.serial = ++mm->next_object,
+		.refs = 1,
+		.size = size,
+		.pager = pager,
+		.ctx = ctx,
+		.next = mm->objects,
+		.prev = &mm->objects,
+	};
+	sparse_init(&o->pages, &mm->host.alloc);
+	if (o->next)
+		o->next->prev = &o->next;
+	mm->objects = o;
+	*ret_object = o;
+	return 0;
+}
+
+void object_get(struct object *o)
+{
+	VM_ASSERT(o->refs > 0);
+	o->refs++;
+}
+
+uint32_t object_cached(const struct object *o, uint64_t index)
+{
+	if (o->kind == OBJECT_SHARED) {
+		const struct anon *a = object_anon(o, index);
+		return a ? a->frame : NO_FRAME;
+	}
+	return (uint32_t)(uintptr_t)sparse_get(&o->pages, index) - 1;
+}
+
+struct anon *object_anon(const struct object *o, uint64_t index)
+{
+	VM_ASSERT(o->kind == OBJECT_SHARED);
+	return sparse_get(&o->pages, index);
+}
+
+uint64_t object_key(const struct object *o, uint64_t index)
+{
+	if (o->kind == OBJECT_FILE)
+		return KEY_FILE | (uint64_t)o->serial << OBJECT_INDEX_BITS | index;
+	const struct anon *a = object_anon(o, index);
+	return a ? a->key : 0;
+}
+
+void object_set_anon(struct object *o, uint64_t index, struct anon *a)
+{
+	VM_ASSERT(o->kind == OBJECT_SHARED && !object_anon(o, index));
+	int error = sparse_set(&o->pages, index, a);
+	VM_ASSERT(error == 0);
+	o->resident++;
+}
+
+void object_drop(struct mm *mm, struct object *o, uint64_t index)
+{
+	void *page = sparse_get(&o->pages, index);
+	VM_ASSERT(page);
+	/* The frame first: it asks its owner for its key. */
+	if (o->kind == OBJECT_SHARED)
+		anon_put(mm, page);
+	else
+		frame_free(mm, (uint32_t)(uintptr_t)page - 1);
+	sparse_set(&o->pages, index, NULL);
+	o->resident--;
+}
+
+/* ---- Bringing pages in ---- */
+
+/* A page that is cached, or on its way. */
+static int page_found(struct mm *mm, struct object *o, uint64_t index, uint32_t frame)
+{
+	struct frame *f = frame_at(mm, frame);
+	if (f->state == FRAME_BUSY) {
+		mm->waits_for = frame;
+		return -EAGAIN;
+	}
+	if (f->flags & FRAME_FAILED) {
+		object_drop(mm, o, index);
+		return -EIO;
+	}
+	frame_hold(mm, frame);
+	return 0;
+}
+
+/* A page of shared memory that nobody touched before: zeros. */
+static void page_zero(struct mm *mm, struct object *o, uint64_t index, struct reserve *r)
+{
+	struct anon *a = anon_new(mm, r);
+	memset(frame_bytes(mm, a->frame), 0, PAGE_SIZE);
+	object_set_anon(o, index, a);
+	frame_hold(mm, a->frame);
+}
+
+/* Has the pager fill a new page. While the page is on its way it keeps its object alive. */
+static int page_read(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t space, struct reserve *r)
+{
+	uint32_t frame = reserve_frame(mm, r, FRAME_FILE, o, index);
+	int error = sparse_set(&o->pages, index, (void *)(uintptr_t)(frame + 1));
+	VM_ASSERT(error == 0);
+	o->resident++;
+
+	uint8_t *bytes = frame_bytes(mm, frame);
+	if (fresh)
+		memset(bytes, 0, PAGE_SIZE); /* in case it is not overwritten whole after all */
+	else
+		error = o->pager->get(o->ctx, index, bytes);
+
+	if (error == -EAGAIN) {
+		frame_at(mm, frame)->state = FRAME_BUSY;
+		object_get(o);
+		mm->waits_for = frame;
+	} else if (error) {
+		object_drop(mm, o, index);
+	} else {
+		frame_enter(mm, frame, space);
+		frame_hold(mm, frame);
+	}
+	return error;
+}
+
+int object_fetch(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t space, uint32_t *ret_frame)
+{
+	uint32_t frame = object_cached(o, index);
+	int error;
+	if (frame != NO_FRAME) {
+		error = page_found(mm, o, index, frame);
+		if (!error)
+			*ret_frame = frame;
+		return error;
+	}
+
+	bool shared = o->kind == OBJECT_SHARED;
+	struct reserve r;
+	error = reserve_make(mm, &(struct need){.frames = 1, .anons = shared}, object_key(o, index), &r);
+	if (error)
+		return error;
+	error = sparse_prepare(&o->pages, index);
+	if (error) {
+		reserve_drop(mm, &r);
+		return error;
+	}
+	if (shared)
+		page_zero(mm, o, index, &r);
+	else
+		error = page_read(mm, o, index, fresh, space, &r);
+	if (!error)
+		*ret_frame = object_cached(o, index);
+	return error;
+}
+
+int object_page(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t *ret_frame)
+{
+	return object_fetch(mm, o, index, fresh, 0, ret_frame);
+}
+
+static uint64_t object_pages(const struct object *o) { return page_up(o->size) >> PAGE_SHIFT; }
+
+void object_ready(struct mm *mm, struct object *o, uint64_t index, int error)
+{
+	uint32_t frame = object_cached(o, index);
+	struct frame *f = frame_at(mm, frame);
+	VM_ASSERT(f->state == FRAME_BUSY && o->refs > 0);
+	f->state = FRAME_OWNED;
+	if (error)
+		f->flags |= FRAME_FAILED;
+	frame_enter(mm, frame, 0);
+	if (index >= object_pages(o)) /* the file was cut meanwhile */
+		object_drop(mm, o, index);
+	if (mm->host.wake)
+		mm->host.wake(mm->host.ctx, frame);
+	object_put(mm, o);
+}
+
+/* ---- Writing pages back ---- */
+
+int object_write(struct mm *mm, uint32_t frame)
+{
+	struct frame *f = frame_at(mm, frame);
+	struct object *o = f->owner.object;
+	VM_ASSERT(f->state == FRAME_OWNED && f->kind == FRAME_FILE);
+	/* Clear D before reading the frame: a store in between must set it again. */
+	mm->pmap->clean(mm, frame, true);
+	f->flags &= ~(FRAME_DIRTY | FRAME_STUCK);
+
+	uint64_t at = f->index << PAGE_SHIFT;
+	if (at >= o->size || !o->pager->put)
+		return 0;
+	int error = o->pager->put(o->ctx, f->index, frame_bytes(mm, frame), min_u64(o->size - at, PAGE_SIZE));
+	if (error)
+		f->flags |= FRAME_DIRTY | FRAME_STUCK;
+	else
+		MM_EVENT(mm, NULL, 0, page_write, .key = frame_key(mm, frame), .frame = frame);
+	return error;
+}
+
+int object_sync(struct mm *mm, struct object *o, uint64_t first, uint64_t last)
+{
+	int result = 0;
+	if (o->kind == OBJECT_SHARED)
+		return 0;
+	for (uint64_t i = first; i <= last && sparse_next(&o->pages, &i, last); i++) {
+		uint32_t frame = object_cached(o, i);
+		struct frame *f = frame_at(mm, frame);
+		int error = f->state == FRAME_OWNED && f->flags & FRAME_DIRTY ? object_write(mm, frame) : 0;
+		if (!result)
+			result = error;
+	}
+	return result;
+}
+
+/* ---- Letting go ---- */
+
+void object_punch(struct mm *mm, struct object *o, uint64_t first, uint64_t last)
+{
+	for (uint64_t i = first; i <= last && sparse_next(&o->pages, &i, last); i++) {
+		uint32_t frame = object_cached(o, i);
+		if (frame_at(mm, frame)->state == FRAME_BUSY)
+			continue; /* object_ready drops it */
+		frame_unmap(mm, frame);
+		object_drop(mm, o, i);
+	}
+}
+
+void object_put(struct mm *mm, struct object *o)
+{
+	VM_ASSERT(o->refs > 0);
+	if (--o->refs)
+		return;
+	object_sync(mm, o, 0, OBJECT_INDEX_MAX);
+	object_punch(mm, o, 0, OBJECT_INDEX_MAX);
+	VM_ASSERT(o->resident == 0);
+	sparse_finish(&o->pages);
+	*o->prev = o->next;
+	if (o->next)
+		o->next->prev = o->prev;
+	if (o->pager && o->pager->release)
+		o->pager->release(o->ctx);
+	alloc_put(&mm->host.alloc, o, sizeof(*o));
+}
+
+void object_resize(struct mm *mm, struct object *o, uint64_t size)
+{
+	uint64_t old = o->size;
+	o->size = size;
+	if (size >= old)
+		return;
+	object_punch(mm, o, object_pages(o), OBJECT_INDEX_MAX);
+	uint32_t frame = size % PAGE_SIZE ? object_cached(o, size >> PAGE_SHIFT) : NO_FRAME;
+	if (frame != NO_FRAME && frame_at(mm, frame)->state == FRAME_OWNED) {
+		memset(frame_bytes(mm, frame) + size % PAGE_SIZE, 0, PAGE_SIZE - size % PAGE_SIZE);
+		mm->pmap->frame_changed(mm, frame);
+	}
+}
+
+void object_drop_clean(struct mm *mm, struct object *o)
+{
+	if (o->kind == OBJECT_SHARED)
+		return;
+	for (uint64_t i = 0; sparse_next(&o->pages, &i, OBJECT_INDEX_MAX); i++) {
+		const struct frame *f = frame_at(mm, object_cached(o, i));
+		if (f->state == FRAME_OWNED && !f->maps && !f->holds && !(f->flags & FRAME_DIRTY))
+			object_drop(mm, o, i);
+	}
+}

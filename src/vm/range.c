@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "vm/range.h"
+
+#include <errno.h>
+
+int range_check(const struct space *s, uint64_t start, uint64_t length, uint64_t *ret_end)
+{
+	if (start % PAGE_SIZE || length > s->layout.top || start > s->layout.top - page_up(length))
+		return -EINVAL;
+	*ret_end = start + page_up(length);
+	return 0;
+}
+
+struct region *region_new(struct mm *mm) { return alloc_get(&mm->host.alloc, sizeof(struct region)); }
+
+void region_free(struct mm *mm, struct region *r)
+{
+	if (r && r->object)
+		object_put(mm, r->object);
+	alloc_put(&mm->host.alloc, r, sizeof(*r));
+}
+
+/* The region that a cut at va would split. */
+static struct region *region_across(const struct space *s, uint64_t va)
+{
+	struct region *r = regions_find(&s->regions, va);
+	return r && r->start < va ? r : NULL;
+}
+
+int range_begin(struct range *g, struct space *s, uint64_t start, uint64_t end)
+{
+	VM_ASSERT(start % PAGE_SIZE == 0 && end % PAGE_SIZE == 0 && start < end);
+	*g = (struct range){.space = s, .start = start, .end = end};
+	bool low = region_across(s, start), high = region_across(s, end);
+	if (s->regions.count + low + high > REGIONS_MAX)
+		return -ENOMEM;
+	g->spare[0] = low ? region_new(s->mm) : NULL;
+	g->spare[1] = high ? region_new(s->mm) : NULL;
+	if ((!low || g->spare[0]) && (!high || g->spare[1]))
+		return 0;
+	range_end(g);
+	return -ENOMEM;
+}
+
+int range_isolate(struct range *g)
+{
+	struct space *s = g->space;
+	int error = anon_map_isolate(s->mm, &s->anons, g->start, g->end, false);
+	return error ? error : s->mm->pmap->unshare(s->pmap, g->start, g->end, true);
+}
+
+void range_cut(struct range *g)
+{
+	uint64_t at[2] = {g->start, g->end};
+	for (unsigned i = 0; i < 2; i++) {
+		struct region *r = region_across(g->space, at[i]);
+		if (!r)
+			continue;
+		region_split(&g->space->regions, r, at[i], g->spare[i]);
+		g->spare[i] = NULL;
+	}
+}
+
+/* Makes one of two neighbours, the lower. */
+static void region_merge(struct space *s, struct region *lower, struct region *upper)
+{
+	lower->end = upper->end;
+	lower->flags |= upper->flags;
+	regions_remove(&s->regions, upper);
+	regions_resized(&s->regions, lower);
+	region_free(s->mm, upper);
+}
+
+void range_end(struct range *g)
+{
+	struct space *s = g->space;
+	for (unsigned i = 0; i < 2; i++) {
+		if (g->spare[i]) {
+			alloc_put(&s->mm->host.alloc, g->spare[i], sizeof(*g->spare[i]));
+			g->spare[i] = NULL;
+		}
+	}
+	struct region *r = regions_at_or_after(&s->regions, g->start ? g->start - 1 : 0), *next;
+	for (; r && r->start < g->end && (next = region_next(r)); ) {
+		if (region_alike(r, next))
+			region_merge(s, r, next);
+		else
+			r = next;
+	}
+}
+
+void range_zap(struct space *s, uint64_t start, uint64_t end)
+{
+	s->mm->pmap->unmap(s->pmap, start, end);
+	anon_map_clear(s->mm, &s->anons, start, end);
+}
+
+void range_remove(struct space *s, uint64_t start, uint64_t end)
+{
+	int64_t before = space_resident(s);
+	range_zap(s, start, end);
+	for (struct region *r = regions_at_or_after(&s->regions, start), *next; r && r->start < end; r = next) {
+		VM_ASSERT(start <= r->start && r->end <= end);
+		next = region_next(r);
+		regions_remove(&s->regions, r);
+		space_account(s, r, -(int64_t)((r->end - r->start) >> PAGE_SHIFT));
+		region_free(s->mm, r);
+	}
+	MM_EVENT(s->mm, s->tally, s->pid, region_unmap, .start = start, .end = end,
+		 .resident = space_resident(s) - before);
+}
+
+void space_insert(struct space *s, struct region *r)
+{
+	regions_insert(&s->regions, r);
+	space_account(s, r, (r->end - r->start) >> PAGE_SHIFT);
+	MM_EVENT(s->mm, s->tally, s->pid, region_map, .start = r->start, .end = r->end, .prot = r->prot,
+		 .flags = r->flags);
+}
+
+void space_account(struct space *s, const struct region *r, int64_t pages)
+{
+	s->pages += pages;
+	s->pages_peak = max_u64(s->pages, s->pages_peak);
+	/* Linux's is_stack_mapping, is_data_mapping and is_exec_mapping. */
+	if (r->flags & REGION_GROWSDOWN)
+		s->pages_stack += pages;
+	else if (r->prot & PROT_W && !(r->flags & REGION_SHARED))
+		s->pages_data += pages;
+	else if (r->prot & PROT_X && !(r->prot & PROT_W))
+		s->pages_exec += pages;
+	if (r->flags & REGION_LOCKED) {
+		s->pages_locked += pages;
+		s->mm->locked_pages += pages;
+	}
+}
+
+int64_t space_resident(struct space *s)
+{
+	struct pmap_stats stats;
+	s->mm->pmap->stats(s->pmap, &stats);
+	uint64_t resident = stats.resident[RESIDENT_ANON] + stats.resident[RESIDENT_FILE] + stats.resident[RESIDENT_SHMEM];
+	s->resident_peak = max_u64(resident, s->resident_peak);
+	return (int64_t)resident;
+}
+
+unsigned region_entry_prot(const struct region *r) { return r->prot | (r->prot & PROT_W ? PROT_R : 0); }

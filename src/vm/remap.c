@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* remap.c - mremap: a region grows, shrinks or moves
+ *
+ * Moving carries private pages over and, where tables can be had, the entries that show them, so
+ * that a program meets no fault for what it had touched. An entry that cannot be carried is left
+ * out: it is a cache, and a fault brings it back.
+ */
+#include <errno.h>
+
+#include "vm/range.h"
+
+enum { MAYMOVE = 1, FIXED = 2, DONTUNMAP = 4 };
+
+struct remap {
+	struct space *space;
+	struct region *region;
+	uint64_t old, old_length, to, length;
+	unsigned flags;
+};
+
+/* What Linux refuses before it looks for a place. */
+static int remap_check(const struct remap *m)
+{
+	const struct space *s = m->space;
+	const struct region *r = m->region;
+	if (m->flags & ~(MAYMOVE | FIXED | DONTUNMAP) || m->old % PAGE_SIZE || m->length == 0)
+		return -EINVAL;
+	if (m->flags & (FIXED | DONTUNMAP) && !(m->flags & MAYMOVE))
+		return -EINVAL;
+	if (m->flags & DONTUNMAP && m->old_length != m->length)
+		return -EINVAL;
+	if (m->flags & FIXED) {
+		if (m->to % PAGE_SIZE || m->length > s->layout.top || m->to > s->layout.top - m->length)
+			return -EINVAL;
+		if (m->old < m->to + m->length && m->to < m->old + m->old_length)
+			return -EINVAL;
+		if (m->to < s->layout.bottom)
+			return -EPERM;
+	}
+	if (!r || r->start > m->old)
+		return -EFAULT;
+	if (m->old_length == 0 && !(r->flags & REGION_SHARED))
+		return -EINVAL;
+	if (m->old_length > r->end - m->old)
+		return -EFAULT;
+	if (m->length > s->layout.top)
+		return -ENOMEM;
+	return 0;
+}
+
+/* One page: its anon, whose chunk at the new place was made before, and its entry. */
+static void page_move(struct space *s, uint64_t from, uint64_t to)
+{
+	struct mm *mm = s->mm;
+	const struct pmap_ops *ops = mm->pmap;
+	struct pmap_entry e;
+	if (ops->lookup(s->pmap, from, &e)) {
+		struct reserve r;
+		struct need need = {.tables = ops->tables_needed(s->pmap, to)};
+		bool have = reserve_make(mm, &need, 0, &r) == 0;
+		if (have && ops->lookup(s->pmap, from, &e) && ops->tables_needed(s->pmap, to) == need.tables)
+			ops->move(s->pmap, from, to, &r);
+		else
+			ops->unmap(s->pmap, from, from + PAGE_SIZE);
+		if (have)
+			reserve_drop(mm, &r);
+	}
+	struct chunk *c = anon_map_chunk(&s->anons, from);
+	struct anon *a = c ? anon_map_get(&s->anons, from) : NULL;
+	if (a) {
+		bool exclusive = chunk_exclusive(c, from);
+		a->refs++;
+		chunk_set(mm, anon_map_chunk(&s->anons, to), to, a, exclusive);
+		chunk_set(mm, c, from, NULL, false);
+	}
+}
+
+/* Gives every page of [old, old + length) that has an anon a chunk of the space's own at its new
+ * place. On failure the empty ones go again. */
+static int chunks_prepare(struct space *s, uint64_t old, uint64_t to, uint64_t length)
+{
+	int error = 0;
+	for (uint64_t va = old; !error && anon_map_next(&s->anons, &va, old + length); va += PAGE_SIZE)
+		error = anon_map_make(s->mm, &s->anons, va - old + to);
+	if (error)
+		anon_map_trim(s->mm, &s->anons, to, to + length);
+	return error;
+}
+
+static void range_move(struct space *s, uint64_t old, uint64_t to, uint64_t length)
+{
+	int64_t before = space_resident(s);
+	uint64_t end = old + length;
+	for (uint64_t va = old; va < end; va += PAGE_SIZE) {
+		struct pmap_entry e;
+		uint64_t anon = va, entry = va;
+		bool has_anon = anon_map_next(&s->anons, &anon, end);
+		bool has_entry = s->mm->pmap->next(s->pmap, &entry, end, &e);
+		if (!has_anon && !has_entry)
+			break;
+		va = min_u64(has_anon ? anon : end, has_entry ? entry : end);
+		page_move(s, va, to + (va - old));
+	}
+	MM_EVENT(s->mm, s->tally, s->pid, region_move, .start = old, .end = end, .to = to,
+		 .resident = space_resident(s) - before);
+}
+
+/* 1. Memory for the new region and for cuts at the old place; everything of the old place is made the
+ *    space's own.
+ * 2. The new place is cleared.
+ * 3. Chunks for what will come. From here on nothing fails.
+ * 4. Pages move, the new region is put in, the old one goes (or stays, empty). */
+static int remap_move(struct remap *m)
+{
+	struct space *s = m->space;
+	uint64_t moved = min_u64(m->old_length, m->length), old_end = m->old + m->old_length;
+	/* 1. */
+	struct range g;
+	struct region *r = region_new(s->mm);
+	int error = r ? 0 : -ENOMEM;
+	bool begun = false;
+	if (!error && m->old_length) {
+		error = range_begin(&g, s, m->old, old_end);
+		begun = !error;
+	}
+	if (begun)
+		error = anon_map_isolate(s->mm, &s->anons, m->old, old_end, true);
+	if (begun && !error)
+		error = s->mm->pmap->unshare(s->pmap, m->old, old_end, false);
+	/* 2. */
+	if (!error)
+		error = space_unmap(s, m->to, m->length);
+	/* 3. */
+	if (!error)
+		error = chunks_prepare(s, m->old, m->to, moved);
+	if (error) {
+		if (begun)
+			range_end(&g);
+		alloc_put(&s->mm->host.alloc, r, sizeof(*r));
+		return error;
+	}
+	/* 4. */
+	*r = *m->region;
+	r->start = m->to;
+	r->end = m->to + m->length;
+	if (r->object) {
+		r->offset += m->old - m->region->start;
+		object_get(r->object);
+	}
+	space_insert(s, r);
+	if (begun) {
+		range_move(s, m->old, m->to, moved);
+		if (m->flags & DONTUNMAP) {
+			anon_map_clear(s->mm, &s->anons, m->old, old_end);
+		} else {
+			range_cut(&g);
+			range_remove(s, m->old, old_end);
+		}
+		range_end(&g);
+	}
+	range_end(&(struct range){.space = s, .start = m->to, .end = m->to + m->length});
+	return 0;
+}
+
+static bool can_grow_here(const struct remap *m)
+{
+	const struct region *r = m->region, *next = region_next(r);
+	uint64_t end = m->old + m->length;
+	return m->old + m->old_length == r->end && end <= m->space->layout.top && (!next || end <= next->start) &&
+	       !(m->flags & (FIXED | DONTUNMAP)) && m->old_length;
+}
+
+static void region_extend(const struct remap *m)
+{
+	struct space *s = m->space;
+	struct region *r = m->region;
+	uint64_t old_end = r->end;
+	r->end = m->old + m->length;
+	regions_resized(&s->regions, r);
+	space_account(s, r, (r->end - old_end) >> PAGE_SHIFT);
+	MM_EVENT(s->mm, s->tally, s->pid, region_map, .start = old_end, .end = r->end, .prot = r->prot, .flags = r->flags);
+	range_end(&(struct range){.space = s, .start = old_end, .end = m->old + m->length});
+}
+
+int space_remap(struct space *s, uint64_t old, uint64_t old_length, uint64_t length, unsigned flags,
+		uint64_t to, uint64_t *ret_start)
+{
+	struct remap m = {
+		.space = s,
+		.region = regions_find(&s->regions, old),
+		.old = old,
+		.old_length = page_up(old_length),
+		.to = to,
+		.length = page_up(length),
+		.flags = flags,
+	};
+	int error = remap_check(&m);
+	if (error)
+		return error;
+	bool locked = m.region->flags & REGION_LOCKED;
+
+	if (!(flags & (FIXED | DONTUNMAP)) && m.length <= m.old_length) {
+		error = m.length < m.old_length ? space_unmap(s, old + m.length, m.old_length - m.length) : 0;
+		m.to = old;
+	} else if (can_grow_here(&m)) {
+		region_extend(&m);
+		m.to = old;
+	} else if (!(flags & MAYMOVE)) {
+		error = -ENOMEM;
+	} else {
+		if (!(flags & FIXED))
+			m.to = space_place(s, flags & DONTUNMAP ? to : 0, m.length);
+		error = m.to ? remap_move(&m) : -ENOMEM;
+	}
+	if (error)
+		return error;
+	if (locked && m.length > m.old_length)
+		space_populate(s, m.to + m.old_length, m.length - m.old_length, true);
+	*ret_start = m.to;
+	return 0;
+}

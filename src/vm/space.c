@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+#include "vm/space.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vm/range.h"
+
+/* ---- Beginning and end ---- */
+
+int space_create(struct mm *mm, int32_t pid, struct tally *tally, const struct space_layout *layout,
+		 struct space **ret_space)
+{
+	struct space *s = alloc_get(&mm->host.alloc, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	*s = (struct space){
+		.mm = mm,
+		.serial = ++mm->next_space,
+		.pid = pid,
+		.tally = tally,
+		.layout = *layout,
+		.next = mm->spaces,
+		.prev = &mm->spaces,
+	};
+	int error = mm->pmap->create(mm, s->serial, pid, &s->pmap);
+	if (error) {
+		alloc_put(&mm->host.alloc, s, sizeof(*s));
+		return error;
+	}
+	regions_init(&s->regions);
+	anon_map_init(mm, &s->anons);
+	if (s->next)
+		s->next->prev = &s->next;
+	mm->spaces = s;
+	MM_EVENT(mm, tally, pid, space_new, .space = s->serial);
+	*ret_space = s;
+	return 0;
+}
+
+void space_destroy(struct space *s)
+{
+	struct mm *mm = s->mm;
+	int64_t resident = space_resident(s);
+	mm->pmap->destroy(s->pmap);
+	anon_map_finish(mm, &s->anons);
+	for (struct region *r = regions_first(&s->regions), *next; r; r = next) {
+		next = region_next(r);
+		regions_remove(&s->regions, r);
+		space_account(s, r, -(int64_t)((r->end - r->start) >> PAGE_SHIFT));
+		region_free(mm, r);
+	}
+	VM_ASSERT(s->pages == 0 && s->pages_locked == 0);
+	*s->prev = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+	MM_EVENT(mm, s->tally, s->pid, space_end, .space = s->serial, .resident = -resident);
+	alloc_put(&mm->host.alloc, s, sizeof(*s));
+}
+
+/* ---- Placing ---- */
+
+static bool range_free(const struct space *s, uint64_t start, uint64_t end)
+{
+	const struct region *next = regions_at_or_after(&s->regions, start);
+	return !next || end <= next->start;
+}
+
+/* As Linux does without MAP_FIXED: the wish if it is free, else the highest hole below map_top, else
+ * the lowest above a third of all addresses. 0: none. */
+uint64_t space_place(const struct space *s, uint64_t wish, uint64_t length)
+{
+	const struct space_layout *l = &s->layout;
+	wish = page_up(wish);
+	if (wish && wish < l->bottom)
+		wish = l->bottom;
+	if (wish && length <= l->top && wish <= l->top - length) {
+		const struct region *next = regions_at_or_after(&s->regions, wish);
+		if (!next || wish + length <= region_guarded_start(next))
+			return wish;
+	}
+	uint64_t start = regions_hole_below(&s->regions, l->bottom, l->map_top, length);
+	return start ? start : regions_hole_above(&s->regions, page_up(l->top / 3), l->top, length);
+}
+
+/* Where a mapping goes; -errno as mmap gives it. */
+static int map_place(const struct space *s, const struct map_request *m, uint64_t *ret_start, uint64_t *ret_end)
+{
+	uint64_t start = m->start, length = page_up(m->length);
+	if (m->length == 0 || m->offset % PAGE_SIZE)
+		return -EINVAL;
+	if (length == 0 || length > s->layout.top)
+		return -ENOMEM;
+	if (m->object && (m->offset + length < m->offset || (m->offset + length) >> PAGE_SHIFT >> OBJECT_INDEX_BITS))
+		return -EOVERFLOW;
+	if (s->regions.count >= REGIONS_MAX)
+		return -ENOMEM;
+	if (m->map_flags & (MAP_AT | MAP_AT_FREE)) {
+		if (start % PAGE_SIZE)
+			return -EINVAL;
+		if (start > s->layout.top - length)
+			return -ENOMEM;
+		if (start < s->layout.bottom)
+			return -EPERM;
+		if (m->map_flags & MAP_AT_FREE && !range_free(s, start, start + length))
+			return -EEXIST;
+	} else {
+		start = space_place(s, start, length);
+		if (start == 0)
+			return -ENOMEM;
+	}
+	*ret_start = start;
+	*ret_end = start + length;
+	return 0;
+}
+
+/* ---- Mapping and unmapping ---- */
+
+int space_map(struct space *s, const struct map_request *m, uint64_t *ret_start)
+{
+	uint64_t start, end;
+	int error = map_place(s, m, &start, &end);
+	if (error)
+		return error;
+	struct region *r = region_new(s->mm);
+	if (!r)
+		return -ENOMEM;
+	error = space_unmap(s, start, end - start);
+	if (error) {
+		alloc_put(&s->mm->host.alloc, r, sizeof(*r));
+		return error;
+	}
+	*r = (struct region){
+		.start = start,
+		.end = end,
+		.offset = m->object ? m->offset : 0,
+		.object = m->object,
+		.flags = m->region_flags,
+		.prot = m->prot,
+		.prot_max = m->prot_max,
+	};
+	if (r->object)
+		object_get(r->object);
+	space_insert(s, r);
+	range_end(&(struct range){.space = s, .start = start, .end = end});
+	/* As on Linux the mapping stands even where it could not all be brought in. */
+	if (m->map_flags & MAP_POPULATE_ || m->region_flags & REGION_LOCKED)
+		space_populate(s, start, end - start, true);
+	*ret_start = start;
+	return 0;
+}
+
+int space_unmap(struct space *s, uint64_t start, uint64_t length)
+{
+	uint64_t end;
+	int error = range_check(s, start, length, &end);
+	if (error || start == end)
+		return -EINVAL;
+	if (range_free(s, start, end))
+		return 0;
+	struct range g;
+	error = range_begin(&g, s, start, end);
+	if (error)
+		return error;
+	error = range_isolate(&g);
+	if (!error) {
+		range_cut(&g);
+		range_remove(s, start, end);
+	}
+	range_end(&g);
+	return error;
+}
+
+/* ---- Protection ---- */
+
+/* What the entry at va may allow, by the writable rule and write-notify. */
+static unsigned entry_prot(const struct space *s, const struct region *r, uint64_t va, const struct pmap_entry *e)
+{
+	unsigned prot = region_entry_prot(r), read_only = prot & ~PROT_W;
+	if (prot == read_only)
+		return prot;
+	if (r->flags & REGION_SHARED) {
+		bool notify = r->object->kind == OBJECT_FILE && !(e->dirty && frame_at(s->mm, e->frame)->flags & FRAME_DIRTY);
+		return notify ? read_only : prot;
+	}
+	const struct chunk *c = anon_map_chunk(&s->anons, va);
+	return c && chunk_writable(c, va) ? prot : read_only;
+}
+
+/* How far a protection can be set: the end, or where the first hole or refusal is. */
+static int protect_limit(const struct space *s, uint64_t start, uint64_t end, unsigned prot, uint64_t *ret_limit)
+{
+	uint64_t at = start;
+	int error = 0;
+	RANGE_REGIONS(r, s, start, end) {
+		if (r->start > at)
+			break;
+		if (prot & ~r->prot_max)
+			error = -EACCES;
+		if (error)
+			break;
+		at = r->end;
+	}
+	*ret_limit = min_u64(at, end);
+	return at >= end ? 0 : error ? error : -ENOMEM;
+}
+
+static void region_protect(struct space *s, struct region *r, unsigned prot)
+{
+	const struct pmap_ops *ops = s->mm->pmap;
+	int64_t pages = (r->end - r->start) >> PAGE_SHIFT;
+	space_account(s, r, -pages);
+	r->prot = prot;
+	space_account(s, r, pages);
+	struct pmap_entry e;
+	for (uint64_t va = r->start; ops->next(s->pmap, &va, r->end, &e); va += PAGE_SIZE)
+		ops->protect(s->pmap, va, entry_prot(s, r, va, &e));
+}
+
+/* Linux changes what lies below the first region that it must refuse, and so does this; each of the
+ * two, the change and the refusal, is whole. */
+int space_protect(struct space *s, uint64_t start, uint64_t length, unsigned prot)
+{
+	if (start % PAGE_SIZE)
+		return -EINVAL;
+	if (length == 0)
+		return 0;
+	uint64_t end;
+	if (range_check(s, start, length, &end) != 0)
+		return -ENOMEM;
+	int refused = protect_limit(s, start, end, prot, &end);
+	bool change = false;
+	RANGE_REGIONS(r, s, start, end)
+		change |= r->prot != prot;
+	if (!change)
+		return refused;
+
+	struct range g;
+	int error = range_begin(&g, s, start, end);
+	if (error)
+		return error;
+	error = s->mm->pmap->unshare(s->pmap, start, end, false);
+	if (!error) {
+		range_cut(&g);
+		RANGE_REGIONS(r, s, start, end)
+			region_protect(s, r, prot);
+		MM_EVENT(s->mm, s->tally, s->pid, region_protect, .start = start, .end = end, .prot = prot);
+	}
+	range_end(&g);
+	return error ? error : refused;
+}
+
+/* ---- The heap ---- */
+
+uint64_t space_brk(struct space *s, uint64_t brk)
+{
+	if (brk < s->brk_start || brk > s->layout.top)
+		return s->brk;
+	uint64_t old = page_up(s->brk), new = page_up(brk);
+	if (new < old) {
+		if (space_unmap(s, new, old - new) != 0)
+			return s->brk;
+	} else if (new > old) {
+		const struct region *next = regions_at_or_after(&s->regions, old);
+		if (next && new + PAGE_SIZE > region_guarded_start(next))
+			return s->brk;
+		struct map_request m = {
+			.start = old,
+			.length = new - old,
+			.prot = PROT_R | PROT_W,
+			.prot_max = PROT_ALL,
+			.region_flags = REGION_HEAP,
+			.map_flags = MAP_AT_FREE,
+		};
+		uint64_t start;
+		if (space_map(s, &m, &start) != 0)
+			return s->brk;
+	}
+	s->brk = brk;
+	return brk;
+}
+
+/* ---- Access by the kernel, and by those who only look ---- */
+
+enum fault_result space_access(struct space *s, const struct fault_request *q, uint32_t *ret_frame)
+{
+	uint32_t frame;
+	while (!s->mm->pmap->touch(s->pmap, q->va, q->access, &frame)) {
+		enum fault_result result = fault_handle(s, q);
+		if (result != FAULT_DONE)
+			return result;
+	}
+	frame_hold(s->mm, frame);
+	*ret_frame = frame;
+	return FAULT_DONE;
+}
+
+/* The bytes of one page as they are, into page; *ret_bytes: there, or in a frame. */
+static bool page_peek(const struct space *s, uint64_t va, uint8_t *page, const uint8_t **ret_bytes)
+{
+	const struct region *r = regions_find(&s->regions, va);
+	if (!r)
+		return false;
+	const struct anon *a = r->flags & REGION_SHARED ? NULL : anon_map_get(&s->anons, va);
+	uint32_t frame = a ? a->frame : NO_FRAME;
+	if (!a && r->object) {
+		uint64_t index = region_index(r, va);
+		if (index << PAGE_SHIFT >= r->object->size)
+			return false;
+		frame = object_cached(r->object, index);
+		bool usable = frame != NO_FRAME && frame_at(s->mm, frame)->state == FRAME_OWNED;
+		if (!usable && r->object->kind == OBJECT_FILE) {
+			*ret_bytes = page;
+			return r->object->pager->peek && r->object->pager->peek(r->object->ctx, index, page) == 0;
+		}
+	}
+	*ret_bytes = frame_bytes(s->mm, frame == NO_FRAME ? s->mm->zero : frame);
+	return true;
+}
+
+bool space_peek(const struct space *s, uint64_t va, void *ret_bytes, uint64_t size)
+{
+	uint8_t page[PAGE_SIZE], *to = ret_bytes;
+	while (size) {
+		const uint8_t *from;
+		uint64_t at = va % PAGE_SIZE, n = min_u64(size, PAGE_SIZE - at);
+		if (!page_peek(s, va, page, &from))
+			return false;
+		memcpy(to, from + at, n);
+		to += n;
+		va += n;
+		size -= n;
+	}
+	return true;
+}
+
+void space_usage(const struct space *s, const struct region *r, struct region_usage *ret_usage)
+{
+	struct mm *mm = s->mm;
+	struct region_usage u = {0};
+	struct pmap_entry e;
+	for (uint64_t va = r->start; mm->pmap->next(s->pmap, &va, r->end, &e); va += PAGE_SIZE) {
+		if (e.frame == mm->zero)
+			continue;
+		const struct frame *f = frame_at(mm, e.frame);
+		unsigned sharers = mm->pmap->places(mm, e.frame, NULL, 0);
+		u.resident++;
+		u.dirty += e.dirty || f->flags & FRAME_DIRTY;
+		u.referenced += e.accessed || f->flags & FRAME_ACCESSED;
+		u.anonymous += e.as == RESIDENT_ANON;
+		u.shared += sharers > 1;
+		u.pss += ((uint64_t)PAGE_SIZE << 12) / (sharers ? sharers : 1);
+	}
+	*ret_usage = u;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/* verify.c - does the whole system hold together?
+ *
+ *	1. frames	states sum to N; each is on the free list or has one owner, who points back;
+ *			the policy knows exactly those that can be evicted
+ *	2. layers	references to chunks and anons are as many as their counts say; exclusive means so
+ *	3. objects	each page has its frame and its frame has it
+ *	4. entries	each is what its region and its layers say, and W only by the writable rule
+ *	5. the pmap	its own account
+ *
+ * An owner and its frame are checked from both sides: each owner that is found has a frame that
+ * points to it, and there are as many of them as frames of that kind.
+ */
+#include <string.h>
+
+#include "vm/range.h"
+
+struct verify {
+	struct mm *mm;
+	char *why;
+	unsigned size;
+	uint64_t found[FRAME_KINDS]; /* frames that an owner points to */
+};
+
+/* Says a sentence, each # in it the next of a and b. Returns false, for its callers to return. */
+static bool say(struct verify *v, const char *text, uint64_t a, uint64_t b)
+{
+	unsigned at = 0;
+	for (; *text && at + 1 < v->size; text++) {
+		if (*text != '#') {
+			v->why[at++] = *text;
+			continue;
+		}
+		char digits[20];
+		unsigned n = 0;
+		do {
+			digits[n++] = (char)('0' + a % 10);
+			a /= 10;
+		} while (a);
+		while (n && at + 1 < v->size)
+			v->why[at++] = digits[--n];
+		a = b;
+	}
+	if (v->size)
+		v->why[at] = '\0';
+	return false;
+}
+
+/* ---- 1. Frames ---- */
+
+static bool verify_frame(struct verify *v, uint32_t i)
+{
+	const struct frame *f = frame_at(v->mm, i);
+	if (f->state == FRAME_FREE || f->state == FRAME_RESERVED)
+		return f->maps || f->holds ? say(v, "frame #, which is free, is mapped or held", i, 0) : true;
+	if (f->flags & FRAME_ORPHAN) {
+		v->found[f->kind]++;
+		return f->holds && !f->maps ? true : say(v, "frame # has no owner and nobody holds it", i, 0);
+	}
+	if (f->kind == FRAME_ANON && f->owner.anon->frame != i)
+		return say(v, "frame # belongs to an anon that is in frame #", i, f->owner.anon->frame);
+	if (f->kind == FRAME_FILE && object_cached(f->owner.object, f->index) != i)
+		return say(v, "frame # belongs to page # of an object that does not have it", i, f->index);
+	bool evictable = f->kind == FRAME_FILE && f->state == FRAME_OWNED;
+	if (evictable != !!(f->flags & FRAME_POLICED))
+		return say(v, "frame # and the policy do not agree that it may go", i, 0);
+	if (f->state == FRAME_BUSY && (f->maps || f->holds))
+		return say(v, "frame # is mapped or held during its I/O", i, 0);
+	return true;
+}
+
+static bool verify_frames(struct verify *v)
+{
+	const struct mm *mm = v->mm;
+	uint64_t free = mm->frames - mm->untouched, on_list = free, kind[FRAME_KINDS] = {0};
+	for (uint32_t i = 0; i < mm->untouched; i++) {
+		const struct frame *f = frame_at(mm, i);
+		free += f->state == FRAME_FREE;
+		if (f->state == FRAME_OWNED || f->state == FRAME_BUSY)
+			kind[f->kind]++;
+		if (!verify_frame(v, i))
+			return false;
+	}
+	for (uint32_t i = mm->free_first; i != NO_FRAME && on_list <= mm->frames; i = frame_at(mm, i)->next)
+		on_list++;
+	if (free != mm->free || on_list != mm->free)
+		return say(v, "# frames are free, and # are said to be", free, mm->free);
+	for (unsigned k = 0; k < FRAME_KINDS; k++)
+		if (kind[k] != mm->kind[k])
+			return say(v, "there are # frames of a kind of which # were counted", kind[k], mm->kind[k]);
+	return true;
+}
+
+/* ---- 2. Chunks and anons: forget what was seen, count, compare ---- */
+
+#define EACH_CHUNK(c, i, s)                                                                        \
+	for (uint64_t i = 0; (c = sparse_next(&(s)->anons.chunks, &i, UINT64_MAX)); i++)
+
+static void layers_forget(struct mm *mm)
+{
+	struct chunk *c;
+	for (struct space *s = mm->spaces; s; s = s->next) {
+		EACH_CHUNK(c, i, s) {
+			c->seen = 0;
+			for (unsigned p = 0; p < SPAN_PAGES; p++)
+				if (c->anon[p])
+					c->anon[p]->seen = 0;
+		}
+	}
+	for (struct object *o = mm->objects; o; o = o->next) {
+		struct anon *a;
+		for (uint64_t i = 0; o->kind == OBJECT_SHARED && (a = sparse_next(&o->pages, &i, UINT64_MAX)); i++)
+			a->seen = 0;
+	}
+}
+
+/* Counts a reference; the first one counts the frame. */
+static bool anon_see(struct verify *v, struct anon *a)
+{
+	if (a->seen++)
+		return true;
+	if (a->frame == NO_FRAME)
+		return say(v, "page # is nowhere", a->key, 0);
+	const struct frame *f = frame_at(v->mm, a->frame);
+	if (f->kind != FRAME_ANON || f->owner.anon != a || (f->state != FRAME_OWNED && f->state != FRAME_BUSY))
+		return say(v, "page # says it is in frame #, which is another's", a->key, a->frame);
+	v->found[FRAME_ANON]++;
+	return true;
+}
+
+static bool layers_see(struct verify *v)
+{
+	struct chunk *c;
+	for (struct space *s = v->mm->spaces; s; s = s->next) {
+		EACH_CHUNK(c, i, s) {
+			if (c->seen++)
+				continue;
+			uint64_t live = 0;
+			for (unsigned p = 0; p < SPAN_PAGES; p++) {
+				live += c->anon[p] != NULL;
+				if (c->anon[p] && !anon_see(v, c->anon[p]))
+					return false;
+			}
+			if (live != c->live || !live)
+				return say(v, "a chunk has # pages and says #", live, c->live);
+		}
+	}
+	for (struct object *o = v->mm->objects; o; o = o->next) {
+		struct anon *a;
+		for (uint64_t i = 0; o->kind == OBJECT_SHARED && (a = sparse_next(&o->pages, &i, UINT64_MAX)); i++)
+			if (!anon_see(v, a))
+				return false;
+	}
+	return true;
+}
+
+static bool chunk_compare(struct verify *v, const struct chunk *c, uint64_t span)
+{
+	if (c->seen != c->refs)
+		return say(v, "# spaces have a chunk that counts #", c->seen, c->refs);
+	for (unsigned p = 0; p < SPAN_PAGES; p++) {
+		bool exclusive = chunk_exclusive(c, (uint64_t)p << PAGE_SHIFT);
+		const struct anon *a = c->anon[p];
+		if (a && a->seen != a->refs)
+			return say(v, "page # is counted # times, which is wrong", a->key, a->refs);
+		if (exclusive && (!a || a->refs != 1 || c->refs != 1))
+			return say(v, "page # of span # is exclusive and shared", p, span);
+	}
+	return true;
+}
+
+static bool verify_layers(struct verify *v)
+{
+	layers_forget(v->mm);
+	if (!layers_see(v))
+		return false;
+	struct chunk *c;
+	for (struct space *s = v->mm->spaces; s; s = s->next)
+		EACH_CHUNK(c, i, s)
+			if (!chunk_compare(v, c, i))
+				return false;
+	return true;
+}
+
+/* ---- 3. Objects ---- */
+
+static bool verify_objects(struct verify *v)
+{
+	for (const struct object *o = v->mm->objects; o; o = o->next) {
+		uint64_t pages = 0;
+		for (uint64_t i = 0; sparse_next(&o->pages, &i, UINT64_MAX); i++) {
+			const struct frame *f = frame_at(v->mm, object_cached(o, i));
+			pages++;
+			if (o->kind == OBJECT_SHARED)
+				continue;
+			v->found[FRAME_FILE]++;
+			if (f->kind != FRAME_FILE || f->owner.object != o || f->index != i)
+				return say(v, "page # of object # is in another's frame", i, o->serial);
+		}
+		if (pages != o->resident)
+			return say(v, "an object has # pages and says #", pages, o->resident);
+	}
+	return true;
+}
+
+/* ---- 4. Entries ---- */
+
+/* The frame that the layers show at va; *ret_write: may an entry be writable? */
+static uint32_t layers_show(const struct space *s, const struct region *r, uint64_t va, bool *ret_write)
+{
+	const struct chunk *c = r->flags & REGION_SHARED ? NULL : anon_map_chunk(&s->anons, va);
+	const struct anon *a = c ? anon_map_get(&s->anons, va) : NULL;
+	*ret_write = a ? chunk_writable(c, va) : r->flags & REGION_SHARED;
+	if (a)
+		return a->frame;
+	uint32_t frame = r->object ? object_cached(r->object, region_index(r, va)) : s->mm->zero;
+	if (frame != NO_FRAME && frame_at(s->mm, frame)->kind == FRAME_FILE)
+		*ret_write = *ret_write && frame_at(s->mm, frame)->flags & FRAME_DIRTY;
+	return frame;
+}
+
+static bool verify_space(struct verify *v, struct space *s)
+{
+	uint64_t end = 0, pages = 0, count = 0, resident[RESIDENT_KINDS] = {0};
+	for (const struct region *r = regions_first(&s->regions); r; r = region_next(r)) {
+		if (r->start < end || r->end <= r->start || r->end > s->layout.top)
+			return say(v, "the regions of pid # overlap at #", (uint64_t)s->pid, r->start);
+		end = r->end;
+		pages += (r->end - r->start) >> PAGE_SHIFT;
+		count++;
+	}
+	if (pages != s->pages || count != s->regions.count)
+		return say(v, "pid # has # pages mapped, which is not what it counted", (uint64_t)s->pid, pages);
+
+	struct pmap_entry e;
+	for (uint64_t va = 0; s->mm->pmap->next(s->pmap, &va, s->layout.top, &e); va += PAGE_SIZE) {
+		const struct region *r = regions_find(&s->regions, va);
+		if (!r)
+			return say(v, "pid # has an entry at # and no region", (uint64_t)s->pid, va);
+		bool write;
+		uint32_t frame = layers_show(s, r, va, &write);
+		if (frame != e.frame)
+			return say(v, "an entry at # shows frame # and should not", va, e.frame);
+		if (e.prot & ~region_entry_prot(r) || (e.prot & PROT_W && (!write || e.shared)))
+			return say(v, "the entry at # of pid # allows too much", va, (uint64_t)s->pid);
+		if (frame != s->mm->zero)
+			resident[e.as]++;
+	}
+	struct pmap_stats stats;
+	s->mm->pmap->stats(s->pmap, &stats);
+	for (unsigned k = 0; k < RESIDENT_KINDS; k++)
+		if (stats.resident[k] != resident[k])
+			return say(v, "# pages are resident, not #", resident[k], stats.resident[k]);
+	struct anon *a;
+	for (uint64_t va = 0; (a = anon_map_next(&s->anons, &va, UINT64_MAX << SPAN_SHIFT)); va += PAGE_SIZE) {
+		const struct region *r = regions_find(&s->regions, va);
+		if (!r || r->flags & REGION_SHARED || !(r->flags & REGION_ANONED))
+			return say(v, "page # at # lies in no region for it", a->key, va);
+	}
+	return true;
+}
+
+/* ---- All ---- */
+
+bool mm_verify(struct mm *mm, char *why, unsigned size)
+{
+	struct verify v = {.mm = mm, .why = why, .size = size};
+	if (!verify_frames(&v) || !verify_layers(&v) || !verify_objects(&v))
+		return false;
+	for (enum frame_kind k = FRAME_ANON; k <= FRAME_FILE; k++)
+		if (v.found[k] != mm->kind[k])
+			return say(&v, "# frames have owners, of # that are owned", v.found[k], mm->kind[k]);
+	uint64_t locked = 0;
+	for (struct space *s = mm->spaces; s; s = s->next) {
+		locked += s->pages_locked;
+		if (!verify_space(&v, s))
+			return false;
+	}
+	if (locked != mm->locked_pages)
+		return say(&v, "# pages are locked, not #", locked, mm->locked_pages);
+	return mm->pmap->verify(mm, why, size); /* 5. */
+}
