@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: MIT
+"""Guest roots and the guest's compiler: root.py DRIVER [TEST], where DRIVER has those verbs alone."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+from tap import Skip, equal, main, test
+
+DRIVER = os.path.abspath(sys.argv.pop(1))
+
+
+def carrel(*words, **env):
+    """Runs the driver: (status, standard output, standard error)."""
+    done = subprocess.run([DRIVER] + list(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, env=dict(os.environ, **env))
+    return done.returncode, done.stdout, done.stderr
+
+
+def refused(why, *words, **env):
+    status, _, err = carrel(*words, **env)
+    equal(status, 125, f'the status of {words} after {err!r}')
+    if why not in err or 'carrel: ' not in err:
+        raise AssertionError(f'{err!r} does not say {why!r}')
+
+
+def entry(name, kind=tarfile.REGTYPE, target='', mode=0o755):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.mode = kind, target, mode
+    return info
+
+
+def archive(path, *entries, how='w'):
+    with tarfile.open(path, how) as tar:
+        for info in entries:
+            body = b'body\n' if info.type == tarfile.REGTYPE else b''
+            info.size = len(body)
+            tar.addfile(info, io.BytesIO(body))
+    return path
+
+
+class Place(tempfile.TemporaryDirectory):
+    def __enter__(self):
+        self.top = super().__enter__()
+        return self
+
+    def __call__(self, name):
+        return os.path.join(self.top, name)
+
+
+@test
+def an_archive_becomes_a_root_with_the_links_and_files_that_programs_expect():
+    for how, name in (('w', 'a.tar'), ('w:gz', 'a.tar.gz'), ('w:xz', 'a.tar.xz')):
+        with Place() as p:
+            archive(p(name), entry('./usr/bin/tool'), entry('./etc', tarfile.DIRTYPE), how=how)
+            status, out, err = carrel('root', 'import', p(name), p('root'))
+            equal((status, err), (0, ''), f'import of {name}')
+            equal(os.readlink(p('root/bin')), 'usr/bin', 'bin')
+            equal(os.path.exists(p('root/bin/tool')), True, 'bin/tool')
+            equal('root:' in open(p('root/etc/passwd'), encoding='utf-8').read(), True, 'passwd')
+            equal(carrel('default', CARREL_ROOT=p('root'))[1].strip(), p('root'), 'the default root')
+
+
+@test
+def an_archive_with_one_directory_on_top_is_unpacked_without_it():
+    with Place() as p:
+        archive(p('a.tar'), entry('debian', tarfile.DIRTYPE), entry('debian/bin/tool'))
+        equal(carrel('root', 'import', p('a.tar'), p('root'))[0], 0, 'status')
+        equal(os.path.exists(p('root/bin/tool')), True, 'bin/tool')
+
+
+@test
+def a_name_that_leaves_the_root_is_refused_before_anything_is_unpacked():
+    for name in ('../escaped', 'usr/../../escaped', '/escaped-carrel', 'usr/..'):
+        with Place() as p:
+            archive(p('a.tar'), entry('bin/tool'), entry(name))
+            refused('would lie outside', 'root', 'import', p('a.tar'), p('root'))
+            equal(sorted(os.listdir(p.top)), ['a.tar'], 'what lies there now')
+
+
+@test
+def a_file_behind_a_link_that_leaves_is_not_written():
+    with Place() as p:
+        os.mkdir(p('outside'))
+        archive(p('a.tar'), entry('bin/tool'), entry('etc', tarfile.SYMTYPE, p('outside')),
+                entry('etc/written'))
+        carrel('root', 'import', p('a.tar'), p('root'))
+        equal(os.listdir(p('outside')), [], 'what was written outside')
+
+
+@test
+def nothing_of_the_host_changes_when_directories_of_the_root_are_links_to_it():
+    with Place() as p:
+        names = ('etc', 'usr', 'var', 'run', 'home', 'root', 'tmp', 'media', 'sbin', 'lib')
+        links = []
+        for name in names:
+            os.makedirs(p('host/' + name))
+            links.append(entry(name, tarfile.SYMTYPE, p('host/' + name)))
+        archive(p('a.tar'), entry('bin/tool'), *links)
+        refused('leads out', 'root', 'import', p('a.tar'), p('root'))
+        equal([n for n in names if os.listdir(p('host/' + n))], [], 'what was written outside')
+
+
+@test
+def device_nodes_are_left_out():
+    with Place() as p:
+        archive(p('a.tar'), entry('bin/tool'), entry('dev/null', tarfile.CHRTYPE),
+                entry('dev/disk', tarfile.BLKTYPE))
+        status, out, err = carrel('root', 'import', p('a.tar'), p('root'))
+        equal((status, err), (0, ''), 'import')
+        equal(os.listdir(p('root/dev')), [], 'dev')
+        equal('without 2 device nodes' in out, True, 'said')
+
+
+@test
+def what_is_there_is_never_overwritten():
+    with Place() as p:
+        archive(p('a.tar'), entry('bin/tool'))
+        os.mkdir(p('mine'))
+        open(p('mine/thesis'), 'w', encoding='utf-8').close()
+        refused('not empty', 'root', 'import', p('a.tar'), p('mine'))
+        refused('not empty', 'root', 'create', p('mine'))
+        equal(os.listdir(p('mine')), ['thesis'], 'what lies there')
+
+
+@test
+def an_archive_that_is_none_or_of_no_root_is_named():
+    with Place() as p:
+        with open(p('junk'), 'w', encoding='utf-8') as file:
+            file.write('junk\n')
+        refused('cannot read', 'root', 'import', p('none.tar'), p('root'))
+        refused('cannot read the archive', 'root', 'import', p('junk'), p('root'))
+        archive(p('a.tar'), entry('thesis.txt'))
+        refused('no root', 'root', 'import', p('a.tar'), p('root'))
+        equal(os.path.exists(p('root')), False, 'a root was begun')
+
+
+@test
+def words_that_make_no_sense_are_named():
+    with Place() as p:
+        refused('create and import', 'root', 'destroy')
+        refused('what to do', 'root')
+        refused('--foo', 'root', 'create', '--foo')
+        refused('value is missing', 'root', 'create', '--mirror')
+        refused('no address', 'root', 'create', p('r'), '--mirror', 'a b')
+        refused('before the packages', 'root', 'create', p('r'), 'python3', p('s'))
+
+
+def tools(p, **scripts):
+    """A PATH of these scripts alone."""
+    os.mkdir(p('bin'))
+    for name, text in scripts.items():
+        path = p('bin/' + name.replace('_', '-'))
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write('#!/bin/sh\n' + text + '\n')
+        os.chmod(path, 0o755)
+    return p('bin')
+
+
+# An apt-get of a machine with one mirror, whose "update" says what $1 says.
+APT = '''case "$*" in
+indextargets*) echo 'Packages|%s|some|http://mirror.example/debian/' ;;
+*update*) echo "%s" >&2; exit %d ;;
+esac'''
+
+
+@test
+def a_mirror_without_riscv64_is_refused_by_name():
+    cases = (
+        ('Debian', "E: The repository 'x trixie Release' does not have a Release file.", 100,
+         'http://mirror.example/debian has no riscv64 packages of Debian trixie'),
+        ('Debian', "N: Skipping acquire of configured file as repository doesn't support architecture", 0,
+         'has no riscv64 packages'),
+        ('Debian', "E: Could not resolve 'mirror.example'", 100, 'cannot reach http://mirror.example'),
+        ('Debian', 'W: GPG error: NO_PUBKEY 6ED0E7B82643E131', 100, 'cannot verify'),
+        ('Ubuntu', '', 0, 'uses no mirror of Debian'),
+    )
+    for origin, said, status, why in cases:
+        with Place() as p:
+            path = tools(p, apt_get=APT % (origin, said, status), dpkg_deb='', tar='')
+            refused(why, 'root', 'create', p('root'), PATH=path, XDG_CACHE_HOME=p('cache'))
+            equal(carrel('default', CARREL_ROOT='', XDG_DATA_HOME=p.top)[1].startswith(p.top), False,
+                  'a root that is not complete is the default')
+
+
+@test
+def a_machine_without_apt_is_told_of_import():
+    with Place() as p:
+        refused('root import', 'root', 'create', p('root'), PATH=tools(p, tar=''))
+
+
+@test
+def a_root_is_made_and_made_complete_from_debian_packages():
+    with Place() as p:
+        root = os.environ.get('CARREL_TEST_ROOT')
+        if not root and not os.environ.get('CARREL_LONG'):
+            raise Skip('CARREL_TEST_ROOT names no root (scripts/check makes one)')
+        if not root or os.environ.get('CARREL_LONG'):
+            root = p('root')
+        status, out, err = carrel('root', 'create', root)
+        if status != 0 and ('cannot reach' in err or 'has no riscv64' in err or 'no mirror' in err):
+            raise Skip(err.split('\n')[0])
+        equal((status, err), (0, ''), 'create')
+        for name in ('bin/sh', 'usr/bin/awk', 'etc/passwd', 'etc/group', 'etc/shells', 'usr/bin/which',
+                     'lib/ld-linux-riscv64-lp64d.so.1', 'usr/bin/ps', 'var/lib/dpkg/status'):
+            equal(os.path.exists(os.path.join(root, name)), True, name)
+        equal(carrel('root', 'create', root)[1], root + ': has all of that already\n', 'again')
+        refused('no package no-such-thing', 'root', 'create', root, 'no-such-thing')
+        refused('no name of a package', 'root', 'create', root, 'dash-')
+        equal(carrel('default', CARREL_ROOT='', XDG_DATA_HOME=p.top)[1].strip() != root, True, 'default')
+        if root == p('root'):
+            equal(carrel('root', 'create', root, 'sl')[0], 0, 'one more')
+            equal(os.path.exists(p('root/usr/games/sl')), True, 'sl')
+
+
+@test
+def cc_passes_its_words_through_untouched():
+    with Place() as p:
+        path = tools(p, compiler='printf "<%s>" "$@"; exit 7')
+        status, out, _ = carrel('cc', '-DX="a b"', '', '*', '-o', CARREL_CC=path + '/compiler')
+        equal((status, out), (7, '<-DX="a b"><><*><-o>'), 'cc')
+        refused('no program', 'cc', CARREL_CC='no-such-compiler')
+        refused('gcc-riscv64-linux-gnu', 'cc', PATH=path)
+
+
+@test
+def a_c_file_becomes_a_program_of_its_name_and_leaves_nothing_behind():
+    if not shutil.which('riscv64-linux-gnu-gcc'):
+        raise Skip('there is no riscv64-linux-gnu-gcc')
+    with Place() as p:
+        os.mkdir(p('tmp'))
+        with open(p('good.c'), 'w', encoding='utf-8') as file:
+            file.write('#include <math.h>\nint main(int c, char **v) { return sqrt(c) > 2; }\n')
+        with open(p('bad.c'), 'w', encoding='utf-8') as file:
+            file.write('int main(\n')
+        status, out, err = carrel('program', p('good.c'), TMPDIR=p('tmp'))
+        equal((status, err), (0, ''), 'good.c')
+        equal(out.endswith('/good made\n'), True, out)
+        refused_status, _, err = carrel('program', p('bad.c'), TMPDIR=p('tmp'))
+        equal(refused_status, 125, 'bad.c')
+        equal('bad.c does not compile' in err and 'error:' in err, True, err)
+        equal(os.listdir(p('tmp')), [], 'what was left behind')
+
+
+main()
