@@ -13,7 +13,8 @@
 
 static const char cross[] = "riscv64-linux-gnu-gcc";
 
-/* A linker for clang: GNU's, or an lld that can do the relaxations of riscv64 objects (15 and up). */
+/* A linker for clang: GNU's, or an lld that can do the relaxations of riscv64 objects (15 and up).
+ */
 static char *linker_find(void)
 {
 	struct words args = {0};
@@ -59,7 +60,8 @@ static bool clang_words(struct words *ret_args)
 	return good;
 }
 
-/* The compiler and what it needs to be told. Returns 0, or EXIT_OWN after saying what to install. */
+/* The compiler and what it needs to be told. Returns 0, or EXIT_OWN after saying what to install.
+ */
 static int compiler_words(struct words *ret_args)
 {
 	const char *named = getenv("CARREL_CC");
@@ -82,11 +84,12 @@ static int compiler_words(struct words *ret_args)
 #endif
 	if (clang_words(ret_args))
 		return 0;
-	return root_error("there is no compiler for riscv64 on this machine. Install one of these:\n"
-			  "  the cross compiler (Debian: gcc-riscv64-linux-gnu libc6-dev-riscv64-cross);\n"
-			  "  clang, with binutils-riscv64-linux-gnu or lld (15 or newer), and a root with\n"
-			  "  libraries to link with:\n"
-			  "    carrel root create libc6-dev libgcc-14-dev");
+	return root_error(
+	    "there is no compiler for riscv64 on this machine. Install one of these:\n"
+	    "  the cross compiler (Debian: gcc-riscv64-linux-gnu libc6-dev-riscv64-cross);\n"
+	    "  clang, with binutils-riscv64-linux-gnu or lld (15 or newer), and a root with\n"
+	    "  libraries to link with:\n"
+	    "    carrel root create libc6-dev libgcc-14-dev");
 }
 
 int verb_cc(int argc, char **argv)

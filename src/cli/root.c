@@ -86,7 +86,8 @@ int root_state(const char *dir)
 
 int root_mark(const char *dir, bool complete)
 {
-	char *home = path_inside(dir, "var/lib/carrel"), *path = path_inside(dir, "var/lib/carrel/root");
+	char *home = path_inside(dir, "var/lib/carrel"),
+	     *path = path_inside(dir, "var/lib/carrel/root");
 	int r = home && path ? dir_make(home) : -ELOOP;
 
 	if (r == 0)

@@ -12,8 +12,8 @@
 #include "cli/root_apt.h"
 
 static const char *const keyrings[] = {
-	"/usr/share/keyrings/debian-archive-keyring.gpg",
-	"/usr/share/keyrings/debian-archive-keyring.pgp",
+    "/usr/share/keyrings/debian-archive-keyring.gpg",
+    "/usr/share/keyrings/debian-archive-keyring.pgp",
 };
 
 static const char *keyring_find(void)
@@ -48,7 +48,10 @@ static int make_below(const char *top, const char *name)
 	return r < 0 ? EXIT_OWN : 0;
 }
 
-char *apt_status(const char *root) { return text_format("%s/var/lib/dpkg/status", root); }
+char *apt_status(const char *root)
+{
+	return text_format("%s/var/lib/dpkg/status", root);
+}
 
 char *apt_file(const struct apt *apt, const char *name)
 {
@@ -71,39 +74,38 @@ static int write_below(const char *top, const char *name, const char *text)
 static int settings_write(struct apt *apt, const char *root)
 {
 	char *status = apt_status(root);
-	char *text = text_format(
-		"APT::Architecture \"riscv64\";\n"
-		"#clear APT::Architectures;\n"
-		"APT::Architectures { \"riscv64\"; };\n"
-		"APT::Default-Release \"\";\n"
-		"APT::Install-Recommends \"false\";\n"
-		"APT::Install-Suggests \"false\";\n"
-		"APT::Sandbox::User \"\";\n"
-		"APT::Get::List-Cleanup \"false\";\n"
-		"APT::Get::Assume-Yes \"true\";\n"
-		"APT::Update::Error-Mode \"any\";\n"
-		"#clear APT::Update::Pre-Invoke;\n"
-		"#clear APT::Update::Post-Invoke;\n"
-		"#clear APT::Update::Post-Invoke-Success;\n"
-		"#clear DPkg::Pre-Install-Pkgs;\n"
-		"#clear DPkg::Pre-Invoke;\n"
-		"#clear DPkg::Post-Invoke;\n"
-		"Acquire::Languages \"none\";\n"
-		"Acquire::Retries \"2\";\n"
-		"Dir::State \"%s\";\n"
-		"Dir::State::lists \"lists\";\n"
-		"Dir::State::status \"%s\";\n"
-		"Dir::State::extended_states \"%s/extended_states\";\n"
-		"Dir::Cache \"%s\";\n"
-		"Dir::Cache::archives \"archives\";\n"
-		"Dir::Cache::pkgcache \"\";\n"
-		"Dir::Cache::srcpkgcache \"\";\n"
-		"Dir::Etc::sourcelist \"%s/sources.list\";\n"
-		"Dir::Etc::sourceparts \"/dev/null\";\n"
-		"Dir::Etc::preferences \"/dev/null\";\n"
-		"Dir::Etc::preferencesparts \"/dev/null\";\n"
-		"Dir::Log \"%s\";\n",
-		apt->cache, status, apt->home, apt->cache, apt->home, apt->home);
+	char *text = text_format("APT::Architecture \"riscv64\";\n"
+				 "#clear APT::Architectures;\n"
+				 "APT::Architectures { \"riscv64\"; };\n"
+				 "APT::Default-Release \"\";\n"
+				 "APT::Install-Recommends \"false\";\n"
+				 "APT::Install-Suggests \"false\";\n"
+				 "APT::Sandbox::User \"\";\n"
+				 "APT::Get::List-Cleanup \"false\";\n"
+				 "APT::Get::Assume-Yes \"true\";\n"
+				 "APT::Update::Error-Mode \"any\";\n"
+				 "#clear APT::Update::Pre-Invoke;\n"
+				 "#clear APT::Update::Post-Invoke;\n"
+				 "#clear APT::Update::Post-Invoke-Success;\n"
+				 "#clear DPkg::Pre-Install-Pkgs;\n"
+				 "#clear DPkg::Pre-Invoke;\n"
+				 "#clear DPkg::Post-Invoke;\n"
+				 "Acquire::Languages \"none\";\n"
+				 "Acquire::Retries \"2\";\n"
+				 "Dir::State \"%s\";\n"
+				 "Dir::State::lists \"lists\";\n"
+				 "Dir::State::status \"%s\";\n"
+				 "Dir::State::extended_states \"%s/extended_states\";\n"
+				 "Dir::Cache \"%s\";\n"
+				 "Dir::Cache::archives \"archives\";\n"
+				 "Dir::Cache::pkgcache \"\";\n"
+				 "Dir::Cache::srcpkgcache \"\";\n"
+				 "Dir::Etc::sourcelist \"%s/sources.list\";\n"
+				 "Dir::Etc::sourceparts \"/dev/null\";\n"
+				 "Dir::Etc::preferences \"/dev/null\";\n"
+				 "Dir::Etc::preferencesparts \"/dev/null\";\n"
+				 "Dir::Log \"%s\";\n",
+				 apt->cache, status, apt->home, apt->cache, apt->home, apt->home);
 	int r = write_below(apt->home, "apt.conf", text);
 
 	free(text);
@@ -226,7 +228,9 @@ static int mirrors_find(struct words *ret_mirrors)
 			uri[--n] = '\0';
 		/* Before the first apt-get update, apt does not know the origin. */
 		bool unknown = origin[0] == '$' || origin[0] == '\0';
-		struct words *list = strcmp(origin, "Debian") == 0 ? &debian : unknown ? &other : NULL;
+		struct words *list = strcmp(origin, "Debian") == 0 ? &debian
+				     : unknown                     ? &other
+								   : NULL;
 		for (size_t i = 0; list && i < list->n; i++)
 			if (strcmp(list->items[i], uri) == 0)
 				list = NULL;
@@ -251,8 +255,8 @@ static bool lists_there(const struct apt *apt, const char *mirror)
 	for (char *p = name; *p; p++)
 		if (strchr("/*?[]\\", *p))
 			*p = *p == '/' ? '_' : '?';
-	char *pattern = text_format("%s/lists/*%s_dists_%s_main_binary-riscv64_Packages*", apt->cache,
-				    name, apt->suite);
+	char *pattern = text_format("%s/lists/*%s_dists_%s_main_binary-riscv64_Packages*",
+				    apt->cache, name, apt->suite);
 	glob_t found = {0};
 	bool there = glob(pattern, 0, NULL, &found) == 0;
 
@@ -267,8 +271,9 @@ enum update { UPDATE_GOOD, UPDATE_NO_RISCV, UPDATE_NO_NETWORK, UPDATE_NO_KEY, UP
 static int update_from(struct apt *apt, const char *mirror, enum update *ret_how)
 {
 	const char *keyring = keyring_find();
-	char *line = keyring ? text_format("deb [signed-by=%s] %s %s main\n", keyring, mirror, apt->suite)
-			     : text_format("deb %s %s main\n", mirror, apt->suite);
+	char *line =
+	    keyring ? text_format("deb [signed-by=%s] %s %s main\n", keyring, mirror, apt->suite)
+		    : text_format("deb %s %s main\n", mirror, apt->suite);
 	struct words args = {0};
 	int r = write_below(apt->home, "sources.list", line);
 
@@ -296,7 +301,8 @@ static int update_from(struct apt *apt, const char *mirror, enum update *ret_how
 		*ret_how = r == 0 ? UPDATE_NO_RISCV : UPDATE_OTHER;
 	/* Without a network, lists of an earlier time serve for packages of an earlier time. */
 	if (*ret_how == UPDATE_NO_NETWORK && lists_there(apt, mirror)) {
-		fprintf(stderr, "carrel: cannot reach %s; using the package lists of last time\n", mirror);
+		fprintf(stderr, "carrel: cannot reach %s; using the package lists of last time\n",
+			mirror);
 		*ret_how = UPDATE_GOOD;
 	}
 	return 0;
@@ -313,8 +319,9 @@ int apt_update(struct apt *apt)
 	else
 		r = mirrors_find(&mirrors);
 	if (r == 0 && mirrors.n == 0)
-		r = root_error("this machine's apt uses no mirror of Debian, and Debian has the riscv64 "
-			       "packages;\n  name one: carrel root create --mirror URL");
+		r = root_error(
+		    "this machine's apt uses no mirror of Debian, and Debian has the riscv64 "
+		    "packages;\n  name one: carrel root create --mirror URL");
 	for (size_t i = 0; r == 0 && i < mirrors.n && !apt->source; i++) {
 		r = update_from(apt, mirrors.items[i], &how);
 		if (r == 0 && how == UPDATE_GOOD)
@@ -324,7 +331,8 @@ int apt_update(struct apt *apt)
 		words_finish(&mirrors);
 		return r;
 	}
-	/* With several tried, the first is the likeliest, but the last left its reasons in the log. */
+	/* With several tried, the first is the likeliest, but the last left its reasons in the log.
+	 */
 	const char *tried = mirrors.items[mirrors.n - 1];
 	switch (how) {
 	case UPDATE_NO_RISCV:
@@ -334,16 +342,18 @@ int apt_update(struct apt *apt)
 		break;
 	case UPDATE_NO_KEY:
 		root_error("cannot verify %s: %s", tried,
-			   keyring_find() ? "this machine's keys of Debian do not include those it is "
-					    "signed with"
-					  : "this machine has no keys of Debian");
+			   keyring_find()
+			       ? "this machine's keys of Debian do not include those it is "
+				 "signed with"
+			       : "this machine has no keys of Debian");
 		say_reasons(apt);
 		fprintf(stderr, "  Install or update the package debian-archive-keyring.\n");
 		break;
 	case UPDATE_NO_NETWORK:
 		root_error("cannot reach %s", tried);
 		say_reasons(apt);
-		fprintf(stderr, "  Is there a network? Another mirror: carrel root create --mirror URL\n");
+		fprintf(stderr,
+			"  Is there a network? Another mirror: carrel root create --mirror URL\n");
 		break;
 	default:
 		root_error("apt-get could not read the package lists of %s", tried);
@@ -370,8 +380,9 @@ static int install_words(struct apt *apt, const struct words *wanted, struct wor
 	words_add(args, "install");
 	for (size_t i = 0; i < wanted->n; i++) {
 		if (!package_name_ok(wanted->items[i]))
-			return root_error("\"%s\" is no name of a package; a directory needs a slash: ./%s",
-					  wanted->items[i], wanted->items[i]);
+			return root_error(
+			    "\"%s\" is no name of a package; a directory needs a slash: ./%s",
+			    wanted->items[i], wanted->items[i]);
 		words_add(args, "%s", wanted->items[i]);
 	}
 	return 0;
@@ -389,8 +400,9 @@ static int say_unresolved(struct apt *apt)
 	if (at && strncmp(at, unknown, strlen(unknown)) == 0) {
 		char *name = at + strlen(unknown);
 		name[strcspn(name, "\n")] = '\0';
-		root_error("Debian %s has no package %s for riscv64; a directory needs a slash: ./%s",
-			   apt->suite, name, name);
+		root_error(
+		    "Debian %s has no package %s for riscv64; a directory needs a slash: ./%s",
+		    apt->suite, name, name);
 	} else {
 		root_error("apt-get cannot put these packages together");
 		say_reasons(apt);
@@ -448,7 +460,9 @@ int apt_fetch(struct apt *apt, const struct words *wanted)
 		else if (r != 0) {
 			r = root_error("apt-get could not fetch all packages from %s", apt->source);
 			say_reasons(apt);
-			fprintf(stderr, "  What was fetched is kept: the same command goes on from here.\n");
+			fprintf(
+			    stderr,
+			    "  What was fetched is kept: the same command goes on from here.\n");
 		}
 	}
 	words_finish(&args);

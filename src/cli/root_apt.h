@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* root_apt.h - Debian's packages for a guest root, fetched by apt as a plain user
  *
- * apt-get runs with settings, lists and a record of installed packages of its own. It keeps what the
- * machine's own settings say about the way to the network, and never writes where the machine's
- * packages live. Lists and fetched packages are kept in ~/.cache/carrel/apt; the rest lies in the root,
- * under var/lib/carrel, so that two roots can be made at once.
+ * apt-get runs with settings, lists and a record of installed packages of its own. It keeps what
+ * the machine's own settings say about the way to the network, and never writes where the machine's
+ * packages live. Lists and fetched packages are kept in ~/.cache/carrel/apt; the rest lies in the
+ * root, under var/lib/carrel, so that two roots can be made at once.
  */
 #ifndef CLI_ROOT_APT_H
 #define CLI_ROOT_APT_H

@@ -9,10 +9,10 @@
 
 /* A small system with a shell in which ps, free and ls work; libstdc++6 for programs in C++. */
 static const char *const packages_default[] = {
-	"base-files", "base-passwd", "bash",	    "coreutils",   "dash",	   "debianutils",
-	"diffutils",  "findutils",   "grep",	    "gzip",	   "hostname",	   "less",
-	"libc-bin",   "libc6",	     "libstdc++6",  "mawk",	   "ncurses-base", "ncurses-bin",
-	"procps",     "sed",	     "tar",	    "util-linux",
+    "base-files", "base-passwd", "bash",       "coreutils",  "dash",         "debianutils",
+    "diffutils",  "findutils",   "grep",       "gzip",       "hostname",     "less",
+    "libc-bin",   "libc6",       "libstdc++6", "mawk",       "ncurses-base", "ncurses-bin",
+    "procps",     "sed",         "tar",        "util-linux",
 };
 
 struct create {
@@ -38,7 +38,8 @@ static int option_read(struct create *c, char **argv, int *i)
 		c->apt.suite = argv[++*i];
 	else
 		return root_error("root create: unknown option %s, or its value is missing; "
-				  "it has --mirror URL, --suite NAME and -v", word);
+				  "it has --mirror URL, --suite NAME and -v",
+				  word);
 	return 0;
 }
 
@@ -62,7 +63,8 @@ static int options_read(struct create *c, int argc, char **argv)
 		else if (is_dir_name(argv[i]) && !dir && named.n == 0)
 			dir = argv[i];
 		else if (is_dir_name(argv[i]))
-			r = root_error("%s: one directory, and it comes before the packages", argv[i]);
+			r = root_error("%s: one directory, and it comes before the packages",
+				       argv[i]);
 		else
 			words_add(&named, "%s", argv[i]);
 	}
@@ -91,10 +93,12 @@ static int tools_check(void)
 
 	for (size_t i = 0; i < sizeof(tools) / sizeof(*tools); i++)
 		if (!program_exists(tools[i]))
-			return root_error("root create needs %s, which this machine does not have.\n"
-					  "  On Debian and Ubuntu it is always there. Elsewhere, unpack a riscv64 "
-					  "system of your own:\n  carrel root import TAR DIR",
-					  tools[i]);
+			return root_error(
+			    "root create needs %s, which this machine does not have.\n"
+			    "  On Debian and Ubuntu it is always there. Elsewhere, unpack a "
+			    "riscv64 "
+			    "system of your own:\n  carrel root import TAR DIR",
+			    tools[i]);
 	return 0;
 }
 
@@ -105,8 +109,10 @@ static int dir_check(const char *dir)
 	if (state < 0)
 		return root_error("cannot look at %s: %s", dir, strerror(-state));
 	if (state == ROOT_FOREIGN)
-		return root_error("%s is not empty, and no root that Carrel made; it stays as it is.\n"
-				  "  Name a new directory.", dir);
+		return root_error(
+		    "%s is not empty, and no root that Carrel made; it stays as it is.\n"
+		    "  Name a new directory.",
+		    dir);
 	/* A complete root stays one until something is unpacked in it. */
 	r = state == ROOT_COMPLETE ? 0 : root_mark(dir, false);
 	if (r < 0)
@@ -114,7 +120,8 @@ static int dir_check(const char *dir)
 	return 0;
 }
 
-/* Writes down that the root has a package, as dpkg would: apt reads it, and dpkg -l in the guest. */
+/* Writes down that the root has a package, as dpkg would: apt reads it, and dpkg -l in the guest.
+ */
 static int status_add(const char *dir, const char *control)
 {
 	const char *name = strncmp(control, "Package: ", 9) == 0 ? control : NULL;
@@ -138,8 +145,8 @@ static int status_add(const char *dir, const char *control)
 		}
 		p = end ? end + 2 : p + n;
 	}
-	char *all = text_format("%s%.*s\nStatus: install ok installed\n%s\n", text, (int)line, control,
-				control[line] ? control + line + 1 : "");
+	char *all = text_format("%s%.*s\nStatus: install ok installed\n%s\n", text, (int)line,
+				control, control[line] ? control + line + 1 : "");
 	r = text_write(path, all);
 	free(all), free(text), free(old), free(path);
 	return r;

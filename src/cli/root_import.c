@@ -75,9 +75,10 @@ static int names_check(const char *tar, struct words *ret_devices, int *ret_stri
 	for (char *name; r == 0 && (name = strsep(&rest, "\n")) && *name;) {
 		char *kind = strsep(&rest_kinds, "\n");
 		if (leaves(name)) {
-			r = root_error("%s: the name %s would lie outside of the root; nothing was unpacked.\n"
-				       "  Make the archive with relative names: tar -C TREE -cf %s .",
-				       tar, name, tar);
+			r = root_error(
+			    "%s: the name %s would lie outside of the root; nothing was unpacked.\n"
+			    "  Make the archive with relative names: tar -C TREE -cf %s .",
+			    tar, name, tar);
 			break;
 		}
 		if (kind && (kind[0] == 'b' || kind[0] == 'c'))
@@ -95,7 +96,8 @@ static int names_check(const char *tar, struct words *ret_devices, int *ret_stri
 	}
 	*ret_strip = one_top && root_below && !root_here ? 1 : 0;
 	if (r == 0 && !root_here && !*ret_strip)
-		r = root_error("%s is the archive of no root: it has neither bin, lib, etc nor usr", tar);
+		r = root_error("%s is the archive of no root: it has neither bin, lib, etc nor usr",
+			       tar);
 	free(names);
 	free(kinds);
 	return r;
@@ -107,7 +109,8 @@ static int unpack(const char *tar, const char *dir, const struct words *devices,
 
 	tar_words(&args, "--extract", tar);
 	words_add(&args, "--directory=%s", dir);
-	/* All is the caller's, as with "create"; a set-user-id bit for a host's root is for nobody. */
+	/* All is the caller's, as with "create"; a set-user-id bit for a host's root is for nobody.
+	 */
 	words_add(&args, "--no-same-owner");
 	words_add(&args, "--no-same-permissions");
 	words_add(&args, "--delay-directory-restore");
@@ -121,8 +124,8 @@ static int unpack(const char *tar, const char *dir, const struct words *devices,
 	words_finish(&args);
 	if (r == 0)
 		return 0;
-	return root_error("could not unpack all of %s in %s: %s.\n  Remove %s and try again.", tar, dir,
-			  r < 0 ? strerror(-r) : "tar's reason stands above", dir);
+	return root_error("could not unpack all of %s in %s: %s.\n  Remove %s and try again.", tar,
+			  dir, r < 0 ? strerror(-r) : "tar's reason stands above", dir);
 }
 
 int root_import(int argc, char **argv)

@@ -121,14 +121,30 @@ static int settle_dirs(const char *dir)
 		const char *name;
 		mode_t mode;
 	} dirs[] = {
-		{"dev", 0755},		  {"proc", 0755},	   {"sys", 0755},
-		{"run", 0755},		  {"run/lock", 01777},	   {"tmp", 01777},
-		{"home", 0755},		  {"root", 0700},	   {"mnt", 0755},
-		{"srv", 0755},		  {"opt", 0755},	   {"media", 0755},
-		{"etc", 0755},		  {"etc/alternatives", 0755}, {"var/mail", 0755},
-		{"var/tmp", 01777},	  {"var/spool", 0755},	   {"usr/local/bin", 0755},
-		{"usr/local/etc", 0755},  {"usr/local/include", 0755}, {"usr/local/lib", 0755},
-		{"usr/local/sbin", 0755}, {"usr/local/share", 0755},  {"usr/local/src", 0755},
+	    {"dev", 0755},
+	    {"proc", 0755},
+	    {"sys", 0755},
+	    {"run", 0755},
+	    {"run/lock", 01777},
+	    {"tmp", 01777},
+	    {"home", 0755},
+	    {"root", 0700},
+	    {"mnt", 0755},
+	    {"srv", 0755},
+	    {"opt", 0755},
+	    {"media", 0755},
+	    {"etc", 0755},
+	    {"etc/alternatives", 0755},
+	    {"var/mail", 0755},
+	    {"var/tmp", 01777},
+	    {"var/spool", 0755},
+	    {"usr/local/bin", 0755},
+	    {"usr/local/etc", 0755},
+	    {"usr/local/include", 0755},
+	    {"usr/local/lib", 0755},
+	    {"usr/local/sbin", 0755},
+	    {"usr/local/share", 0755},
+	    {"usr/local/src", 0755},
 	};
 	int r = 0;
 
@@ -162,9 +178,9 @@ static int settle_user(const char *dir)
 		char *id = text_format(":%u:", (unsigned)user->pw_uid);
 		char *name = text_format("\n%s:", user->pw_name);
 		if (!strstr(text, id) && !strstr(text, name)) {
-			char *more = text_format("%s%s:*:%u:%u::%s:/bin/bash\n", text, user->pw_name,
-						 (unsigned)user->pw_uid, (unsigned)user->pw_gid,
-						 user->pw_dir);
+			char *more = text_format("%s%s:*:%u:%u::%s:/bin/bash\n", text,
+						 user->pw_name, (unsigned)user->pw_uid,
+						 (unsigned)user->pw_gid, user->pw_dir);
 			r = text_write(path, more);
 			free(more);
 		}
@@ -179,22 +195,23 @@ static int settle_user(const char *dir)
 static int settle_files(const char *dir)
 {
 	static const char *const copies[][2] = {
-		{"etc/passwd", "usr/share/base-passwd/passwd.master"},
-		{"etc/group", "usr/share/base-passwd/group.master"},
-		{"etc/nsswitch.conf", "usr/share/libc-bin/nsswitch.conf"},
-		{"etc/profile", "usr/share/base-files/profile"},
-		{"etc/motd", "usr/share/base-files/motd"},
-		{"root/.profile", "usr/share/base-files/dot.profile"},
-		{"root/.bashrc", "usr/share/base-files/dot.bashrc"},
-		{"etc/shells", "usr/share/debianutils/shells"},
+	    {"etc/passwd", "usr/share/base-passwd/passwd.master"},
+	    {"etc/group", "usr/share/base-passwd/group.master"},
+	    {"etc/nsswitch.conf", "usr/share/libc-bin/nsswitch.conf"},
+	    {"etc/profile", "usr/share/base-files/profile"},
+	    {"etc/motd", "usr/share/base-files/motd"},
+	    {"root/.profile", "usr/share/base-files/dot.profile"},
+	    {"root/.bashrc", "usr/share/base-files/dot.bashrc"},
+	    {"etc/shells", "usr/share/debianutils/shells"},
 	};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof(copies) / sizeof(*copies); i++)
 		r = make_copy(dir, copies[i][0], copies[i][1]);
 	if (r == 0)
-		r = make_file(dir, "etc/passwd", "root:*:0:0:root:/root:/bin/sh\n"
-						 "nobody:*:65534:65534:nobody:/nonexistent:/bin/false\n");
+		r = make_file(dir, "etc/passwd",
+			      "root:*:0:0:root:/root:/bin/sh\n"
+			      "nobody:*:65534:65534:nobody:/nonexistent:/bin/false\n");
 	if (r == 0)
 		r = make_file(dir, "etc/group", "root:*:0:\nnogroup:*:65534:\n");
 	if (r == 0)
@@ -237,8 +254,14 @@ static void choice_add(struct choices *all, char *const word[3], long priority)
 			      text_format("%s", word[2]), priority};
 }
 
-static bool is_plain_path(const char *p) { return p[0] == '/' && !strpbrk(p, "$`*\"'") && !strstr(p, "/../"); }
-static bool is_plain_name(const char *p) { return *p && !strpbrk(p, "/$`*\"'") && strcmp(p, "..") != 0; }
+static bool is_plain_path(const char *p)
+{
+	return p[0] == '/' && !strpbrk(p, "$`*\"'") && !strstr(p, "/../");
+}
+static bool is_plain_name(const char *p)
+{
+	return *p && !strpbrk(p, "/$`*\"'") && strcmp(p, "..") != 0;
+}
 
 /* Reads the words of one command; only what a shell would take literally counts. */
 static void command_read(const char *dir, char *command, struct choices *all)
@@ -246,7 +269,8 @@ static void command_read(const char *dir, char *command, struct choices *all)
 	char *word[256], *state = NULL;
 	size_t n = 0, i = 0;
 
-	for (char *w = strtok_r(command, " \t\n", &state); w && n < 256; w = strtok_r(NULL, " \t\n", &state))
+	for (char *w = strtok_r(command, " \t\n", &state); w && n < 256;
+	     w = strtok_r(NULL, " \t\n", &state))
 		word[n++] = w;
 	while (i < n && strcmp(word[i], "update-alternatives") != 0)
 		i++;
@@ -301,7 +325,8 @@ static int choice_make(const char *dir, const struct choice *c)
 	const char *link = c->link + 1;
 	char *parent = text_format("%.*s", (int)(strrchr(c->link, '/') - c->link), link);
 	char *alternative = text_format("etc/alternatives/%s", c->name), *up = way_up(link);
-	char *target = text_format("%s%s", up, alternative), *real = text_format("../..%s", c->path);
+	char *target = text_format("%s%s", up, alternative),
+	     *real = text_format("../..%s", c->path);
 	char *path = path_inside(dir, alternative), was[4096];
 	int r;
 

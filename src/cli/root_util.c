@@ -294,8 +294,8 @@ int program_exists(const char *name)
 	for (const char *p = path ? path : "/usr/bin:/bin"; p && !found;) {
 		const char *end = strchrnul(p, ':');
 		/* An empty entry is the current directory. */
-		char *file = text_format("%.*s/%s", end == p ? 1 : (int)(end - p), end == p ? "." : p,
-					 name);
+		char *file =
+		    text_format("%.*s/%s", end == p ? 1 : (int)(end - p), end == p ? "." : p, name);
 		struct stat st;
 		found = access(file, X_OK) == 0 && stat(file, &st) == 0 && S_ISREG(st.st_mode);
 		free(file);

@@ -36,8 +36,8 @@ char *text_read(const char *path);
 /* Writes text to path at once or not at all. Returns 0 or a negative errno. */
 int text_write(const char *path, const char *text);
 
-/* The path of name in dir; NULL when a link on the way there (the last part apart) leads out of dir.
- * An imported tree may have "etc -> /etc", and the host's is not meant. */
+/* The path of name in dir; NULL when a link on the way there (the last part apart) leads out of
+ * dir. An imported tree may have "etc -> /etc", and the host's is not meant. */
 char *path_inside(const char *dir, const char *name);
 /* mkdir -p. Returns 0 or a negative errno. */
 int dir_make(const char *path);
