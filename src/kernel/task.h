@@ -94,6 +94,7 @@ struct process {
 	struct tally tally;	     /* faults and calls, kept across execve */
 	struct tally children_tally; /* of children that were waited for */
 	uint64_t retired, children_retired;
+	uint64_t children_resident_peak; /* pages, of the largest that was waited for */
 	uint64_t started; /* virtual ns */
 	uint32_t uid, euid, gid, egid;
 	struct {
@@ -118,7 +119,8 @@ struct process {
 	LIST_HEAD(, timer) timers; /* see timer.h */
 	int oom_score_adj;
 	unsigned long personality;
-	bool dumpable, no_new_privs;
+	bool dumpable, no_new_privs, keep_caps, thp_disable;
+	int nice, sched_policy; /* kept and shown; everybody has the same share */
 	int death_signal; /* prctl(PR_SET_PDEATHSIG) */
 };
 
@@ -132,6 +134,8 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 void task_exit(struct task *t, int status);
 /* Ends all tasks of a process: exit_group, and death by a signal (status as wait4 gives it). */
 void process_exit(struct process *p, int status);
+/* Ends all other tasks of its process; it takes over the process's number: for execve. */
+void task_leave_alone(struct task *t);
 struct process *process_find(struct kernel *k, int32_t pid);
 struct task *task_find(struct kernel *k, int32_t tid);
 /* Stops a task wherever it is, and lets it go on from there: what it waited for it asks again. */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* limits.h - what a process may use, and what it has used */
+#ifndef KERNEL_LIMITS_H
+#define KERNEL_LIMITS_H
+
+#include <stdint.h>
+
+struct process;
+struct tally;
+struct task;
+
+/* The limits of a program that nobody limited: Linux's own, for init. Others inherit. */
+void limits_default(struct process *p);
+
+struct usage {
+	uint64_t retired;	/* instructions: processor time in ns */
+	uint64_t resident_peak; /* pages */
+	const struct tally *tally;
+};
+
+/* struct rusage, for getrusage, wait4 and waitid. Returns as uaccess_write. */
+int usage_write(struct task *t, uint64_t va, const struct usage *usage);
+
+#endif

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: MIT */
+/* sys_misc.c - what programs ask about the machine, and settings that concern nobody else */
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/call.h"
+#include "kernel/kernel.h"
+#include "kernel/task.h"
+#include "kernel/uaccess.h"
+#include "kernel/version.h"
+
+/* --- the machine --- */
+
+int64_t sys_uname(struct task *t, const uint64_t a[6])
+{
+	static const char name[6][65] = {
+		KERNEL_SYSNAME, KERNEL_NODENAME, KERNEL_RELEASE, KERNEL_VERSION, KERNEL_MACHINE, "(none)",
+	};
+
+	return uaccess_write(t, a[0], name, sizeof(name));
+}
+
+int64_t sys_sethostname(struct task *t, const uint64_t a[6])
+{
+	(void)t, (void)a;
+	return -EPERM;
+}
+
+int64_t sys_setdomainname(struct task *t, const uint64_t a[6])
+{
+	(void)t, (void)a;
+	return -EPERM;
+}
+
+/* There is no kernel log for programs. */
+int64_t sys_syslog(struct task *t, const uint64_t a[6])
+{
+	(void)t, (void)a;
+	return -EPERM;
+}
+
+struct abi_sysinfo {
+	int64_t uptime;
+	uint64_t loads[3], totalram, freeram, sharedram, bufferram, totalswap, freeswap;
+	uint16_t procs, pad;
+	uint32_t pad2;
+	uint64_t totalhigh, freehigh;
+	uint32_t mem_unit, pad3;
+};
+_Static_assert(sizeof(struct abi_sysinfo) == 112, "struct sysinfo");
+
+int64_t sys_sysinfo(struct task *t, const uint64_t a[6])
+{
+	struct kernel *k = t->process->kernel;
+	struct mm_usage usage;
+	struct abi_sysinfo info = {.mem_unit = 1};
+	unsigned threads = 0;
+
+	mm_usage(k->mm, &usage);
+	for (struct process *p = process_first(k); p; p = process_next(p))
+		threads += p->threads;
+	info.uptime = (int64_t)(kernel_now(k) / 1000000000);
+	info.totalram = usage.frames * PAGE_SIZE;
+	info.freeram = usage.free * PAGE_SIZE;
+	info.procs = (uint16_t)min_u64(threads, UINT16_MAX);
+	return uaccess_write(t, a[0], &info, sizeof(info));
+}
+
+enum {
+	HWPROBE_VENDOR = 0,
+	HWPROBE_ARCH = 1,
+	HWPROBE_IMPLEMENTATION = 2,
+	HWPROBE_BASE = 3,
+	HWPROBE_EXTENSIONS = 4,
+	HWPROBE_MISALIGNED = 5,
+	HWPROBE_ADDRESS_TOP = 7,
+	HWPROBE_TIMEBASE = 8,
+	HWPROBE_MISALIGNED_SCALAR = 9,
+
+	HWPROBE_IMA = 1,
+	HWPROBE_F_D = 1,
+	HWPROBE_C = 2,
+	HWPROBE_FAST = 3,
+};
+
+static bool hwprobe_value(const struct task *t, int64_t key, uint64_t *ret_value)
+{
+	switch (key) {
+	case HWPROBE_VENDOR:
+	case HWPROBE_ARCH:
+	case HWPROBE_IMPLEMENTATION:
+		*ret_value = 0;
+		return true;
+	case HWPROBE_BASE:
+		*ret_value = HWPROBE_IMA;
+		return true;
+	case HWPROBE_EXTENSIONS:
+		*ret_value = HWPROBE_F_D | HWPROBE_C;
+		return true;
+	case HWPROBE_MISALIGNED:
+	case HWPROBE_MISALIGNED_SCALAR:
+		*ret_value = HWPROBE_FAST;
+		return true;
+	case HWPROBE_ADDRESS_TOP:
+		*ret_value = t->process->space->layout.top - 1;
+		return true;
+	case HWPROBE_TIMEBASE:
+		*ret_value = 10000000;
+		return true;
+	default:
+		return false;
+	}
+}
+
+int64_t sys_riscv_hwprobe(struct task *t, const uint64_t a[6])
+{
+	struct {
+		int64_t key;
+		uint64_t value;
+	} pair;
+
+	/* cpus: none (all of them), or a set with processor 0. */
+	if (a[4] != 0)
+		return -EINVAL;
+	if (a[3]) {
+		uint8_t cpus = 0;
+		int r = a[2] ? uaccess_read(t, &cpus, a[3], sizeof(cpus)) : -EINVAL;
+		if (r)
+			return r;
+		if (!(cpus & 1))
+			return -EINVAL;
+	} else if (a[2]) {
+		return -EINVAL;
+	}
+	/* Progress is kept for a call that has to wait for a page; it returns 0 all the same. */
+	for (uint64_t *i = &t->call.state[0]; *i < a[1]; (*i)++) {
+		uint64_t va = a[0] + *i * sizeof(pair);
+		int r = uaccess_read(t, &pair, va, sizeof(pair));
+		if (r)
+			return r;
+		if (!hwprobe_value(t, pair.key, &pair.value)) {
+			pair.key = -1;
+			pair.value = 0;
+		}
+		r = uaccess_write(t, va, &pair, sizeof(pair));
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int64_t sys_getcpu(struct task *t, const uint64_t a[6])
+{
+	static const uint32_t zero;
+	int r = a[0] ? uaccess_write(t, a[0], &zero, sizeof(zero)) : 0;
+
+	return !r && a[1] ? uaccess_write(t, a[1], &zero, sizeof(zero)) : r;
+}
+
+/* --- randomness --- */
+
+/* state[0]: the eight bytes that are being given out, so that a result does not depend on how many
+ * pages could be held at once. */
+int64_t sys_getrandom(struct task *t, const uint64_t a[6])
+{
+	enum { NONBLOCK = 1, RANDOM = 2, INSECURE = 4 };
+	struct call *c = &t->call;
+	uint64_t size = min_u64(a[1], INT32_MAX & ~(PAGE_SIZE - 1));
+
+	if (a[2] & ~(uint64_t)(NONBLOCK | RANDOM | INSECURE) || (a[2] & (RANDOM | INSECURE)) == (RANDOM | INSECURE))
+		return -EINVAL;
+	while (c->done < size) {
+		struct hold h;
+		int r = uaccess_hold(t, a[0] + c->done, size - c->done, ACCESS_WRITE, &h);
+		if (r == CALL_WAIT)
+			return r;
+		if (r)
+			return c->done ? (int64_t)c->done : r;
+		for (unsigned i = 0; i < h.pieces; i++) {
+			for (uint32_t j = 0; j < h.piece[i].size; j++, c->done++) {
+				if (c->done % 8 == 0)
+					c->state[0] = kernel_random(t->process->kernel);
+				h.piece[i].bytes[j] = (uint8_t)(c->state[0] >> c->done % 8 * 8);
+			}
+		}
+		uaccess_release(&h);
+	}
+	return (int64_t)c->done;
+}
+
+/* --- settings --- */
+
+int64_t sys_personality(struct task *t, const uint64_t a[6])
+{
+	unsigned long was = t->process->personality;
+
+	if ((uint32_t)a[0] != UINT32_MAX)
+		t->process->personality = (uint32_t)a[0];
+	return (int64_t)was;
+}
+
+enum {
+	PR_SET_DEATH_SIGNAL = 1,
+	PR_GET_DEATH_SIGNAL = 2,
+	PR_GET_DUMP = 3,
+	PR_SET_DUMP = 4,
+	PR_GET_KEEP_CAPS = 7,
+	PR_SET_KEEP_CAPS = 8,
+	PR_GET_TIMING_METHOD = 13,
+	PR_SET_TIMING_METHOD = 14,
+	PR_SET_COMM = 15,
+	PR_GET_COMM = 16,
+	PR_GET_SECCOMP_MODE = 21,
+	PR_READ_CAPBSET = 23,
+	PR_DROP_CAPBSET = 24,
+	PR_GET_SECURE_BITS = 27,
+	PR_SET_SLACK = 29,
+	PR_GET_SLACK = 30,
+	PR_GET_SUBREAPER = 37,
+	PR_SET_NNP = 38,
+	PR_GET_NNP = 39,
+	PR_SET_THP = 41,
+	PR_GET_THP = 42,
+};
+
+enum { CAPABILITIES = 41, SLACK_NS = 50000 };
+
+static int64_t prctl_get_name(struct task *t, uint64_t va)
+{
+	char name[sizeof(t->comm)] = {0};
+
+	memcpy(name, t->comm, sizeof(name) - 1);
+	return uaccess_write(t, va, name, sizeof(name));
+}
+
+static int64_t prctl_set_name(struct task *t, uint64_t va)
+{
+	char name[sizeof(t->comm)];
+	int r = uaccess_string(t, name, va, sizeof(name));
+
+	if (r < 0 && r != -ENAMETOOLONG)
+		return r;
+	/* A longer name is cut. */
+	memset(t->comm, 0, sizeof(t->comm));
+	memcpy(t->comm, name, r < 0 ? sizeof(name) - 1 : (size_t)r);
+	return 0;
+}
+
+static int64_t flag_set(bool *flag, uint64_t value)
+{
+	if (value > 1)
+		return -EINVAL;
+	*flag = value;
+	return 0;
+}
+
+int64_t sys_prctl(struct task *t, const uint64_t a[6])
+{
+	struct process *p = t->process;
+	bool rest = a[2] || a[3] || a[4];
+	int32_t number;
+
+	switch ((int32_t)a[0]) {
+	case PR_SET_DEATH_SIGNAL:
+		if (a[1] > SIGNALS)
+			return -EINVAL;
+		p->death_signal = (int)a[1];
+		return 0;
+	case PR_GET_DEATH_SIGNAL:
+		number = p->death_signal;
+		return uaccess_write(t, a[1], &number, sizeof(number));
+	case PR_GET_DUMP:
+		return p->dumpable;
+	case PR_SET_DUMP:
+		return flag_set(&p->dumpable, a[1]);
+	case PR_GET_KEEP_CAPS:
+		return p->keep_caps;
+	case PR_SET_KEEP_CAPS:
+		return flag_set(&p->keep_caps, a[1]);
+	case PR_GET_TIMING_METHOD:
+	case PR_GET_SECCOMP_MODE:
+	case PR_GET_SECURE_BITS:
+		return 0;
+	case PR_SET_TIMING_METHOD:
+		return a[1] ? -EINVAL : 0;
+	case PR_SET_COMM:
+		return prctl_set_name(t, a[1]);
+	case PR_GET_COMM:
+		return prctl_get_name(t, a[1]);
+	case PR_READ_CAPBSET:
+		return a[1] < CAPABILITIES ? p->euid == 0 : -EINVAL;
+	case PR_DROP_CAPBSET:
+		return a[1] < CAPABILITIES ? -EPERM : -EINVAL;
+	case PR_SET_SLACK:
+		return 0; /* sleeps end at their very instruction: there is no slack to set */
+	case PR_GET_SLACK:
+		return SLACK_NS;
+	case PR_GET_SUBREAPER:
+		number = 0;
+		return uaccess_write(t, a[1], &number, sizeof(number));
+	case PR_SET_NNP:
+		if (a[1] != 1 || rest)
+			return -EINVAL;
+		p->no_new_privs = true;
+		return 0;
+	case PR_GET_NNP:
+		return a[1] || rest ? -EINVAL : p->no_new_privs;
+	case PR_SET_THP:
+		if (rest)
+			return -EINVAL;
+		p->thp_disable = a[1] != 0;
+		return 0;
+	case PR_GET_THP:
+		return a[1] || rest ? -EINVAL : p->thp_disable;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* --- scheduling: everybody has the same share, whatever he asks for --- */
+
+enum { POLICY_OTHER = 0, POLICY_FIFO = 1, POLICY_RR = 2, POLICY_BATCH = 3, POLICY_IDLE = 5 };
+
+static bool policy_known(int32_t policy)
+{
+	return policy == POLICY_OTHER || policy == POLICY_FIFO || policy == POLICY_RR || policy == POLICY_BATCH || policy == POLICY_IDLE;
+}
+
+static struct task *task_or_self(struct task *t, uint64_t pid)
+{
+	return (int32_t)pid == 0 ? t : task_find(t->process->kernel, (int32_t)pid);
+}
+
+int64_t sys_sched_setscheduler(struct task *t, const uint64_t a[6])
+{
+	enum { RESET_ON_FORK = 0x40000000 };
+	int32_t priority, policy = (int32_t)a[1] & ~RESET_ON_FORK;
+	struct task *of;
+	int r;
+
+	if ((int32_t)a[0] < 0 || !a[2] || !policy_known(policy))
+		return -EINVAL;
+	r = uaccess_read(t, &priority, a[2], sizeof(priority));
+	if (r)
+		return r;
+	of = task_or_self(t, a[0]);
+	if (!of)
+		return -ESRCH;
+	if (policy == POLICY_FIFO || policy == POLICY_RR)
+		return priority < 1 || priority > 99 ? -EINVAL : -EPERM;
+	if (priority != 0)
+		return -EINVAL;
+	of->process->sched_policy = policy;
+	return 0;
+}
+
+int64_t sys_sched_getscheduler(struct task *t, const uint64_t a[6])
+{
+	struct task *of = task_or_self(t, a[0]);
+
+	if ((int32_t)a[0] < 0)
+		return -EINVAL;
+	return of ? of->process->sched_policy : -ESRCH;
+}
+
+int64_t sys_sched_getparam(struct task *t, const uint64_t a[6])
+{
+	static const int32_t zero;
+
+	if ((int32_t)a[0] < 0 || !a[1])
+		return -EINVAL;
+	return task_or_self(t, a[0]) ? uaccess_write(t, a[1], &zero, sizeof(zero)) : -ESRCH;
+}
+
+int64_t sys_sched_setparam(struct task *t, const uint64_t a[6])
+{
+	int32_t priority;
+	int r;
+
+	if ((int32_t)a[0] < 0 || !a[1])
+		return -EINVAL;
+	r = uaccess_read(t, &priority, a[1], sizeof(priority));
+	if (r)
+		return r;
+	if (!task_or_self(t, a[0]))
+		return -ESRCH;
+	return priority == 0 ? 0 : -EINVAL;
+}
+
+/* One processor, number 0. */
+int64_t sys_sched_setaffinity(struct task *t, const uint64_t a[6])
+{
+	uint64_t set = 0;
+	int r = uaccess_read(t, &set, a[2], min_u64(a[1], sizeof(set)));
+
+	if (r)
+		return r;
+	if (!task_or_self(t, a[0]))
+		return -ESRCH;
+	return set & 1 ? 0 : -EINVAL;
+}
+
+int64_t sys_sched_getaffinity(struct task *t, const uint64_t a[6])
+{
+	static const uint64_t set = 1;
+	int r;
+
+	if (a[1] < sizeof(set) || a[1] % sizeof(set))
+		return -EINVAL;
+	if (!task_or_self(t, a[0]))
+		return -ESRCH;
+	r = uaccess_write(t, a[2], &set, sizeof(set));
+	return r ? r : (int64_t)sizeof(set);
+}
+
+int64_t sys_sched_get_priority_max(struct task *t, const uint64_t a[6])
+{
+	int32_t policy = (int32_t)a[0];
+
+	(void)t;
+	if (!policy_known(policy))
+		return -EINVAL;
+	return policy == POLICY_FIFO || policy == POLICY_RR ? 99 : 0;
+}
+
+int64_t sys_sched_get_priority_min(struct task *t, const uint64_t a[6])
+{
+	int32_t policy = (int32_t)a[0];
+
+	(void)t;
+	if (!policy_known(policy))
+		return -EINVAL;
+	return policy == POLICY_FIFO || policy == POLICY_RR;
+}
+
+int64_t sys_sched_rr_get_interval(struct task *t, const uint64_t a[6])
+{
+	static const uint64_t slice[2] = {0, 1000000}; /* as sched.c has it */
+
+	if ((int32_t)a[0] < 0)
+		return -EINVAL;
+	return task_or_self(t, a[0]) ? uaccess_write(t, a[1], slice, sizeof(slice)) : -ESRCH;
+}
+
+/* --- nice --- */
+
+enum { WHICH_PROCESS = 0, WHICH_GROUP = 1, WHICH_USER = 2 };
+
+/* Is p among those that which and who name? */
+static bool chosen(const struct task *t, const struct process *p, int32_t which, int32_t who)
+{
+	const struct process *self = t->process;
+
+	if (p == p->kernel->init && who != p->pid)
+		return false;
+	switch (which) {
+	case WHICH_PROCESS:
+		return p->pid == (who ? who : self->pid);
+	case WHICH_GROUP:
+		return p->pgid == (who ? who : self->pgid);
+	default:
+		return p->uid == (who ? (uint32_t)who : self->uid);
+	}
+}
+
+int64_t sys_getpriority(struct task *t, const uint64_t a[6])
+{
+	int64_t best = -ESRCH;
+
+	if ((uint32_t)a[0] > WHICH_USER)
+		return -EINVAL;
+	for (struct process *p = process_first(t->process->kernel); p; p = process_next(p))
+		if (chosen(t, p, (int32_t)a[0], (int32_t)a[1]) && 20 - p->nice > best)
+			best = 20 - p->nice;
+	return best;
+}
+
+int64_t sys_setpriority(struct task *t, const uint64_t a[6])
+{
+	int32_t nice = (int32_t)a[2];
+	int64_t result = -ESRCH;
+
+	if ((uint32_t)a[0] > WHICH_USER)
+		return -EINVAL;
+	nice = nice < -20 ? -20 : nice > 19 ? 19 : nice;
+	for (struct process *p = process_first(t->process->kernel); p; p = process_next(p)) {
+		if (!chosen(t, p, (int32_t)a[0], (int32_t)a[1]))
+			continue;
+		if (nice < p->nice && t->process->euid != 0) {
+			result = -EACCES;
+			continue;
+		}
+		p->nice = nice;
+		if (result == -ESRCH)
+			result = 0;
+	}
+	return result;
+}
