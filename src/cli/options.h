@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* options.h - what stands between the verb and PROG
+ *
+ * Options stop at the first word that is none, or at "--". Every value is checked here, so that the
+ * verbs need not. Strings point into argv.
+ */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "kernel/kernel.h"
+
+/* Sets of verbs, for options.def. */
+enum option_verbs {
+	RUN = 1 << 0,
+	TRACE = 1 << 1,
+	STAT = 1 << 2,
+	MAPS = 1 << 3,
+	WALK = 1 << 4,
+	LOOK = MAPS | WALK,
+	JSON = STAT | MAPS | WALK,
+	OBSERVE = TRACE | STAT | MAPS | WALK,
+	ALL = RUN | OBSERVE,
+};
+
+/* When a looking verb looks. */
+enum at { AT_EXIT, AT_FUNCTION, AT_FAULT, AT_CALL, AT_TIME };
+
+enum { BINDS_MAX = 32, ENVS_MAX = 256, EXPECTS_MAX = 32, COPIES_MAX = 1000, PID_FIRST = 0, PID_ALL = -1 };
+
+struct options {
+	enum option_verbs verb;
+	uint64_t memory, va, brk, seed, for_time, timeout; /* for_time, timeout: ns, 0: no end */
+	enum mmu_mode mmu;
+	bool eager, clock_real, clean_env, tty, verbose, json, jsonl, brief, color;
+	bool pid_given;
+	unsigned fault_around, copies;
+	const struct policy_ops *policy;
+	const char *policy_params, *like;
+	char *root; /* owned; NULL: the default */
+	bool root_writable;
+	char *workdir;
+	struct kernel_bind bind[BINDS_MAX]; /* strings owned */
+	unsigned binds;
+	const char *env[ENVS_MAX];
+	unsigned envs;
+	const char *expect[EXPECTS_MAX];
+	unsigned expects;
+	enum at at;
+	const char *at_name; /* function or call */
+	uint64_t at_number;  /* fault number, ns */
+	int32_t pid;	     /* or PID_FIRST, PID_ALL */
+	const char *filter, *output;
+};
+
+/* Reads options of argv from argv[*at] on, and leaves *at at the first word that is none. Returns -1:
+ * go on; else the exit status: an option was wrong, or help was asked for. */
+int options_parse(struct options *o, int argc, char **argv, int *at);
+void options_init(struct options *o, enum option_verbs verb);
+void options_finish(struct options *o);
+
+/* The options of a verb as text for a terminal. */
+void options_help(FILE *f, enum option_verbs verb);
+/* By name; 0: it is no verb that runs programs. */
+enum option_verbs options_verb(const char *name);
+
+#endif

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/session.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/cc.h"
+#include "cli/root.h"
+#include "cli/symbol.h"
+#include "cli/verb.h"
+#include "kernel/call.h"
+#include "pmap/sv.h"
+
+extern char **environ;
+
+/* Whom signals of the host concern; one run at a time. */
+static struct session *active;
+
+const char *process_name(const struct process *p)
+{
+	const char *slash = p->exe ? strrchr(p->exe, '/') : NULL;
+	return slash ? slash + 1 : p->exe ? p->exe : "?";
+}
+
+bool process_alive(const struct process *p) { return p->space && !p->zombie && p != p->kernel->init; }
+
+bool session_wants(const struct session *s, const struct process *p)
+{
+	int32_t pid = s->o->pid;
+	/* While the first is being started its pid is not known yet: it is the only one. */
+	return pid == PID_ALL || p->pid == pid || (pid == PID_FIRST && (s->started == 0 || p->pid == s->pid[0]));
+}
+
+/* --- what happens in the machine ------------------------------------------------------------- */
+
+static void look_once(struct session *s, struct process *p)
+{
+	s->looked = true;
+	s->hooks->look(s, p);
+}
+
+static void session_seen(void *ctx, const struct event *e)
+{
+	struct session *s = ctx;
+	if (s->hooks->seen)
+		s->hooks->seen(s, e);
+	struct process *p = e->pid ? process_find(s->kernel, e->pid) : NULL;
+	if (!s->hooks->look || !p)
+		return;
+	bool wanted = session_wants(s, p);
+	switch (e->kind) {
+	case EVENT_process_exit:
+		if (s->o->at == AT_EXIT && wanted && p->space)
+			look_once(s, p);
+		break;
+	case EVENT_process_exec:
+		s->wish.exec = s->o->at == AT_FUNCTION;
+		break;
+	case EVENT_fault:
+		if (wanted && s->o->at == AT_FAULT && ++s->faults == s->o->at_number)
+			s->wish.look = true;
+		break;
+	case EVENT_syscall_enter: {
+		const struct call_info *info = call_info(e->syscall_enter.number);
+		if (wanted && s->o->at == AT_CALL && info && info->name && strcmp(info->name, s->o->at_name) == 0)
+			s->wish.look = true;
+		break;
+	}
+	default: break;
+	}
+	if (s->wish.look || s->wish.exec)
+		kernel_stop(s->kernel);
+}
+
+static void on_signal(int number)
+{
+	struct session *s = active;
+	if (!s || !s->kernel)
+		return;
+	if (number == SIGALRM) {
+		s->wish.timed_out = 1;
+		kernel_stop(s->kernel);
+	} else if (s->hooks->ctrl_c_ends && (number == SIGINT || number == SIGTERM)) {
+		s->wish.interrupted = 1;
+		kernel_stop(s->kernel);
+	} else {
+		s->wish.interrupted = 1;
+		kernel_interrupt(s->kernel, number);
+	}
+}
+
+static void signals_catch(const struct options *o)
+{
+	static const int caught[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP};
+	struct sigaction a = {.sa_handler = on_signal}, old;
+	for (size_t i = 0; i < array_size(caught); i++) {
+		/* What the caller ignores, such as nohup's SIGHUP, stays ignored. */
+		if (sigaction(caught[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(caught[i], &a, NULL);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	if (o->timeout) {
+		struct itimerval t = {.it_value = {.tv_sec = o->timeout / 1000000000,
+						   .tv_usec = o->timeout / 1000 % 1000000}};
+		if (t.it_value.tv_sec == 0 && t.it_value.tv_usec == 0)
+			t.it_value.tv_usec = 1;
+		sigaction(SIGALRM, &a, NULL);
+		setitimer(ITIMER_REAL, &t, NULL);
+	}
+}
+
+static void signals_release(void)
+{
+	struct itimerval never = {0};
+	setitimer(ITIMER_REAL, &never, NULL);
+	active = NULL;
+}
+
+static void say_sentence(void *ctx, const char *sentence) { say("%s", sentence); }
+
+/* --- from words to a machine ----------------------------------------------------------------- */
+
+int session_options(struct options *o, int argc, char **argv, const char **ret_operand, int *ret_at)
+{
+	int at = 1;
+	options_init(o, options_verb(argv[0]));
+	int r = options_parse(o, argc, argv, &at);
+	if (r >= 0)
+		return r;
+	if (ret_operand) {
+		if (at >= argc)
+			return say("carrel %s wants an address and a program: carrel help %s", argv[0], argv[0]);
+		*ret_operand = argv[at++];
+		r = options_parse(o, argc, argv, &at);
+		if (r >= 0)
+			return r;
+	}
+	if (at >= argc)
+		return say("carrel %s wants a program to run: carrel help %s", argv[0], argv[0]);
+	if (o->va && o->va > UINT64_C(1) << (mmu_va_bits(o->mmu) - 1))
+		return say("--va is more than the user half of this format of page tables has; it ends at %#llx",
+			   1ULL << (mmu_va_bits(o->mmu) - 1));
+	*ret_at = at;
+	return -1;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+	return n > m && strcmp(s + n - m, end) == 0;
+}
+
+/* mem.c becomes a program that the guest sees beside its source, as if it had been compiled there. */
+static int compile(struct session *s, const char *source)
+{
+	char program[PATH_MAX], copy[PATH_MAX];
+	int r = cc_program(source, program, sizeof(program));
+	if (r != 0)
+		return r;
+	s->compiled = strdup(program);
+	snprintf(copy, sizeof(copy), "%s", source);
+	char *directory = realpath(dirname(copy), NULL);
+	const char *slash = strrchr(source, '/'), *base = slash ? slash + 1 : source;
+	int stem = (int)(strrchr(base, '.') - base);
+	if (!s->compiled || !directory ||
+	    asprintf(&s->compiled_guest, "%s/%.*s", directory, stem, base) < 0 ||
+	    asprintf(&s->compiled_name, "%.*s%.*s", slash ? (int)(base - source) : 2, slash ? source : "./", stem, base) < 0) {
+		free(directory);
+		return say("%s: no memory", source);
+	}
+	free(directory);
+	s->path = s->compiled_guest;
+	return -1;
+}
+
+static int find_root(struct kernel_config *c, const struct options *o, char *ret_path, size_t size)
+{
+	c->root = o->root;
+	c->root_writable = o->root_writable;
+	if (c->root)
+		return -1;
+	int r = root_default(ret_path, size);
+	if (r == -ENOENT)
+		return say("there is no guest root with the libraries that programs need\n"
+			   "  Make one:  carrel root create\n"
+			   "  Name one:  carrel run -L DIR ...");
+	if (r < 0)
+		return say("the default guest root: %s; name one with -L", strerror(-r));
+	c->root = ret_path;
+	return -1;
+}
+
+static bool env_overridden(const struct options *o, const char *variable)
+{
+	size_t length = strcspn(variable, "=") + 1;
+	for (unsigned i = 0; i < o->envs; i++)
+		if (strncmp(o->env[i], variable, length) == 0)
+			return true;
+	return o->workdir && strncmp(variable, "PWD=", 4) == 0;
+}
+
+/* The caller's environment and what -E adds. Owned: the array, and the string in *ret_pwd. */
+static const char **make_env(const struct options *o, char **ret_pwd)
+{
+	unsigned n = 0, room = o->envs + 2;
+	for (char **e = environ; e && *e; e++)
+		room++;
+	const char **env = calloc(room, sizeof(*env));
+	*ret_pwd = NULL;
+	if (!env || (o->workdir && asprintf(ret_pwd, "PWD=%s", o->workdir) < 0)) {
+		free(env);
+		return NULL;
+	}
+	for (char **e = environ; !o->clean_env && e && *e; e++)
+		if (!env_overridden(o, *e))
+			env[n++] = *e;
+	if (*ret_pwd && !o->clean_env)
+		env[n++] = *ret_pwd;
+	for (unsigned i = 0; i < o->envs; i++)
+		env[n++] = o->env[i];
+	return env;
+}
+
+static int make_kernel(struct session *s, const char *cwd)
+{
+	const struct options *o = s->o;
+	char root[PATH_MAX];
+	struct kernel_bind bind[BINDS_MAX + 1];
+	struct kernel_config c = {
+		.mode = o->mmu,
+		.va_top = o->va,
+		.brk = o->brk,
+		.seed = o->seed,
+		.clock_real = o->clock_real,
+		.pace = o->verb == RUN && isatty(STDOUT_FILENO),
+		.verbose = o->verbose,
+		.bind = bind,
+		.binds = o->binds,
+		.cwd = cwd,
+		.policy = o->policy,
+		.policy_params = o->policy_params,
+		.eager = o->eager,
+		.fault_around = o->fault_around,
+		.events = &s->events,
+		.say = say_sentence,
+		.symbol = symbol_text,
+		.say_ctx = s->symbols, /* symbol is given it, too */
+	};
+	if (o->memory / PAGE_SIZE > UINT32_MAX - 1)
+		return say("--memory is more than a machine can have: %llu frames", (unsigned long long)UINT32_MAX - 1);
+	c.frames = (uint32_t)(o->memory / PAGE_SIZE);
+	memcpy(bind, o->bind, sizeof(o->bind));
+	if (s->compiled)
+		bind[c.binds++] = (struct kernel_bind){.host = s->compiled, .guest = s->compiled_guest, .readonly = true};
+	int r = find_root(&c, o, root, sizeof(root));
+	if (r >= 0)
+		return r;
+	return kernel_create(&c, &s->kernel) < 0 ? STATUS_CARREL : -1;
+}
+
+static int spawn_all(struct session *s)
+{
+	char *pwd, *first = s->argv[0];
+	const char **env = make_env(s->o, &pwd);
+	if (!env)
+		return say("no memory for the environment");
+	if (s->compiled)
+		s->argv[0] = s->compiled_name;
+	struct kernel_program program = {
+		.path = s->path,
+		.argv = (const char *const *)s->argv,
+		.env = env,
+		.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
+	};
+	for (s->envc = 0; env[s->envc];)
+		s->envc++;
+	int r = 0;
+	for (; s->started < s->o->copies && r >= 0; s->started++) {
+		/* Observers are told of the exec while the pid is not known here yet. */
+		r = kernel_spawn(s->kernel, &program);
+		if (r >= 0)
+			s->pid[s->started] = r;
+	}
+	s->argv[0] = first;
+	free(env);
+	free(pwd);
+	if (r >= 0)
+		return -1;
+	return r == -ENOENT ? STATUS_NOT_FOUND : r == -ENOMEM || r == -EAGAIN ? STATUS_CARREL : STATUS_CANNOT;
+}
+
+static int open_output(struct session *s)
+{
+	s->out = stderr;
+	if (!s->o->output)
+		return -1;
+	s->out = fopen(s->o->output, "we");
+	if (!s->out)
+		return say("-o %s: %s", s->o->output, strerror(errno));
+	return -1;
+}
+
+/* The files that session_start made; nothing of the machine. */
+static void release_files(struct session *s)
+{
+	if (s->out && s->out != stderr && fclose(s->out) != 0)
+		say("-o %s: %s", s->o->output, strerror(errno));
+	s->out = NULL;
+	if (s->compiled)
+		cc_program_remove(s->compiled);
+	free(s->compiled);
+	free(s->compiled_guest);
+	free(s->compiled_name);
+	symbol_cache_destroy(s->symbols);
+}
+
+int session_start(struct session *s, const struct options *o, const struct session_hooks *hooks, void *ctx, char **argv)
+{
+	*s = (struct session){.o = o, .hooks = hooks, .ctx = ctx, .argv = argv, .path = argv[0]};
+	s->events.seen = session_seen;
+	s->events.ctx = s;
+	s->events.observed = hooks->seen || hooks->look;
+	s->symbols = symbol_cache_create();
+	while (argv[s->argc])
+		s->argc++;
+	char *cwd = o->workdir ? strdup(o->workdir) : getcwd(NULL, 0);
+	int r = cwd ? open_output(s) : say("the current directory: %s; choose another with -w", strerror(errno));
+	if (r < 0 && (ends_with(argv[0], ".c") || ends_with(argv[0], ".cc")))
+		r = compile(s, argv[0]);
+	if (r < 0)
+		r = make_kernel(s, cwd);
+	free(cwd);
+	if (r < 0) {
+		active = s;
+		signals_catch(o);
+		r = spawn_all(s);
+		if (r >= 0) {
+			signals_release();
+			kernel_destroy(s->kernel);
+		}
+	}
+	if (r >= 0)
+		release_files(s);
+	return r;
+}
+
+/* --- running --------------------------------------------------------------------------------- */
+
+static void look_at_wanted(struct session *s)
+{
+	for (struct process *p = process_first(s->kernel); p; p = process_next(p))
+		if (process_alive(p) && session_wants(s, p))
+			look_once(s, p);
+}
+
+/* Sets the stop addresses of programs that were loaded since the last time. Returns -1 or a status. */
+static int set_stops(struct session *s)
+{
+	s->wish.exec = false;
+	for (struct process *p = process_first(s->kernel); p; p = process_next(p)) {
+		uint64_t va;
+		if (!process_alive(p) || !session_wants(s, p))
+			continue;
+		if (symbol_find(s->symbols, p, s->o->at_name, true, &va))
+			hart_stop_at(s->kernel->hart, sv_asid(p->space->pmap), va);
+		else if (p->pid == s->pid[0])
+			return say("--at %s: %s has no function of that name%s", s->o->at_name, process_name(p),
+				   "; was it stripped? Also: exit, fault:N, syscall:NAME, 2s");
+	}
+	return -1;
+}
+
+/* Everybody waits, and only a signal can change that: so does Carrel. */
+static void wait_for_signal(struct session *s)
+{
+	say("every process waits for something that none of them will do; Ctrl-C ends the run");
+	while (!s->wish.timed_out && !s->wish.interrupted)
+		poll(NULL, 0, 100);
+}
+
+/* The next thing to stop for, in virtual time. */
+static uint64_t deadline(const struct session *s)
+{
+	uint64_t until = s->o->for_time ? s->o->for_time : NO_DEADLINE;
+	return s->hooks->look && s->o->at == AT_TIME ? min_u64(until, s->o->at_number) : until;
+}
+
+/* The program stopped where --at said. */
+static void look_here(struct session *s)
+{
+	struct process *p = s->kernel->current ? s->kernel->current->process : NULL;
+	if (s->o->at == AT_FUNCTION && p && process_alive(p) && session_wants(s, p) && s->o->pid != PID_ALL)
+		look_once(s, p);
+	else
+		look_at_wanted(s);
+}
+
+static int guest_status(const struct session *s)
+{
+	for (unsigned i = 0; i < s->started; i++) {
+		int status;
+		if (kernel_status(s->kernel, s->pid[i], &status) && status != 0)
+			return status;
+	}
+	return 0;
+}
+
+/* What the run says of itself, as wait4 would: an exit status shifted by eight, or a signal. */
+static int ended(struct session *s)
+{
+	if (s->hooks->look && s->o->at != AT_EXIT && !s->looked) {
+		say("--at %s: the program ended before that", s->o->at == AT_CALL ? "syscall" : s->o->at_name);
+		return STATUS_CARREL << 8;
+	}
+	return guest_status(s);
+}
+
+int session_run(struct session *s)
+{
+	bool looks = s->hooks->look != NULL, idle_told = false;
+	if (looks && s->o->at == AT_FUNCTION) {
+		int r = set_stops(s);
+		if (r >= 0)
+			return r << 8;
+	}
+	for (;;) {
+		enum kernel_stop stop = kernel_run(s->kernel, deadline(s));
+		if (s->wish.timed_out) {
+			say("--timeout: the time is over");
+			return STATUS_TIMEOUT << 8;
+		}
+		if (stop == KERNEL_ENDED)
+			return ended(s);
+		if (s->wish.interrupted && s->hooks->ctrl_c_ends) {
+			if (looks)
+				look_at_wanted(s);
+			return 0;
+		}
+		s->wish.interrupted = 0;
+		if (stop == KERNEL_TIME) {
+			if (looks)
+				look_at_wanted(s);
+			return guest_status(s);
+		}
+		if (stop == KERNEL_IDLE) {
+			if (looks && s->o->at == AT_EXIT) {
+				look_at_wanted(s);
+				return 0;
+			}
+			if (!idle_told)
+				wait_for_signal(s);
+			idle_told = true;
+		} else if (s->wish.exec) {
+			int r = set_stops(s);
+			if (r >= 0)
+				return r << 8;
+		} else if (s->wish.look || (looks && s->o->at == AT_FUNCTION)) {
+			look_here(s);
+			return 0;
+		}
+	}
+}
+
+static void die_of(int number)
+{
+	struct rlimit none = {0};
+	sigset_t one;
+	setrlimit(RLIMIT_CORE, &none);
+	signal(number, SIG_DFL);
+	sigemptyset(&one);
+	sigaddset(&one, number);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+	raise(number);
+}
+
+int session_finish(struct session *s, int status)
+{
+	signals_release();
+	s->events.observed = false;
+	kernel_destroy(s->kernel);
+	release_files(s);
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	fflush(NULL);
+	die_of(WTERMSIG(status));
+	return 128 + WTERMSIG(status);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* session.h - one run of one machine, from the words on the command line to an exit status
+ *
+ *	session_start    root, .c files compiled, machine made, copies started
+ *	session_run      until all have ended, --for, --timeout, Ctrl-C, or a look that ends it
+ *	session_finish   everything back
+ *
+ * A verb that watches gives hooks. seen is called for every event as it happens. look is called
+ * when --at says so, with the process to look at, whose space is whole: it may look at anything and
+ * changes nothing. With --at exit it is called as each process ends, and the run goes on.
+ */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "cli/options.h"
+#include "kernel/kernel.h"
+
+struct session;
+
+struct session_hooks {
+	void (*seen)(struct session *s, const struct event *e);
+	void (*look)(struct session *s, struct process *p);
+	/* Ctrl-C ends the run instead of being the program's. */
+	bool ctrl_c_ends;
+};
+
+/* What has been asked for; written by signal handlers and observers, read between runs. */
+struct session_wishes {
+	volatile sig_atomic_t timed_out, interrupted;
+	bool look; /* at fault:N and syscall:NAME */
+	bool exec; /* a program was loaded: its stop addresses are to be set */
+};
+
+struct session {
+	const struct options *o;
+	const struct session_hooks *hooks;
+	void *ctx; /* the verb's */
+	struct kernel *kernel;
+	struct events events;
+	struct symbol_cache *symbols;
+	struct session_wishes wish;
+	FILE *out; /* what Carrel says: standard error or -o */
+	int32_t pid[COPIES_MAX];
+	unsigned started;
+	char **argv; /* the program's, its own words */
+	unsigned argc, envc;
+	const char *path; /* as the guest names it */
+	char *compiled, *compiled_guest, *compiled_name; /* of a .c file: on the host, in the guest, argv[0] */
+	uint64_t faults;  /* seen so far, for --at fault:N */
+	uint64_t looked_at; /* fault:N and syscall:NAME look once */
+	bool looked;
+	bool closed_out;
+};
+
+/* Reads options and PROG from argv; argv[0] is the verb. operands: how many words stand between the
+ * options and PROG (ADDR of walk); they are left in ret_operand. Returns -1, or the exit status. */
+int session_options(struct options *o, int argc, char **argv, const char **ret_operand, int *ret_at);
+
+/* Returns -1, or the exit status after saying what was wrong. argv: PROG and its arguments. */
+int session_start(struct session *s, const struct options *o, const struct session_hooks *hooks, void *ctx, char **argv);
+/* Returns the exit status. */
+int session_run(struct session *s);
+/* Returns status; if the program was killed by a signal, dies of the same one. */
+int session_finish(struct session *s, int status);
+
+/* The processes to look at, by --pid: in pid order. */
+bool session_wants(const struct session *s, const struct process *p);
+/* "mem": the last part of the program's path. */
+const char *process_name(const struct process *p);
+/* Has it a program and an address space? */
+bool process_alive(const struct process *p);
+
+#endif

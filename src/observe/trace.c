@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+#include "observe/trace.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "observe/event_text.h"
+
+/* Where strace puts the result. */
+enum { RESULT_COLUMN = 40 };
+
+/* --- what is shown --------------------------------------------------------------------------- */
+
+static bool filter_word(struct trace_filter *f, const char *word)
+{
+	bool known = true;
+	if (strcmp(word, "faults") == 0)
+		f->faults = true;
+	else if (strcmp(word, "calls") == 0)
+		f->calls = true;
+	else if (strcmp(word, "signals") == 0)
+		f->signals = true;
+	else if (strcmp(word, "exits") == 0)
+		f->exits = true;
+	else
+		known = false;
+	for (enum cause c = CAUSE_none + 1; c < CAUSES && !known; c++)
+		if (strcmp(word, cause_text(c)) == 0)
+			known = f->by_cause = f->cause[c] = true;
+	for (unsigned n = 0; n < 512 && !known; n++) {
+		const char *name = call_name(n);
+		if (name && strcmp(word, name) == 0)
+			known = f->by_call = f->call[n] = true;
+	}
+	return known;
+}
+
+int trace_filter_parse(const char *words, struct trace_filter *ret_filter, char *ret_word)
+{
+	struct trace_filter f = {0};
+	for (const char *p = words ? words : "faults,calls,signals,exits"; ; p++) {
+		char word[64];
+		size_t length = strcspn(p, ",");
+		snprintf(word, sizeof(word), "%.*s", (int)(length < 63 ? length : 63), p);
+		if (!filter_word(&f, word)) {
+			strcpy(ret_word, word);
+			return -EINVAL;
+		}
+		p += length;
+		if (!*p)
+			break;
+	}
+	*ret_filter = f;
+	return 0;
+}
+
+static bool wants_call(const struct trace_filter *f, uint64_t number)
+{
+	return f->calls || (f->by_call && number < 512 && f->call[number]);
+}
+
+bool trace_wants(const struct trace_filter *f, const struct event *e)
+{
+	switch (e->kind) {
+	case EVENT_fault: return f->faults || (f->by_cause && f->cause[e->fault.cause]);
+	case EVENT_syscall_enter: return wants_call(f, e->syscall_enter.number);
+	case EVENT_syscall_exit: return wants_call(f, e->syscall_exit.number);
+	case EVENT_process_exec: return f->calls || f->by_call;
+	case EVENT_signal: return f->signals;
+	case EVENT_process_exit: return f->exits;
+	/* The rest has no line in the text; in JSON it comes with everything. */
+	default: return f->faults && f->calls && f->signals && f->exits;
+	}
+}
+
+/* --- lines ----------------------------------------------------------------------------------- */
+
+static void put(struct trace *tr, struct text *t)
+{
+	tr->write(tr->ctx, text_str(t), t->size);
+	text_finish(t);
+}
+
+/* Another line begins: the open one is cut. */
+static void cut(struct trace *tr)
+{
+	static const char unfinished[] = " <unfinished ...>\n";
+	if (!tr->open)
+		return;
+	tr->open->cut = true;
+	tr->open = NULL;
+	tr->write(tr->ctx, unfinished, sizeof(unfinished) - 1);
+}
+
+static void begin(struct trace *tr, struct text *t, int32_t pid)
+{
+	cut(tr);
+	text_add(t, "[pid %d] ", pid);
+}
+
+static const char *paint(const struct trace *tr, const char *sgr) { return tr->color ? sgr : ""; }
+
+static struct trace_call **find_call(struct trace *tr, int32_t pid)
+{
+	struct trace_call **p = &tr->calls;
+	while (*p && (*p)->pid != pid)
+		p = &(*p)->next;
+	return p;
+}
+
+static void forget_call(struct trace *tr, int32_t pid)
+{
+	struct trace_call **p = find_call(tr, pid), *c = *p;
+	if (!c)
+		return;
+	if (tr->open == c)
+		tr->open = NULL;
+	*p = c->next;
+	free(c);
+}
+
+/* "rest) = 0" goes on at column, the result where strace aligns it. */
+static void add_result(struct text *t, size_t line_start, size_t column, const char *rest)
+{
+	const char *result = NULL;
+	for (const char *p = rest; (p = strstr(p, ") = ")); p++)
+		result = p;
+	size_t head = result ? (size_t)(result - rest) + 1 : strlen(rest);
+	text_add_bytes(t, rest, head);
+	column += t->size - line_start;
+	if (!result)
+		return;
+	for (; column < RESULT_COLUMN - 1; column++)
+		text_add(t, " ");
+	text_add(t, "%s\n", result + 1);
+}
+
+static void add_name(struct text *t, uint64_t number)
+{
+	const char *name = call_name(number);
+	if (name)
+		text_add(t, "%s", name);
+	else
+		text_add(t, "syscall_%#" PRIx64, number);
+}
+
+/* What was begun goes on: the rest of its line, or a line of its own. */
+static void end_call(struct trace *tr, int32_t pid, uint64_t number, const char *rest)
+{
+	struct text t = TEXT;
+	size_t column = 0;
+	if (tr->open && tr->open->pid == pid) {
+		column = tr->column;
+		tr->open = NULL;
+	} else {
+		begin(tr, &t, pid);
+		text_add(&t, "<... ");
+		add_name(&t, number);
+		text_add(&t, " resumed>%s", rest[0] == ')' ? "" : " ");
+	}
+	add_result(&t, 0, column, rest);
+	put(tr, &t);
+	forget_call(tr, pid);
+}
+
+static void call_enter(struct trace *tr, const struct event *e)
+{
+	struct trace_call *before = *find_call(tr, e->pid);
+	if (before)
+		end_call(tr, e->pid, before->number, ") = ? ERESTARTSYS (To be restarted if SA_RESTART is set)");
+	struct text t = TEXT;
+	begin(tr, &t, e->pid);
+	const char *text = e->syscall_enter.text ? e->syscall_enter.text : "";
+	size_t length = strlen(text);
+	text_add(&t, "%s", text);
+	tr->column = t.size;
+	tr->open_ends_args = length < 2 || strcmp(text + length - 2, ", ") != 0;
+	put(tr, &t);
+	struct trace_call *c = calloc(1, sizeof(*c));
+	if (!c)
+		return; /* it will look as if it had been resumed */
+	*c = (struct trace_call){.pid = e->pid, .number = e->syscall_enter.number, .next = tr->calls};
+	tr->calls = tr->open = c;
+}
+
+/* A program that no call started: as if one had. */
+static void exec(struct trace *tr, const struct event *e)
+{
+	if (*find_call(tr, e->pid) || !tr->argv)
+		return;
+	struct text t = TEXT;
+	begin(tr, &t, e->pid);
+	text_add(&t, "execve(");
+	const char *path = e->process_exec.path ? e->process_exec.path : "";
+	text_add_quoted(&t, path, strlen(path), 4095);
+	text_add(&t, ", [");
+	for (char **a = tr->argv; *a; a++) {
+		text_add(&t, a > tr->argv ? ", " : "");
+		text_add_quoted(&t, *a, strlen(*a), 32);
+	}
+	text_add(&t, "], [/* %u var%s */]", tr->envc, tr->envc == 1 ? "" : "s");
+	size_t column = t.size;
+	put(tr, &t);
+	t = (struct text)TEXT;
+	add_result(&t, 0, column, ") = 0");
+	put(tr, &t);
+}
+
+static void add_victim(struct text *t, const struct event_fault *f)
+{
+	text_add(t, ", evicted={");
+	if (f->evicted_pid)
+		text_add(t, "pid=%" PRId64 ", addr=0x%" PRIx64 ", ", f->evicted_pid, f->evicted_addr);
+	text_add(t, "frame=%" PRIu32 ", dirty=%s", f->evicted_frame, f->evicted_dirty ? "yes" : "no");
+	if (f->evicted_slot)
+		text_add(t, ", slot=%" PRIu64, f->evicted_slot);
+	text_add(t, "}");
+}
+
+static void fault(struct trace *tr, const struct event *e)
+{
+	static const char *const sgr[] = {[CLASS_minor] = "\033[2m", [CLASS_major] = "\033[33m", [CLASS_fatal] = "\033[1;31m"};
+	const struct event_fault *f = &e->fault;
+	enum cause_class class = cause_class(f->cause);
+	struct text t = TEXT;
+	begin(tr, &t, e->pid);
+	text_add(&t, "%s--- page_fault {kind=%s, cause=%s, access=%s, by=%s, addr=0x%" PRIx64, paint(tr, sgr[class]),
+		 cause_class_text(class), cause_text(f->cause), access_text(f->access), agent_text(f->by), f->addr);
+	if (f->by == BY_PROGRAM)
+		text_add(&t, ", pc=0x%" PRIx64, f->pc);
+	if (class != CLASS_fatal)
+		text_add(&t, ", frame=%" PRIu32, f->frame);
+	if (f->evicted_key)
+		add_victim(&t, f);
+	text_add(&t, "} ---%s\n", paint(tr, "\033[m"));
+	put(tr, &t);
+}
+
+/* As strace names them. */
+static void add_signal_name(struct text *t, int64_t number)
+{
+	const char *name = number > 0 && number < 32 ? sigabbrev_np((int)number) : NULL;
+	if (name)
+		text_add(t, "SIG%s", name);
+	else if (number == 32)
+		text_add(t, "SIGRTMIN");
+	else
+		text_add(t, "SIGRT_%" PRId64, number - 32);
+}
+
+static const char *signal_code_name(int64_t number, int64_t code)
+{
+	static const char *const segv[] = {"SEGV_MAPERR", "SEGV_ACCERR"};
+	static const char *const bus[] = {"BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR"};
+	static const char *const ill[] = {"ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR", "ILL_ILLTRP", "ILL_PRVOPC"};
+	static const char *const chld[] = {"CLD_EXITED", "CLD_KILLED", "CLD_DUMPED", "CLD_TRAPPED", "CLD_STOPPED",
+					   "CLD_CONTINUED"};
+	static const char *const trap[] = {"TRAP_BRKPT", "TRAP_TRACE"};
+	switch (code) {
+	case 0: return "SI_USER";
+	case 0x80: return "SI_KERNEL";
+	case -1: return "SI_QUEUE";
+	case -2: return "SI_TIMER";
+	case -6: return "SI_TKILL";
+	default: break;
+	}
+	uint64_t i = (uint64_t)code - 1;
+	if (number == SIGSEGV && i < 2)
+		return segv[i];
+	if (number == SIGBUS && i < 3)
+		return bus[i];
+	if (number == SIGILL && i < 5)
+		return ill[i];
+	if (number == SIGCHLD && i < 6)
+		return chld[i];
+	if (number == SIGTRAP && i < 2)
+		return trap[i];
+	return NULL;
+}
+
+static void add_signal(struct trace *tr, const struct event *e)
+{
+	const struct event_signal *s = &e->signal;
+	struct text t = TEXT;
+	begin(tr, &t, e->pid);
+	text_add(&t, "%s--- ", paint(tr, "\033[35m"));
+	add_signal_name(&t, s->number);
+	text_add(&t, " {si_signo=");
+	add_signal_name(&t, s->number);
+	const char *code = signal_code_name(s->number, s->code);
+	if (code)
+		text_add(&t, ", si_code=%s", code);
+	else
+		text_add(&t, ", si_code=%" PRId64, s->code);
+	bool by_address = s->code > 0 && s->code < 0x80 && (s->number == SIGSEGV || s->number == SIGBUS || s->number == SIGILL ||
+						  s->number == SIGFPE || s->number == SIGTRAP);
+	if (by_address && s->addr)
+		text_add(&t, ", si_addr=0x%" PRIx64, s->addr);
+	else if (by_address)
+		text_add(&t, ", si_addr=NULL");
+	else if (s->code != 0x80 && s->code != -2)
+		text_add(&t, ", si_pid=%" PRId64, s->sender);
+	text_add(&t, "} ---%s\n", paint(tr, "\033[m"));
+	put(tr, &t);
+}
+
+static void exited(struct trace *tr, const struct event *e)
+{
+	struct trace_call *c = *find_call(tr, e->pid);
+	if (c)
+		end_call(tr, e->pid, c->number, c != tr->open || !tr->open_ends_args ? " <unfinished ...>) = ?" : ") = ?");
+	if (!tr->filter.exits)
+		return;
+	struct text t = TEXT;
+	int status = (int)e->process_exit.status;
+	begin(tr, &t, e->pid);
+	if ((status & 0x7f) == 0) {
+		text_add(&t, "+++ exited with %d +++\n", status >> 8 & 0xff);
+	} else {
+		text_add(&t, "+++ killed by ");
+		add_signal_name(&t, status & 0x7f);
+		text_add(&t, "%s +++\n", status & 0x80 ? " (core dumped)" : "");
+	}
+	put(tr, &t);
+}
+
+void trace_event(struct trace *tr, const struct event *e)
+{
+	/* Exits also end what was begun. */
+	if (e->kind != EVENT_process_exit && !trace_wants(&tr->filter, e))
+		return;
+	switch (e->kind) {
+	case EVENT_fault: fault(tr, e); break;
+	case EVENT_syscall_enter: call_enter(tr, e); break;
+	case EVENT_syscall_exit:
+		end_call(tr, e->pid, e->syscall_exit.number, e->syscall_exit.text ? e->syscall_exit.text : ") = ?");
+		break;
+	case EVENT_process_exec: exec(tr, e); break;
+	case EVENT_signal: add_signal(tr, e); break;
+	case EVENT_process_exit: exited(tr, e); break;
+	default: break;
+	}
+}
+
+void trace_finish(struct trace *tr)
+{
+	cut(tr);
+	while (tr->calls)
+		forget_call(tr, tr->calls->pid);
+}
