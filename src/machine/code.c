@@ -57,6 +57,7 @@ struct builder {
 	struct machine *m;
 	struct block *b;
 	unsigned slots, before;
+	unsigned last; /* slot of the last operation */
 	bool ended;
 	bool has_stops;
 	struct where here;
@@ -72,7 +73,8 @@ static union slot *emit(struct builder *w, enum insn_id id, unsigned rd, unsigne
 {
 	union slot *op = &w->b->op[w->slots];
 
-	*op = (union slot){{exec_labels.of[id], imm, (uint8_t)rd, (uint8_t)rs1, (uint8_t)rs2,
+	w->last = w->slots;
+	*op = (union slot){{exec_labels.of[id][SOURCE_REGS], imm, (uint8_t)rd, (uint8_t)rs1, (uint8_t)rs2,
 			    (uint8_t)w->slots}};
 	for (unsigned i = 0; i < insn_slots[id]; i++) {
 		w->id[w->slots] = (uint8_t)id;
@@ -153,6 +155,29 @@ static int32_t third(const struct insn *n)
 	}
 }
 
+/* An addition to the register that the instruction before it loaded with a constant changes that
+ * constant. Neither can trap, so nobody sees them apart. */
+static bool build_merged(struct builder *w, const struct insn *n, enum insn_id id)
+{
+	if ((id != INSN_addi && id != INSN_addiw) || n->rd != n->rs1 || w->slots == 0)
+		return false;
+	union slot *op = &w->b->op[w->last];
+	if (w->where[w->last].before + 1u != w->before || op->rd != n->rd)
+		return false;
+	if (w->id[w->last] == INSN_constant && id == INSN_addi) {
+		op[1].constant += (uint64_t)(int64_t)n->imm;
+		return true;
+	}
+	if (w->id[w->last] == INSN_li) {
+		int64_t sum = (int64_t)op->imm + n->imm;
+		op->imm = (int32_t)(uint32_t)sum;
+		if (id == INSN_addiw || sum == op->imm)
+			return true;
+		op->imm = (int32_t)(sum - n->imm);
+	}
+	return false;
+}
+
 /* Emits the instruction at pc. Returns where to go on decoding. */
 static uint64_t build_insn(struct builder *w, uint64_t pc, struct insn *n, unsigned *jumps_left)
 {
@@ -160,6 +185,8 @@ static uint64_t build_insn(struct builder *w, uint64_t pc, struct insn *n, unsig
 	enum insn_id id = simplify(n);
 	union slot *op;
 
+	if (build_merged(w, n, id))
+		return next;
 	switch (id) {
 	case INSN_nop: return next;
 	case INSN_illegal:
@@ -212,17 +239,48 @@ static uint64_t build_insn(struct builder *w, uint64_t pc, struct insn *n, unsig
 	return next;
 }
 
-/* Replaces neighbours that have an implementation in common. */
-static void build_pairs(struct builder *w)
+/* Where op finds its operands when register `last` was written last (0: none was). */
+static enum code_source source_of(const struct builder *w, unsigned i, unsigned last)
 {
-	for (unsigned i = 0; i < w->slots;) {
-		unsigned next = i + insn_slots[w->id[i]];
+	const union slot *op = &w->b->op[i];
+	unsigned id = w->id[i];
+
+	if (last == 0)
+		return SOURCE_REGS;
+	if (op->rs1 == last && exec_labels.of[id][SOURCE_1] != exec_labels.of[id][SOURCE_REGS])
+		return SOURCE_1;
+	if (op->rs2 == last && exec_labels.of[id][SOURCE_2] != exec_labels.of[id][SOURCE_REGS])
+		return SOURCE_2;
+	if (op->imm >> 8 == (int)last &&
+	    exec_labels.of[id][SOURCE_3] != exec_labels.of[id][SOURCE_REGS])
+		return SOURCE_3;
+	return SOURCE_REGS;
+}
+
+/* Chooses an implementation for each operation: one that takes the last result from where it still
+ * is, and one for two neighbours where there is one. */
+static void build_finish(struct builder *w)
+{
+	enum code_source source[CODE_SLOTS_MAX];
+	unsigned last = 0, next;
+
+	for (unsigned i = 0; i < w->slots; i += insn_slots[w->id[i]]) {
+		source[i] = source_of(w, i, last);
+		if (insn_writes[w->id[i]])
+			last = w->b->op[i].rd == R_SINK ? 0 : w->b->op[i].rd;
+	}
+	for (unsigned i = 0; i < w->slots; i = next) {
+		union slot *op = &w->b->op[i];
+		next = i + insn_slots[w->id[i]];
+		op->run = exec_labels.of[w->id[i]][source[i]];
 		unsigned pair = next < w->slots ? pair_of[w->id[i]][w->id[next]] : 0;
-		if (pair) {
-			w->b->op[i].run = exec_labels.pairs[pair - 1];
-			next += insn_slots[w->id[next]];
-		}
-		i = next;
+		if (!pair)
+			continue;
+		enum code_source first = source[i] < PAIR_FIRST_SOURCES ? source[i] : SOURCE_REGS;
+		enum code_source second =
+			source[next] < PAIR_SECOND_SOURCES ? source[next] : SOURCE_REGS;
+		op->run = exec_labels.pairs[pair - 1][first][second];
+		next += insn_slots[w->id[next]];
 	}
 }
 
@@ -283,7 +341,7 @@ static bool build(struct builder *w, uint64_t frame, uint64_t pc, unsigned limit
 		union slot *op = emit(w, INSN_next, R_SINK, 0, 0, (int32_t)w->before);
 		emit_link(w, op, pc, 0);
 	}
-	build_pairs(w);
+	build_finish(w);
 	w->b->slots = w->slots;
 	memcpy(w->b->where, w->where, w->slots * sizeof(w->where[0]));
 	return true;

@@ -130,17 +130,31 @@ static inline bool code_holds(const struct code *code, uint64_t frame)
 void code_forget(struct machine *m, uint64_t frame);
 void code_reset(struct machine *m);
 
+/* Where an operation finds its operands. The result of the operation before it (if that writes a
+ * register) is still in a register of the host; taking it from there spares a round trip through
+ * memory on the critical path. Every operation has an implementation for SOURCE_REGS. */
+enum code_source {
+	SOURCE_REGS, /* all from hart.r */
+	SOURCE_1,    /* rs1 is the last result */
+	SOURCE_2,
+	SOURCE_3,
+	SOURCES,
+	PAIR_FIRST_SOURCES = SOURCE_1 + 1, /* variants of a pair's members */
+	PAIR_SECOND_SOURCES = SOURCE_2 + 1,
+};
+
 /* What exec.c tells code.c: where each operation is implemented. */
 struct exec_labels {
-	const void *of[INSN_COUNT];
+	const void *of[INSN_COUNT][SOURCES];
 	const void *unlinked, *far, *stale;
-	const void *const *pairs;	/* labels, */
-	const uint16_t (*pair_ids)[2]; /* of these, */
-	unsigned pair_count;		/* so many */
+	const void *const (*pairs)[PAIR_FIRST_SOURCES][PAIR_SECOND_SOURCES]; /* labels, */
+	const uint16_t (*pair_ids)[2];					     /* of these, */
+	unsigned pair_count;						     /* so many */
 };
 extern struct exec_labels exec_labels;
 
-/* How many slots an operation takes. */
+/* How many slots an operation takes, and whether it writes rd. */
 extern const uint8_t insn_slots[INSN_COUNT];
+extern const bool insn_writes[INSN_COUNT];
 
 #endif

@@ -80,24 +80,24 @@ int fp_rounding(const struct hart *h, const union slot *op)
 	return rm <= RM_RMM ? (int)rm : -1;
 }
 
-enum done fp_slow(struct hart *h, const union slot *op, void (*fast)(struct hart *, const union slot *),
-		  enum soft_kind kind)
+enum done fp_slow(struct hart *h, const union slot *op, fp_fast *fast, enum soft_kind kind,
+		  uint64_t *ret_rd)
 {
+	uint64_t a = h->r[op->rs1], b = h->r[op->rs2], c = h->r[op->imm >> 8];
 	int rm = fp_rounding(h, op);
 
 	if (rm < 0)
 		return hart_illegal(h, op);
 	if (rm != RM_RMM) {
 		fp_set_mode((unsigned)rm);
-		fast(h, op);
+		fast(h, op, a, b, c, ret_rd);
 		fp_set_mode(frm(h));
 		return DONE_NEXT;
 	}
 
-	uint64_t a = h->r[op->rs1], b = h->r[op->rs2], c = h->r[op->imm >> 8];
 	if (kind < SOFT_I32_S)
 		a = fp_unbox(a), b = fp_unbox(b), c = fp_unbox(c);
 	uint64_t r = soft_op(kind, RM_RMM, a, b, c, &h->regs.fcsr);
-	h->r[op->rd] = kind <= SOFT_D_S ? S_BOX | r : r;
+	*ret_rd = kind <= SOFT_D_S ? S_BOX | r : r;
 	return DONE_NEXT;
 }

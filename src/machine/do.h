@@ -2,9 +2,10 @@
 /* do.h - the words that insn.def's semantics are written in
  *
  * A semantics is the body of
- *	enum done do_NAME(struct hart *h, const union slot *op, int64_t left, uint64_t *ret_to)
+ *	enum done do_NAME(struct hart *h, const union slot *op, int64_t left, uint64_t *ret_to,
+ *			  uint64_t rs1, uint64_t rs2, uint64_t rs3, uint64_t *rd)
  * which returns DONE_NEXT unless a word below returns something else. An instruction that traps
- * has changed nothing: words that may trap come before the assignment of RD.
+ * has changed nothing: words that may trap come before what changes something.
  */
 #ifndef MACHINE_DO_H
 #define MACHINE_DO_H
@@ -16,11 +17,12 @@
 
 #define NOTHING ((void)0)
 
-/* Operands. RD never names x0: writes to that go to R_SINK. */
-#define RD     (h->r[op->rd])
-#define RS1    (h->r[op->rs1])
-#define RS2    (h->r[op->rs2])
-#define RS3    (h->r[op->imm >> 8])
+/* Operands. Sources are parameters, since the last result may still be in a register of the host.
+ * What is left in RD goes to the register when the instruction is done; writes to x0 go to R_SINK. */
+#define RD     (*rd)
+#define RS1    rs1
+#define RS2    rs2
+#define RS3    rs3
 #define S1     ((int64_t)RS1)
 #define S2     ((int64_t)RS2)
 #define IMM    ((uint64_t)(int64_t)op->imm)
@@ -171,7 +173,9 @@ static inline uint64_t rem_s(int64_t a, int64_t b)
 int fp_rounding(const struct hart *h, const union slot *op);
 
 /* fast, with another rounding mode than the unit has. */
-enum done fp_slow(struct hart *h, const union slot *op, void (*fast)(struct hart *, const union slot *),
-		  enum soft_kind kind);
+typedef void fp_fast(struct hart *h, const union slot *op, uint64_t rs1, uint64_t rs2, uint64_t rs3,
+		     uint64_t *rd);
+enum done fp_slow(struct hart *h, const union slot *op, fp_fast *fast, enum soft_kind kind,
+		  uint64_t *ret_rd);
 
 #endif

@@ -17,7 +17,8 @@
 /* What each instruction does. */
 #define DO(name)                                                                                   \
 	ALWAYS enum done do_##name(struct hart *h, const union slot *op, int64_t left,             \
-				   uint64_t *ret_to)
+				   uint64_t *ret_to, uint64_t rs1, uint64_t rs2, uint64_t rs3,   \
+				   uint64_t *rd)
 #define INSN(name, text, format, mask, match, ...)                                                 \
 	DO(name)                                                                                   \
 	{                                                                                          \
@@ -25,15 +26,19 @@
 		return DONE_NEXT;                                                                  \
 	}
 #define ROUND(name, text, format, mask, match, kind, ...)                                          \
-	static inline void fast_##name(struct hart *h, const union slot *op) { __VA_ARGS__; }      \
+	ALWAYS void fast_##name(struct hart *h, const union slot *op, uint64_t rs1, uint64_t rs2,  \
+				uint64_t rs3, uint64_t *rd)                                                      \
+	{                                                                                          \
+		__VA_ARGS__;                                                                       \
+	}                                                                                          \
 	DO(name)                                                                                   \
 	{                                                                                          \
 		if (unlikely((op->imm & 7u) != h->rm_fast))                                        \
-			return fp_slow(h, op, fast_##name, SOFT_##kind);                           \
-		fast_##name(h, op);                                                                \
+			return fp_slow(h, op, fast_##name, SOFT_##kind, rd);                           \
+		fast_##name(h, op, rs1, rs2, rs3, rd);                                                                \
 		return DONE_NEXT;                                                                  \
 	}
-#define INNER(name, slots, ...)                                                                    \
+#define INNER(name, slots, writes, ...)                                                            \
 	DO(name)                                                                                   \
 	{                                                                                          \
 		__VA_ARGS__;                                                                       \
@@ -48,11 +53,26 @@
 #undef INNER
 
 /* How many slots each takes: jumps have a link and a value, jalr and auipc a constant. */
-#define SLOTS(format) (FORMAT_##format == FORMAT_B || FORMAT_##format == FORMAT_J ? 3 : FORMAT_##format == FORMAT_JR ? 2 : 1)
+#define FORMAT_SLOTS(f)                                                                            \
+	(FORMAT_##f == FORMAT_B || FORMAT_##f == FORMAT_J ? 3 : FORMAT_##f == FORMAT_JR ? 2 : 1)
 enum {
-#define INSN(name, text, format, ...)  SLOTS_##name = SLOTS(format),
-#define ROUND(name, text, format, ...) SLOTS_##name = SLOTS(format),
+#define INSN(name, text, format, ...)  SLOTS_##name = FORMAT_SLOTS(format),
+#define ROUND(name, text, format, ...) SLOTS_##name = FORMAT_SLOTS(format),
 #define INNER(name, slots, ...)	       SLOTS_##name = slots,
+#include "machine/insn.def"
+#undef INSN
+#undef ROUND
+#undef INNER
+};
+
+/* Which write RD. */
+#define FORMAT_WRITES(f)                                                                           \
+	(FORMAT_##f != FORMAT_B && FORMAT_##f != FORMAT_ST && FORMAT_##f != FORMAT_FST &&          \
+	 FORMAT_##f != FORMAT_NONE && FORMAT_##f != FORMAT_FENCE)
+enum {
+#define INSN(name, text, format, ...)  WRITES_##name = FORMAT_WRITES(format),
+#define ROUND(name, text, format, ...) WRITES_##name = FORMAT_WRITES(format),
+#define INNER(name, slots, writes, ...) WRITES_##name = writes,
 #include "machine/insn.def"
 #undef INSN
 #undef ROUND
@@ -68,6 +88,46 @@ const uint8_t insn_slots[INSN_COUNT] = {
 #undef ROUND
 #undef INNER
 };
+
+const bool insn_writes[INSN_COUNT] = {
+#define INSN(name, ...)	 [INSN_##name] = WRITES_##name,
+#define ROUND(name, ...) [INSN_##name] = WRITES_##name,
+#define INNER(name, ...) [INSN_##name] = WRITES_##name,
+#include "machine/insn.def"
+#undef INSN
+#undef ROUND
+#undef INNER
+};
+
+/* Which operands each format takes from registers, where a variant pays: 0, 1, 2 or 3 of them. */
+#define SOURCES_NONE(M, name)  M##0(name)
+#define SOURCES_U(M, name)     M##0(name)
+#define SOURCES_J(M, name)     M##0(name)
+#define SOURCES_CSR(M, name)   M##0(name)
+#define SOURCES_CSRI(M, name)  M##0(name)
+#define SOURCES_FENCE(M, name) M##0(name)
+#define SOURCES_LR(M, name)    M##0(name)
+#define SOURCES_AMO(M, name)   M##0(name)
+#define SOURCES_I(M, name)     M##1(name)
+#define SOURCES_SH(M, name)    M##1(name)
+#define SOURCES_LD(M, name)    M##1(name)
+#define SOURCES_JR(M, name)    M##1(name)
+#define SOURCES_FLD(M, name)   M##1(name)
+#define SOURCES_FRM1(M, name)  M##1(name)
+#define SOURCES_FRM1X(M, name) M##1(name)
+#define SOURCES_FX(M, name)    M##1(name)
+#define SOURCES_FXM(M, name)   M##1(name)
+#define SOURCES_XF(M, name)    M##1(name)
+#define SOURCES_XFM(M, name)   M##1(name)
+#define SOURCES_XFMX(M, name)  M##1(name)
+#define SOURCES_R(M, name)     M##2(name)
+#define SOURCES_ST(M, name)    M##2(name)
+#define SOURCES_B(M, name)     M##2(name)
+#define SOURCES_FST(M, name)   M##2(name)
+#define SOURCES_FR(M, name)    M##2(name)
+#define SOURCES_FRM(M, name)   M##2(name)
+#define SOURCES_FCMP(M, name)  M##2(name)
+#define SOURCES_FR4(M, name)   M##3(name)
 
 static const uint16_t pair_ids[][2] = {
 #define PAIR(a, b) {INSN_##a, INSN_##b},
@@ -123,45 +183,97 @@ static bool stop_here(const struct hart *h, uint64_t pc)
 
 #define DISPATCH() goto *op->run
 
-/* One instruction; what follows it runs when it is simply done. */
-#define STEP(name)                                                                                 \
-	switch (do_##name(h, op, left, &pc)) {                                                     \
-	case DONE_NEXT: break;                                                                     \
-	case DONE_JUMP:                                                                            \
-		left -= op->imm;                                                                   \
-		if (unlikely(left < 0)) {                                                          \
-			pc = op[2].target;                                                         \
-			goto out_of_budget;                                                        \
-		}                                                                                  \
-		op = op[1].to;                                                                     \
-		DISPATCH();                                                                        \
-	case DONE_JUMP_TO: left -= op->rs2; goto jump_to;                                          \
-	case DONE_TRAP: goto trapped;                                                              \
-	case DONE_LEAVE: goto leave;                                                               \
-	case DONE_STOP_HERE: goto stopped;                                                         \
-	}                                                                                          \
-	op += SLOTS_##name
+#define REG1 h->r[op->rs1]
+#define REG2 h->r[op->rs2]
+#define REG3 h->r[op->imm >> 8 & 127]
+
+/* One instruction, with its operands; what follows it runs when it is simply done. */
+#define STEP(name, ...) \
+	do { \
+		uint64_t result = 0; \
+		switch (do_##name(h, op, left, &pc, __VA_ARGS__, &result)) { \
+		case DONE_NEXT: break; \
+		case DONE_JUMP: \
+			COMMIT(name); \
+			left -= op->imm; \
+			if (unlikely(left < 0)) { \
+				pc = op[2].target; \
+				goto out_of_budget; \
+			} \
+			op = op[1].to; \
+			DISPATCH(); \
+		case DONE_JUMP_TO: \
+			COMMIT(name); \
+			left -= op->rs2; \
+			goto jump_to; \
+		case DONE_TRAP: goto trapped; \
+		case DONE_LEAVE: COMMIT(name); goto leave; \
+		case DONE_STOP_HERE: goto stopped; \
+		} \
+		COMMIT(name); \
+		op += SLOTS_##name; \
+	} while (0)
+
+#define COMMIT(name)                                                                               \
+	if (WRITES_##name)                                                                         \
+	h->r[op->rd] = last = result
+
+/* The labels of one instruction, by the number of its register operands. */
+#define BODY0(name)                                                                                \
+	l_##name##_0 : STEP(name, REG1, REG2, REG3);                                               \
+	DISPATCH();
+#define BODY1(name)                                                                                \
+	BODY0(name)                                                                                \
+	l_##name##_1 : STEP(name, last, REG2, REG3);                                               \
+	DISPATCH();
+#define BODY2(name)                                                                                \
+	BODY1(name)                                                                                \
+	l_##name##_2 : STEP(name, REG1, last, REG3);                                               \
+	DISPATCH();
+#define BODY3(name)                                                                                \
+	BODY2(name)                                                                                \
+	l_##name##_3 : STEP(name, REG1, REG2, last);                                               \
+	DISPATCH();
+
+#define LABELS0(name) {&&l_##name##_0, &&l_##name##_0, &&l_##name##_0, &&l_##name##_0},
+#define LABELS1(name) {&&l_##name##_0, &&l_##name##_1, &&l_##name##_0, &&l_##name##_0},
+#define LABELS2(name) {&&l_##name##_0, &&l_##name##_1, &&l_##name##_2, &&l_##name##_0},
+#define LABELS3(name) {&&l_##name##_0, &&l_##name##_1, &&l_##name##_2, &&l_##name##_3},
+
+/* A pair: the first with either source, the second with any of three. */
+#define PAIR_BODY(a, b, n, first1)                                                                 \
+	l_##a##_##b##_##n##0 : STEP(a, first1, REG2, REG3);                                        \
+	STEP(b, REG1, REG2, REG3);                                                                 \
+	DISPATCH();                                                                                \
+	l_##a##_##b##_##n##1 : STEP(a, first1, REG2, REG3);                                        \
+	STEP(b, last, REG2, REG3);                                                                 \
+	DISPATCH();                                                                                \
+	l_##a##_##b##_##n##2 : STEP(a, first1, REG2, REG3);                                        \
+	STEP(b, REG1, last, REG3);                                                                 \
+	DISPATCH();
 
 /* Called once with h NULL to fill exec_labels: labels have no names outside. */
 enum exec_exit exec_run(struct hart *h, union slot *op, int64_t *left_)
 {
-	static const void *const labels[INSN_COUNT] = {
-#define INSN(name, ...)	 [INSN_##name] = &&l_##name,
-#define ROUND(name, ...) [INSN_##name] = &&l_##name,
-#define INNER(name, ...) [INSN_##name] = &&l_##name,
+	static const void *const labels[INSN_COUNT][SOURCES] = {
+#define INSN(name, text, format, ...)	SOURCES_##format(LABELS, name)
+#define ROUND(name, text, format, ...)	SOURCES_##format(LABELS, name)
+#define INNER(name, ...)		LABELS1(name)
 #include "machine/insn.def"
 #undef INSN
 #undef ROUND
 #undef INNER
 	};
-	static const void *const pairs[] = {
-#define PAIR(a, b) &&l_##a##__##b,
+	static const void *const pairs[][PAIR_FIRST_SOURCES][PAIR_SECOND_SOURCES] = {
+#define PAIR(a, b)                                                                                 \
+	{{&&l_##a##_##b##_00, &&l_##a##_##b##_01, &&l_##a##_##b##_02},                             \
+	 {&&l_##a##_##b##_10, &&l_##a##_##b##_11, &&l_##a##_##b##_12}},
 #include "machine/insn.def"
 #undef PAIR
 	};
 	int64_t left = *left_;
 	enum exec_exit why;
-	uint64_t pc = 0;
+	uint64_t pc = 0, last = 0;
 
 	if (!h) {
 		memcpy(exec_labels.of, labels, sizeof(labels));
@@ -213,19 +325,10 @@ stale:
 	pc = code_pc(op);
 	goto jump_to_anew;
 
-#define INSN(name, ...)                                                                            \
-	l_##name : STEP(name);                                                                     \
-	DISPATCH();
-#define ROUND(name, ...)                                                                           \
-	l_##name : STEP(name);                                                                     \
-	DISPATCH();
-#define INNER(name, ...)                                                                           \
-	l_##name : STEP(name);                                                                     \
-	DISPATCH();
-#define PAIR(a, b)                                                                                 \
-	l_##a##__##b : STEP(a);                                                                    \
-	STEP(b);                                                                                   \
-	DISPATCH();
+#define INSN(name, text, format, ...)	SOURCES_##format(BODY, name)
+#define ROUND(name, text, format, ...)	SOURCES_##format(BODY, name)
+#define INNER(name, ...)		BODY1(name)
+#define PAIR(a, b)			PAIR_BODY(a, b, 0, REG1) PAIR_BODY(a, b, 1, last)
 #include "machine/insn.def"
 #undef INSN
 #undef ROUND
