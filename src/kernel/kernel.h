@@ -22,7 +22,6 @@
 #include "machine/hart.h"
 #include "vm/mm.h"
 
-struct kernel_spawned;
 struct mounts;
 struct tty;
 
@@ -53,15 +52,23 @@ struct kernel_config {
 	/* Says a sentence to the person: without the leading "carrel: " and without a newline. */
 	void (*say)(void *ctx, const char *sentence);
 	void *say_ctx;
-	/* "main+0x1c (mem.c:9)" for an address in a program, or false; may be NULL. */
+	/* "main+0x1c (mem.c:9)" for an address in a program, or false; ctx: say_ctx; may be NULL. */
 	bool (*symbol)(void *ctx, struct process *p, uint64_t va, char *ret_text, unsigned size);
 };
 
 TAILQ_HEAD(task_list, task);
 RB_HEAD(task_sleep, task);
 RB_HEAD(process_tree, process);
+RB_PROTOTYPE(process_tree, process, by_pid, pid_order)
+RB_PROTOTYPE(task_sleep, task, sleep, sleep_order)
 RB_HEAD(timer_tree, timer);
 LIST_HEAD(host_watches, host_watch);
+
+struct kernel_spawned {
+	int32_t pid;
+	bool ended;
+	int status;
+};
 
 struct kernel {
 	struct kernel_config config;
@@ -79,7 +86,7 @@ struct kernel {
 	uint32_t trampoline_frame;
 	struct task *current;	/* whose registers the hart has; it may wait or be stopped meanwhile */
 	struct task_list dead;	/* tasks to free, when nobody can be using them */
-	struct kernel_spawned *spawned;
+	struct kernel_spawned *spawned; /* how those ended that kernel_spawn started */
 	unsigned spawned_count;
 	struct wait_queue futexes[64], io; /* by hash of the address; who waits for a frame's I/O */
 	uint64_t slice_end;	/* virtual time at which the current task is looked at again */
@@ -91,6 +98,7 @@ struct kernel {
 	uint64_t idle_ns; /* time in which nothing ran: virtual now = retired + idle_ns */
 	uint64_t random_state;
 	int32_t last_pid;
+	bool pids_again; /* they have all been used once */
 	struct mounts *mounts;
 	struct tty *tty; /* the console: the host's terminal, if there is one */
 	struct host_watches watches;

@@ -94,6 +94,7 @@ struct process {
 	struct tally tally;	     /* faults and calls, kept across execve */
 	struct tally children_tally; /* of children that were waited for */
 	uint64_t retired, children_retired;
+	uint64_t resident_peak; /* pages; of programs that it no longer is */
 	uint64_t children_resident_peak; /* pages, of the largest that was waited for */
 	uint64_t started; /* virtual ns */
 	uint32_t uid, euid, gid, egid;
@@ -120,6 +121,8 @@ struct process {
 	int oom_score_adj;
 	unsigned long personality;
 	bool dumpable, no_new_privs, keep_caps, thp_disable;
+	bool executed; /* it called execve since it was made: setpgid by its parent comes too late */
+	bool lock_future; /* mlockall(MCL_FUTURE) */
 	int nice, sched_policy; /* kept and shown; everybody has the same share */
 	int death_signal; /* prctl(PR_SET_PDEATHSIG) */
 };
@@ -130,6 +133,10 @@ int process_create(struct kernel *k, struct process *parent, struct process **re
 /* fork, vfork, clone: the child of t, with a copy of registers and all that flags do not share.
  * flags, stack and the rest as clone takes them. Returns the new tid or a negative errno. */
 int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t tls, uint64_t child_tid);
+/* One more task of a process. Returns 0, -ENOMEM or -EAGAIN. */
+int task_add(struct process *p, struct task **ret_task);
+/* Gives up a process that never ran: nobody is told of its end. */
+void process_abandon(struct process *p);
 /* Ends a task; the last one of a process makes it a zombie with this status. */
 void task_exit(struct task *t, int status);
 /* Ends all tasks of a process: exit_group, and death by a signal (status as wait4 gives it). */

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* call.c - what happens to a system call, whichever it is
+ *
+ *	          dispatch                    result
+ *	(ecall) ------------> active --------------------------> done: a0 set, pc moved on
+ *	                       |   ^
+ *	             CALL_WAIT |   | woken: dispatch again
+ *	                       v   |
+ *	                     asleep --- call_interrupt ---> done with its count or -EINTR, or left at
+ *	                                                    its ecall to begin again
+ */
+#include "kernel/call.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "kernel/kernel.h"
+#include "kernel/sched.h"
+#include "kernel/task.h"
+
+#define CALL(number, name, restart, result, ...)                                                   \
+	[number] = {#name, sys_##name, restart, CALL_ARGS(__VA_ARGS__), {CALL_TYPES(__VA_ARGS__)}, T_##result},
+/* How many types were listed, and each with its T_: 0 to 6 of them. */
+#define CALL_ARGS(...)			      CALL_NTH(_, ##__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0)
+#define CALL_NTH(z, a, b, c, d, e, f, n, ...) n
+#define CALL_TYPES(...)			      CALL_PASTE(CALL_NTH(_, ##__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0))(__VA_ARGS__)
+#define CALL_PASTE(n)			      CALL_PASTE2(n)
+#define CALL_PASTE2(n)			      CALL_TYPES##n
+#define CALL_TYPES0(...)		      T_none
+#define CALL_TYPES1(a)			      T_##a
+#define CALL_TYPES2(a, b)		      T_##a, T_##b
+#define CALL_TYPES3(a, b, c)		      T_##a, T_##b, T_##c
+#define CALL_TYPES4(a, b, c, d)		      T_##a, T_##b, T_##c, T_##d
+#define CALL_TYPES5(a, b, c, d, e)	      T_##a, T_##b, T_##c, T_##d, T_##e
+#define CALL_TYPES6(a, b, c, d, e, f)	      T_##a, T_##b, T_##c, T_##d, T_##e, T_##f
+
+static const struct call_info calls[CALL_NUMBERS] = {
+#include "kernel/syscalls.def"
+};
+#undef CALL
+
+static const struct call_info unknown = {.restart = NEVER, .args = 6, .type = {T_hex, T_hex, T_hex, T_hex, T_hex, T_hex}, .result = T_int};
+
+const struct call_info *call_info(uint64_t number)
+{
+	return number < CALL_NUMBERS && calls[number].name ? &calls[number] : &unknown;
+}
+
+static int64_t call_unknown(struct task *t)
+{
+	struct kernel *k = t->process->kernel;
+	uint32_t number = t->call.number;
+	bool told = number < CALL_NUMBERS && k->unknown_call[number];
+	if (number < CALL_NUMBERS)
+		k->unknown_call[number] = true;
+	if (k->config.verbose && !told)
+		kernel_say(k, "%s (pid %d) asked for system call %u, which Carrel does not have; it gets ENOSYS",
+			   t->comm, t->process->pid, number);
+	return -ENOSYS;
+}
+
+enum { TEXT_SIZE = 8192 };
+/* What strace shows of a call that begins again after a handler. */
+enum { ERESTARTSYS = 512 };
+
+static __attribute__((noinline)) void show_enter(struct task *t)
+{
+	struct kernel *k = t->process->kernel;
+	char text[TEXT_SIZE];
+	call_text_enter(t, text, sizeof(text));
+	EVENT(k->events, &t->process->tally, t->process->pid, kernel_now(k), syscall_enter, .number = t->call.number, .text = text);
+}
+
+static __attribute__((noinline)) void show_exit(struct task *t, int64_t result)
+{
+	struct kernel *k = t->process->kernel;
+	char text[TEXT_SIZE];
+	call_text_exit(t, result, text, sizeof(text));
+	EVENT(k->events, &t->process->tally, t->process->pid, kernel_now(k), syscall_exit, .number = t->call.number, .result = result, .text = text);
+}
+
+static void tell_enter(struct task *t)
+{
+	struct kernel *k = t->process->kernel;
+	t->call.told = k->events->observed;
+	if (unlikely(k->events->observed))
+		show_enter(t);
+	else
+		EVENT(k->events, &t->process->tally, t->process->pid, 0, syscall_enter, .number = t->call.number);
+}
+
+static void tell_exit(struct task *t, int64_t result)
+{
+	struct kernel *k = t->process->kernel;
+	if (unlikely(k->events->observed))
+		show_exit(t, result);
+	else
+		EVENT(k->events, &t->process->tally, t->process->pid, 0, syscall_exit, .number = t->call.number, .result = result);
+}
+
+static void begin(struct task *t)
+{
+	const struct regs *r = task_regs(t);
+	struct call *c = &t->call;
+	c->active = true;
+	c->interrupted = false;
+	c->number = (uint32_t)min_u64(r->x[REG_A7], UINT32_MAX);
+	for (unsigned i = 0; i < array_size(c->arg); i++)
+		c->arg[i] = r->x[REG_A0 + i];
+	c->done = 0;
+	memset(c->state, 0, sizeof(c->state));
+	c->deadline = NO_DEADLINE;
+	tell_enter(t);
+}
+
+/* The call is over: the program goes on behind its ecall. Only t, the current task, gets here. */
+static void finish(struct task *t, int64_t result)
+{
+	struct kernel *k = t->process->kernel;
+	tell_exit(t, result);
+	t->call.active = false;
+	hart_regs(k->hart)->x[REG_A0] = (uint64_t)result;
+	hart_retire(k->hart);
+	if (k->mm->instruction_frames > 0)
+		mm_retired(k->mm);
+}
+
+static int64_t perform(struct task *t)
+{
+	const struct call_info *info = call_info(t->call.number);
+	wait_forget(t);
+	t->call.woken = false;
+	return info->handler ? info->handler(t, t->call.arg) : call_unknown(t);
+}
+
+void call_dispatch(struct task *t)
+{
+	if (!t->call.active)
+		begin(t);
+	for (;;) {
+		int64_t result = perform(t);
+		if (t->state == TASK_DEAD)
+			return;
+		if (result != CALL_WAIT) {
+			finish(t, result);
+			return;
+		}
+		if (t->state != TASK_RUNNING || signal_waiting(t))
+			return;
+		if (!t->call.woken) {
+			t->state = TASK_WAITING;
+			return;
+		}
+	}
+}
+
+/* Does t wait for a page of its own? Then no signal can help it. */
+static bool waits_for_memory(const struct task *t)
+{
+	return t->waits > 0 && t->wait[0].queue == &t->process->kernel->io;
+}
+
+int call_interrupt(struct task *t, bool restart)
+{
+	struct call *c = &t->call;
+	c->interrupted = true;
+	int64_t result = perform(t);
+	if (t->state != TASK_RUNNING)
+		return CALL_WAIT;
+	if (result == CALL_WAIT && waits_for_memory(t)) {
+		t->state = TASK_WAITING;
+		return CALL_WAIT;
+	}
+	if (result == CALL_WAIT)
+		wait_forget(t);
+	if (result != CALL_WAIT) {
+		finish(t, result);
+	} else if (c->done > 0) {
+		finish(t, (int64_t)c->done);
+	} else if (restart && call_info(c->number)->restart == RESTART) {
+		tell_exit(t, -ERESTARTSYS);
+		c->active = false;
+	} else {
+		finish(t, -EINTR);
+	}
+	return 0;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/futex.h"
+
+#include <errno.h>
+
+#include "base/bits.h"
+#include "kernel/call.h"
+#include "kernel/kernel.h"
+#include "kernel/sched.h"
+#include "kernel/task.h"
+#include "kernel/uaccess.h"
+
+enum {
+	OP_WAIT = 0, OP_WAKE = 1, OP_REQUEUE = 3, OP_CMP_REQUEUE = 4, OP_WAKE_OP = 5, OP_WAIT_BITSET = 9,
+	OP_WAKE_BITSET = 10, OP_PRIVATE = 128, OP_CLOCK_REALTIME = 256,
+};
+
+/* The name of a word: whose memory, and where in it. */
+struct word {
+	uint64_t where, offset;
+};
+
+/* What a waiter keeps in call.state. */
+enum { STATE_WHERE, STATE_OFFSET, STATE_BITS, STATE_PHASE };
+enum { PHASE_NEW, PHASE_ASLEEP, PHASE_CALLED };
+
+static struct word word_at(const struct space *s, uint64_t va)
+{
+	const struct region *r = regions_find(&s->regions, va);
+	if (r && r->flags & REGION_SHARED && r->object)
+		return (struct word){(uint64_t)r->object->serial << 1, va - r->start + r->offset};
+	return (struct word){(uint64_t)s->serial << 1 | 1, va};
+}
+
+static struct wait_queue *queue_of(struct kernel *k, struct word w)
+{
+	uint64_t h = (w.where * UINT64_C(0x9e3779b97f4a7c15)) ^ (w.offset >> 2) * UINT64_C(0xff51afd7ed558ccd);
+	return &k->futexes[h >> 58];
+}
+
+static bool waits_for(const struct task *t, struct word w, uint32_t bits)
+{
+	const uint64_t *s = t->call.state;
+	return s[STATE_PHASE] == PHASE_ASLEEP && s[STATE_WHERE] == w.where && s[STATE_OFFSET] == w.offset && s[STATE_BITS] & bits;
+}
+
+/* Wakes the first of them; false: there is none. */
+static bool call_one(struct kernel *k, struct word w, uint32_t bits)
+{
+	struct wait_entry *e;
+	TAILQ_FOREACH(e, queue_of(k, w), link) {
+		if (!waits_for(e->task, w, bits))
+			continue;
+		e->task->call.state[STATE_PHASE] = PHASE_CALLED;
+		wait_wake(e->task);
+		return true;
+	}
+	return false;
+}
+
+static int64_t call_some(struct kernel *k, struct word w, uint32_t bits, uint64_t count)
+{
+	uint64_t n = 0;
+	while (n < count && call_one(k, w, bits))
+		n++;
+	return (int64_t)n;
+}
+
+int64_t futex_wake(struct kernel *k, struct space *s, uint64_t va, uint64_t count)
+{
+	return call_some(k, word_at(s, va), UINT32_MAX, count);
+}
+
+/* Those who wait for one word wait for another from now on. Returns how many, or -ENOMEM. */
+static int64_t requeue(struct kernel *k, struct word from, struct word to, uint64_t count)
+{
+	uint64_t n = 0;
+	struct wait_entry *e, *next;
+	for (e = TAILQ_FIRST(queue_of(k, from)); e && n < count; e = next) {
+		struct task *t = e->task;
+		next = TAILQ_NEXT(e, link);
+		if (!waits_for(t, from, UINT32_MAX))
+			continue;
+		t->call.state[STATE_WHERE] = to.where;
+		t->call.state[STATE_OFFSET] = to.offset;
+		TAILQ_REMOVE(e->queue, e, link);
+		e->queue = queue_of(k, to);
+		TAILQ_INSERT_TAIL(e->queue, e, link);
+		n++;
+	}
+	return (int64_t)n;
+}
+
+/* The deadline of a wait, on virtual now. Returns 0, -EFAULT, -EINVAL or CALL_WAIT. */
+static int deadline(struct task *t, const uint64_t a[6], int op, uint64_t *ret_ns)
+{
+	struct kernel *k = t->process->kernel;
+	struct {
+		int64_t sec, nsec;
+	} ts;
+	if (!a[3]) {
+		*ret_ns = NO_DEADLINE;
+		return 0;
+	}
+	int r = uaccess_read(t, &ts, a[3], sizeof(ts));
+	if (r != 0)
+		return r;
+	if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= 1000000000)
+		return -EINVAL;
+	uint64_t ns = ts.sec > INT64_MAX / 1000000000 - 1 ? NO_DEADLINE : (uint64_t)ts.sec * 1000000000 + (uint64_t)ts.nsec;
+	uint64_t now = kernel_now(k), zero = a[1] & OP_CLOCK_REALTIME ? kernel_realtime(k) - now : 0;
+	if (op == OP_WAIT && !(a[1] & OP_CLOCK_REALTIME))
+		ns = ns > NO_DEADLINE - 1 - now ? NO_DEADLINE : now + ns;
+	else if (ns != NO_DEADLINE)
+		ns = ns > zero ? ns - zero : 0;
+	*ret_ns = ns;
+	return 0;
+}
+
+static int64_t futex_wait(struct task *t, const uint64_t a[6], int op)
+{
+	struct kernel *k = t->process->kernel;
+	struct call *c = &t->call;
+	uint32_t bits = op == OP_WAIT_BITSET ? (uint32_t)a[5] : UINT32_MAX, value;
+	if (c->state[STATE_PHASE] == PHASE_CALLED)
+		return 0;
+	if (c->state[STATE_PHASE] == PHASE_ASLEEP && c->deadline <= kernel_now(k))
+		return -ETIMEDOUT;
+	if (c->state[STATE_PHASE] == PHASE_NEW) {
+		if (bits == 0)
+			return -EINVAL;
+		int r = deadline(t, a, op, &c->deadline);
+		if (r != 0)
+			return r;
+		r = uaccess_read(t, &value, a[0], sizeof(value));
+		if (r != 0)
+			return r;
+		if (value != (uint32_t)a[2])
+			return -EAGAIN;
+		struct word w = word_at(t->process->space, a[0]);
+		c->state[STATE_WHERE] = w.where;
+		c->state[STATE_OFFSET] = w.offset;
+		c->state[STATE_BITS] = bits;
+		c->state[STATE_PHASE] = PHASE_ASLEEP;
+		if (c->deadline <= kernel_now(k))
+			return -ETIMEDOUT;
+	}
+	/* The first four queues cannot fail. */
+	(void)wait_on(t, queue_of(k, (struct word){c->state[STATE_WHERE], c->state[STATE_OFFSET]}));
+	wait_until(t, c->deadline);
+	return CALL_WAIT;
+}
+
+/* FUTEX_WAKE_OP: changes the second word, wakes on the first, and on the second if it was so. */
+static int64_t wake_op(struct task *t, const uint64_t a[6])
+{
+	struct kernel *k = t->process->kernel;
+	uint32_t code = (uint32_t)a[5], old, new;
+	int32_t op_arg = (int32_t)(code << 8) >> 20, cmp_arg = (int32_t)(code << 20) >> 20;
+	int r = uaccess_read(t, &old, a[4], sizeof(old));
+	if (r != 0)
+		return r;
+	uint32_t operand = code >> 31 ? 1u << (op_arg & 31) : (uint32_t)op_arg;
+	switch (code >> 28 & 7) {
+	case 0: new = operand; break;
+	case 1: new = old + operand; break;
+	case 2: new = old | operand; break;
+	case 3: new = old & ~operand; break;
+	case 4: new = old ^ operand; break;
+	default: return -ENOSYS;
+	}
+	int32_t was = (int32_t)old;
+	bool so;
+	switch (code >> 24 & 15) {
+	case 0: so = was == cmp_arg; break;
+	case 1: so = was != cmp_arg; break;
+	case 2: so = was < cmp_arg; break;
+	case 3: so = was <= cmp_arg; break;
+	case 4: so = was > cmp_arg; break;
+	case 5: so = was >= cmp_arg; break;
+	default: return -ENOSYS;
+	}
+	r = uaccess_write(t, a[4], &new, sizeof(new));
+	if (r != 0)
+		return r;
+	int64_t n = futex_wake(k, t->process->space, a[0], (uint32_t)a[2]);
+	return so ? n + futex_wake(k, t->process->space, a[4], (uint32_t)a[3]) : n;
+}
+
+static int64_t move(struct task *t, const uint64_t a[6], bool compare)
+{
+	struct kernel *k = t->process->kernel;
+	struct space *s = t->process->space;
+	uint32_t value;
+	if ((int32_t)a[2] < 0 || (int32_t)a[3] < 0)
+		return -EINVAL;
+	int r = uaccess_read(t, &value, a[0], sizeof(value));
+	if (r != 0)
+		return r;
+	if (compare && value != (uint32_t)a[5])
+		return -EAGAIN;
+	struct word from = word_at(s, a[0]), to = word_at(s, a[4]);
+	int64_t n = call_some(k, from, UINT32_MAX, (uint32_t)a[2]);
+	int64_t moved = requeue(k, from, to, (uint32_t)a[3]);
+	return compare ? n + moved : n;
+}
+
+int64_t sys_futex(struct task *t, const uint64_t a[6])
+{
+	struct kernel *k = t->process->kernel;
+	int op = (int)(a[1] & ~(uint64_t)(OP_PRIVATE | OP_CLOCK_REALTIME) & UINT32_MAX);
+	if (a[0] % 4 != 0 || a[0] >= t->process->space->layout.top)
+		return a[0] % 4 != 0 ? -EINVAL : -EFAULT;
+	switch (op) {
+	case OP_WAIT:
+	case OP_WAIT_BITSET:
+		return futex_wait(t, a, op);
+	case OP_WAKE:
+		return futex_wake(k, t->process->space, a[0], (uint32_t)a[2]);
+	case OP_WAKE_BITSET:
+		if ((uint32_t)a[5] == 0)
+			return -EINVAL;
+		return call_some(k, word_at(t->process->space, a[0]), (uint32_t)a[5], (uint32_t)a[2]);
+	case OP_REQUEUE:
+		return move(t, a, false);
+	case OP_CMP_REQUEUE:
+		return move(t, a, true);
+	case OP_WAKE_OP:
+		return a[4] % 4 != 0 ? -EINVAL : wake_op(t, a);
+	default:
+		return -ENOSYS;
+	}
+}

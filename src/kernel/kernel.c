@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel.c - a machine is put together, given programs, and taken apart */
+#include "kernel/kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "kernel/abi.h"
+#include "kernel/limits.h"
+#include "kernel/path.h"
+#include "kernel/sched.h"
+#include "pmap/sv.h"
+
+/* 2026-01-01 00:00:00 UTC */
+#define EPOCH_NS (UINT64_C(1767225600) * 1000000000)
+enum { INIT_PID = 1 };
+
+uint64_t kernel_now(const struct kernel *k) { return hart_retired(k->hart) + k->idle_ns; }
+
+uint64_t kernel_realtime(const struct kernel *k)
+{
+	struct timespec ts;
+	if (!k->config.clock_real)
+		return EPOCH_NS + kernel_now(k);
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* splitmix64 */
+uint64_t kernel_random(struct kernel *k)
+{
+	uint64_t x = k->random_state += UINT64_C(0x9e3779b97f4a7c15);
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+void kernel_say(struct kernel *k, const char *format, ...)
+{
+	char sentence[2048];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(sentence, sizeof(sentence), format, args);
+	va_end(args);
+	struct task *t = k->current;
+	EVENT(k->events, NULL, t ? t->process->pid : 0, k->hart ? kernel_now(k) : 0, sentence, .text = sentence);
+	if (k->config.say)
+		k->config.say(k->config.say_ctx, sentence);
+}
+
+/* --- what the paging system asks of its host --- */
+
+static uint64_t host_now(void *ctx) { return kernel_now(ctx); }
+static uint64_t host_random(void *ctx) { return kernel_random(ctx); }
+
+static void host_wake(void *ctx, uint32_t frame)
+{
+	struct kernel *k = ctx;
+	wait_wake_all(&k->io);
+}
+
+/* --- create --- */
+
+static int create_machine(struct kernel *k)
+{
+	const struct kernel_config *c = &k->config;
+	if (c->frames < MM_FRAMES_MIN) {
+		kernel_say(k, "a RAM of %u frames cannot hold page tables and a program: give --memory at least %u KiB", c->frames,
+			   MM_FRAMES_MIN * PAGE_SIZE / 1024);
+		return -EINVAL;
+	}
+	int r = machine_create(c->frames, 1, &k->machine);
+	struct sv_config *sv = malloc(sizeof(*sv));
+	if (r != 0 || !sv) {
+		free(sv);
+		kernel_say(k, "the host has no memory for a RAM of %u frames: give a smaller --memory", c->frames);
+		return -ENOMEM;
+	}
+	k->hart = machine_hart(k->machine, 0);
+	*sv = (struct sv_config){.machine = k->machine, .mode = c->mode};
+	k->pmap_config = sv;
+	const struct mm_config mc = {
+		.ram = machine_ram(k->machine)->bytes,
+		.frames = c->frames,
+		.host = &(struct host){.alloc = alloc_libc, .now = host_now, .random = host_random, .wake = host_wake, .ctx = k},
+		.events = k->events,
+		.pmap = &sv_ops,
+		.pmap_ctx = sv,
+		.policy = c->policy,
+		.policy_params = c->policy_params,
+		.eager = c->eager,
+		.fault_around = max_u64(c->fault_around, 1) > 16 ? 16 : (unsigned)max_u64(c->fault_around, 1)};
+	r = mm_create(&mc, &k->mm);
+	if (r == -EINVAL)
+		kernel_say(k, "the policy %s has no parameter like \"%s\": see carrel policies", c->policy ? c->policy->name : "",
+			   c->policy_params ? c->policy_params : "");
+	else if (r != 0)
+		kernel_say(k, "the host has no memory to keep account of %u frames: give a smaller --memory", c->frames);
+	return r;
+}
+
+/* pid 1: nobody's child, without a program, and the parent of those who have lost theirs. */
+static int create_init(struct kernel *k)
+{
+	int r = process_create(k, NULL, &k->init);
+	if (r != 0)
+		return r;
+	struct process *p = k->init;
+	limits_default(p);
+	memcpy(process_task(p)->comm, "init", 5);
+	return 0;
+}
+
+int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+	if (!k)
+		return -ENOMEM;
+	k->config = *config;
+	k->events = config->events;
+	k->random_state = config->seed;
+	k->last_pid = INIT_PID - 1;
+	k->next_timer = NO_DEADLINE;
+	k->wake_fd = -1;
+	RB_INIT(&k->processes);
+	RB_INIT(&k->sleepers);
+	TAILQ_INIT(&k->ready);
+	TAILQ_INIT(&k->dead);
+	LIST_INIT(&k->watches);
+	wait_queue_init(&k->io);
+	for (unsigned i = 0; i < array_size(k->futexes); i++)
+		wait_queue_init(&k->futexes[i]);
+	int r = create_machine(k);
+	if (r == 0) {
+		k->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		r = k->wake_fd < 0 ? -errno : create_init(k);
+		if (r != 0)
+			kernel_say(k, "the host cannot give an event descriptor: %s", strerror(-r));
+	}
+	if (r == 0)
+		r = mounts_create(k);
+	if (r != 0) {
+		kernel_destroy(k);
+		return r;
+	}
+	*ret_kernel = k;
+	return 0;
+}
+
+static void end_all(struct kernel *k)
+{
+	struct process *p;
+	while ((p = RB_MAX(process_tree, &k->processes)) && p != k->init) {
+		process_exit(p, SIGKILL);
+		if (p->parent)
+			process_reap(p);
+	}
+	if (k->init) {
+		RB_REMOVE(process_tree, &k->processes, k->init);
+		TAILQ_INSERT_TAIL(&k->dead, process_task(k->init), run);
+	}
+	sched_bury(k);
+}
+
+void kernel_destroy(struct kernel *k)
+{
+	end_all(k);
+	if (k->mm)
+		signals_finish_kernel(k);
+	if (k->mounts)
+		mounts_destroy(k);
+	if (k->mm)
+		mm_destroy(k->mm);
+	if (k->machine)
+		machine_destroy(k->machine);
+	if (k->wake_fd >= 0)
+		close(k->wake_fd);
+	free(k->pmap_config);
+	free(k->spawned);
+	free(k);
+}
+
+/* --- spawn --- */
+
+static const char *env_get(const char *const *env, const char *name)
+{
+	size_t n = strlen(name);
+	for (; *env; env++)
+		if (strncmp(*env, name, n) == 0 && (*env)[n] == '=')
+			return *env + n + 1;
+	return NULL;
+}
+
+/* As a shell looks a command up. The path that was tried last stays in path, PATH_SIZE bytes. */
+static int find_program(struct task *t, const struct kernel_program *program, char *path, struct file **ret_file)
+{
+	const char *search = env_get(program->env, "PATH"), *name = program->path;
+	int result = -ENOENT;
+	if (strchr(name, '/')) {
+		snprintf(path, PATH_SIZE, "%s", name);
+		return strlen(name) < PATH_SIZE ? path_open_exec(t, ABI_AT_FDCWD, path, 0, ret_file) : -ENAMETOOLONG;
+	}
+	if (!search || !*search)
+		search = "/usr/local/bin:/usr/bin:/bin";
+	while (*name) {
+		size_t n = strcspn(search, ":");
+		int size = n > 0 ? snprintf(path, PATH_SIZE, "%.*s/%s", (int)n, search, name) : snprintf(path, PATH_SIZE, "./%s", name);
+		int r = size < PATH_SIZE ? path_open_exec(t, ABI_AT_FDCWD, path, 0, ret_file) : -ENAMETOOLONG;
+		if (r == 0)
+			return 0;
+		if (r != -ENOENT && r != -ENOTDIR && result == -ENOENT)
+			result = r;
+		if (!search[n])
+			break;
+		search += n + 1;
+	}
+	return result;
+}
+
+static void explain(struct kernel *k, const struct kernel_program *program, int error)
+{
+	const char *name = program->path;
+	bool slash = strchr(name, '/');
+	if (error == -ENOENT && slash)
+		kernel_say(k, "%s: there is no such file in the guest's tree; it holds the current directory and what -L and --bind name", name);
+	else if (error == -ENOENT)
+		kernel_say(k, "%s: not found in the guest's PATH; -L ROOT names a tree of programs, and ./%s one of the current directory", name, name);
+	else if (error == -EACCES)
+		kernel_say(k, "%s: is no executable file; if it should be one: chmod +x %s", name, name);
+	else
+		kernel_say(k, "%s: cannot be opened: %s", name, strerror(-error));
+}
+
+static int give_stdio(struct process *p, const int stdio[3])
+{
+	for (int fd = 0; fd < 3; fd++) {
+		struct file *f;
+		int flags = fcntl(stdio[fd], F_GETFL);
+		/* One that the host closed is closed for the guest too. */
+		if (flags < 0)
+			continue;
+		int r = file_from_host(p->kernel, stdio[fd], (uint32_t)flags & O_ACCMODE, &f);
+		if (r != 0)
+			return r;
+		r = fd_install(p->files, f, fd, p->limit[RLIMIT_NOFILE].soft, false);
+		if (r != fd) {
+			if (r < 0)
+				file_put(f);
+			return r < 0 ? r : -EMFILE;
+		}
+	}
+	return 0;
+}
+
+/* Programs that are started together are one job: a session and a group of the first. */
+static void join_session(struct kernel *k, struct process *p)
+{
+	const struct process *first = k->spawned_count > 0 ? process_find(k, k->spawned[0].pid) : NULL;
+	p->sid = p->pgid = first && !first->zombie ? first->pid : p->pid;
+}
+
+static int start(struct kernel *k, struct process *p, const struct kernel_program *program)
+{
+	struct task *t = process_task(p);
+	struct file *f;
+	char path[PATH_SIZE];
+	int r = fd_table_create(&p->files);
+	if (r == 0)
+		r = fs_create(k, k->config.cwd, &p->fs);
+	if (r == 0)
+		r = give_stdio(p, program->stdio);
+	if (r != 0) {
+		kernel_say(k, "%s: its working directory and standard files cannot be set up: %s", program->path, strerror(-r));
+		return r;
+	}
+	r = find_program(t, program, path, &f);
+	if (r != 0) {
+		explain(k, program, r);
+		return r;
+	}
+	r = exec_program(t, f, path, program->argv, program->env);
+	file_put(f);
+	if (r == -ENOMEM)
+		kernel_say(k, "%s: RAM is too small for it: give more --memory than %u KiB", program->path, k->config.frames * (PAGE_SIZE / 1024));
+	else if (r == -E2BIG)
+		kernel_say(k, "%s: its arguments and environment are too long for a stack of %llu KiB: pass fewer, or --clean-env", program->path,
+			   (unsigned long long)p->limit[RLIMIT_STACK].soft / 1024);
+	else if (r != 0 && r != -ENOEXEC && r != -ENOENT)
+		kernel_say(k, "%s: cannot be started: %s", program->path, strerror(-r));
+	return r;
+}
+
+int kernel_spawn(struct kernel *k, const struct kernel_program *program)
+{
+	struct process *p;
+	struct kernel_spawned *more = realloc(k->spawned, (k->spawned_count + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	k->spawned = more;
+	int r = process_create(k, k->init, &p);
+	if (r != 0)
+		return r;
+	EVENT(k->events, &p->tally, p->pid, kernel_now(k), process_new, .parent = k->init->pid);
+	join_session(k, p);
+	r = start(k, p, program);
+	if (r != 0) {
+		process_exit(p, 127 << 8);
+		sched_bury(k);
+		return r;
+	}
+	k->spawned[k->spawned_count++] = (struct kernel_spawned){.pid = p->pid};
+	sched_ready(process_task(p));
+	return p->pid;
+}
+
+bool kernel_status(struct kernel *k, int32_t pid, int *ret_status)
+{
+	for (unsigned i = 0; i < k->spawned_count; i++)
+		if (k->spawned[i].pid == pid && k->spawned[i].ended) {
+			*ret_status = k->spawned[i].status;
+			return true;
+		}
+	return false;
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/* sched.c - the loop that everything runs in
+ *
+ *	kernel_run:  what is due? -> whose turn is it? -> run him for a slice -> again
+ *	                                  |
+ *	                                  +-- nobody's: idle, until a deadline or the host
+ *
+ * A slice ends early at the next deadline, so that a sleeper wakes at its very instruction.
+ */
+#include "kernel/sched.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "kernel/call.h"
+#include "kernel/file.h"
+#include "kernel/kernel.h"
+#include "kernel/timer.h"
+#include "pmap/sv.h"
+
+/* Instructions, and so virtual nanoseconds, that a task runs while others are ready. */
+enum { SLICE = 1000000 };
+/* The host's descriptors are looked at this often while tasks run. */
+enum { POLL_EVERY = 2000000 };
+
+enum { CODE_ILL_ILLOPC = 1, CODE_TRAP_BRKPT = 1, CODE_BUS_ADRALN = 1 };
+
+void sched_ready(struct task *t)
+{
+	t->state = TASK_READY;
+	TAILQ_INSERT_TAIL(&t->process->kernel->ready, t, run);
+}
+
+void sched_remove(struct task *t)
+{
+	if (t->state == TASK_READY)
+		TAILQ_REMOVE(&t->process->kernel->ready, t, run);
+}
+
+void sched_look_at(struct kernel *k, uint64_t ns)
+{
+	if (ns < k->slice_end)
+		k->slice_end = ns;
+}
+
+void sched_new_space(struct task *t)
+{
+	struct space *s = t->process->space;
+	s->pid = t->process->pid;
+	s->tally = &t->process->tally;
+	hart_set_satp(t->process->kernel->hart, sv_satp(s->pmap));
+}
+
+/* The hart gets t's registers and address space, unless it has them from last time. */
+static void switch_to(struct kernel *k, struct task *t)
+{
+	if (k->current != t) {
+		if (k->current)
+			k->current->regs = *hart_regs(k->hart);
+		*hart_regs(k->hart) = t->regs;
+		k->current = t;
+	}
+	if (t->process->space)
+		sched_new_space(t);
+	t->state = TASK_RUNNING;
+}
+
+struct regs *task_regs(struct task *t)
+{
+	struct kernel *k = t->process->kernel;
+	return k->current == t ? hart_regs(k->hart) : &t->regs;
+}
+
+/* What ran since the last time ran for t. */
+static void account(struct kernel *k, struct task *t)
+{
+	uint64_t retired = hart_retired(k->hart), more = retired - k->accounted;
+	k->accounted = retired;
+	t->retired += more;
+	t->process->retired += more;
+}
+
+static void trap_handle(struct kernel *k, struct task *t, const struct trap *trap)
+{
+	uint64_t pc = hart_regs(k->hart)->pc;
+	switch (trap->cause) {
+	case TRAP_ECALL:
+		call_dispatch(t);
+		break;
+	case TRAP_LOAD_PAGE:
+	case TRAP_LOAD_ACCESS:
+		trap_fault(t, trap->value, ACCESS_READ);
+		break;
+	case TRAP_STORE_PAGE:
+	case TRAP_STORE_ACCESS:
+		trap_fault(t, trap->value, ACCESS_WRITE);
+		break;
+	case TRAP_FETCH_PAGE:
+	case TRAP_FETCH_ACCESS:
+		trap_fault(t, trap->value, ACCESS_EXEC);
+		break;
+	case TRAP_ILLEGAL:
+		trap_signal(t, SIGILL, CODE_ILL_ILLOPC, pc, "met an illegal instruction");
+		break;
+	case TRAP_BREAKPOINT:
+		trap_signal(t, SIGTRAP, CODE_TRAP_BRKPT, pc, "met a breakpoint");
+		break;
+	case TRAP_FETCH_MISALIGNED:
+		trap_signal(t, SIGBUS, CODE_BUS_ADRALN, trap->value, "jumped to an odd address");
+		break;
+	case TRAP_LOAD_MISALIGNED:
+	case TRAP_STORE_MISALIGNED:
+		trap_signal(t, SIGBUS, CODE_BUS_ADRALN, trap->value, "used an atomic instruction on a misaligned address");
+		break;
+	case TRAP_STOP:
+		if (!__atomic_load_n(&k->interrupt, __ATOMIC_RELAXED))
+			k->stop = true;
+		break;
+	case TRAP_BUDGET:
+		break;
+	}
+}
+
+/* Runs t until its slice is over, it waits, or it is no more. */
+static void run(struct kernel *k, struct task *t)
+{
+	switch_to(k, t);
+	while (t->state == TASK_RUNNING) {
+		if (signal_waiting(t) && !signal_deliver(t))
+			break;
+		if (t->call.active) {
+			call_dispatch(t);
+			continue;
+		}
+		uint64_t now = kernel_now(k);
+		if (now >= k->slice_end || k->stop || __atomic_load_n(&k->interrupt, __ATOMIC_RELAXED))
+			break;
+		struct trap trap = hart_run(k->hart, k->slice_end - now);
+		account(k, t);
+		trap_handle(k, t, &trap);
+	}
+	account(k, t);
+	if (t->state == TASK_RUNNING)
+		sched_ready(t);
+}
+
+/* The earliest of what is due by itself. */
+static uint64_t next_deadline(struct kernel *k)
+{
+	struct task *t = RB_MIN(task_sleep, &k->sleepers);
+	return min_u64(t ? t->deadline : NO_DEADLINE, timers_next(k));
+}
+
+static void run_due(struct kernel *k)
+{
+	struct task *t;
+	uint64_t now = kernel_now(k);
+	while ((t = RB_MIN(task_sleep, &k->sleepers)) && t->deadline <= now)
+		wait_wake(t);
+	timers_run(k);
+}
+
+static void advance(struct kernel *k, uint64_t ns)
+{
+	k->idle_ns += ns;
+	hart_set_time_offset(k->hart, k->idle_ns);
+}
+
+static uint64_t host_ns(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static bool watched(const struct kernel *k)
+{
+	struct host_watch *w;
+	LIST_FOREACH(w, &k->watches, link)
+		if (!TAILQ_EMPTY(&w->queue))
+			return true;
+	return false;
+}
+
+/* Waits at most ns of host time (NO_DEADLINE: for ever) for what tasks wait for outside, or for
+ * kernel_interrupt, and wakes those tasks. */
+static void poll_host(struct kernel *k, uint64_t ns)
+{
+	struct pollfd few[16], *fds = few;
+	struct host_watch *w;
+	unsigned n = 1, i = 1, room = 1;
+	LIST_FOREACH(w, &k->watches, link)
+		room++;
+	if (room > array_size(few)) {
+		fds = calloc(room, sizeof(*fds));
+		if (!fds)
+			return;
+	}
+	fds[0] = (struct pollfd){.fd = k->wake_fd, .events = POLLIN};
+	LIST_FOREACH(w, &k->watches, link)
+		if (!TAILQ_EMPTY(&w->queue))
+			fds[n++] = (struct pollfd){.fd = w->fd, .events = w->events};
+	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+	int got = ppoll(fds, n, ns == NO_DEADLINE ? NULL : &ts, NULL);
+	/* Only waking may change who waits, and only of watches that were passed already. */
+	if (got > 0) {
+		uint64_t count;
+		if (fds[0].revents && read(k->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+			kernel_say(k, "the host cannot be asked for its signals: errno %d", errno);
+		LIST_FOREACH(w, &k->watches, link)
+			if (!TAILQ_EMPTY(&w->queue) && i < n && fds[i].fd == w->fd && fds[i++].revents)
+				wait_wake_all(&w->queue);
+	}
+	if (fds != few)
+		free(fds);
+	k->polled = kernel_now(k);
+}
+
+/* Nobody is ready. False: and nobody ever will be. */
+static bool idle(struct kernel *k, uint64_t until)
+{
+	uint64_t now = kernel_now(k), deadline = next_deadline(k), next = min_u64(deadline, until);
+	bool watching = watched(k);
+	if (deadline == NO_DEADLINE && !watching)
+		return false;
+	if (k->config.pace || (watching && next == NO_DEADLINE)) {
+		uint64_t before = host_ns();
+		poll_host(k, next == NO_DEADLINE ? NO_DEADLINE : next - now);
+		uint64_t passed = host_ns() - before;
+		/* Time outside is time inside where sleeps are paced; a sleep ends on its deadline. */
+		if (k->config.pace)
+			advance(k, min_u64(passed, next - now));
+		if (next != NO_DEADLINE && TAILQ_EMPTY(&k->ready) && passed >= next - now && kernel_now(k) < next)
+			advance(k, next - kernel_now(k));
+		return true;
+	}
+	if (watching)
+		poll_host(k, 0);
+	if (TAILQ_EMPTY(&k->ready))
+		advance(k, next - now);
+	return true;
+}
+
+static void take_interrupts(struct kernel *k)
+{
+	unsigned set = (unsigned)__atomic_exchange_n(&k->interrupt, 0, __ATOMIC_RELAXED);
+	for (int n = 1; set >> n; n++)
+		if (set >> n & 1)
+			tty_interrupt(k, n);
+}
+
+static bool anybody(struct kernel *k)
+{
+	struct process *p = process_first(k);
+	while (p && p == k->init)
+		p = process_next(p);
+	return p != NULL;
+}
+
+static enum kernel_stop run_until(struct kernel *k, uint64_t until)
+{
+	for (;;) {
+		sched_bury(k);
+		if (__atomic_load_n(&k->interrupt, __ATOMIC_RELAXED))
+			take_interrupts(k);
+		if (k->stop) {
+			k->stop = false;
+			return KERNEL_STOPPED;
+		}
+		run_due(k);
+		uint64_t now = kernel_now(k);
+		if (!anybody(k))
+			return KERNEL_ENDED;
+		if (now >= until)
+			return KERNEL_TIME;
+		if (now - k->polled >= POLL_EVERY && watched(k))
+			poll_host(k, 0);
+		struct task *t = TAILQ_FIRST(&k->ready);
+		if (t) {
+			TAILQ_REMOVE(&k->ready, t, run);
+			k->slice_end = min_u64(now + SLICE, until);
+			sched_look_at(k, next_deadline(k));
+			run(k, t);
+		} else if (!idle(k, until)) {
+			return KERNEL_IDLE;
+		}
+	}
+}
+
+enum kernel_stop kernel_run(struct kernel *k, uint64_t until)
+{
+	enum kernel_stop why = run_until(k, until);
+	if (k->current)
+		k->current->regs = *hart_regs(k->hart);
+	return why;
+}
+
+void kernel_stop(struct kernel *k)
+{
+	k->stop = true;
+	hart_stop(k->hart);
+}
+
+void kernel_interrupt(struct kernel *k, int number)
+{
+	uint64_t one = 1;
+	int saved = errno;
+	if (number < 1 || number > 30)
+		return;
+	__atomic_fetch_or(&k->interrupt, 1 << number, __ATOMIC_RELAXED);
+	hart_stop(k->hart);
+	/* A full eventfd is awake already. */
+	if (write(k->wake_fd, &one, sizeof(one)) < 0)
+		errno = saved;
+	errno = saved;
+}

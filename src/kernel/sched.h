@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* sched.h - whose turn it is, between the rooms of the kernel
+ *
+ *	         slice over                       turn
+ *	  +---------------------- RUNNING <----------------- ready queue
+ *	  |                          |                            ^
+ *	  +--------------------------|----------------------------+
+ *	                             | CALL_WAIT                  | wait_wake, deadline
+ *	                             +-------> WAITING -----------+
+ *
+ * Round robin: who becomes ready goes to the end of the queue. The running task is looked at again
+ * at slice_end at the latest; sched_look_at brings that forward.
+ */
+#ifndef KERNEL_SCHED_H
+#define KERNEL_SCHED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vm/fault.h"
+
+struct kernel;
+struct task;
+
+/* t can run: it goes to the end of the ready queue. */
+void sched_ready(struct task *t);
+/* Off the ready queue, if it is there; the state is the caller's to set. */
+void sched_remove(struct task *t);
+/* Something is due at virtual time ns. */
+void sched_look_at(struct kernel *k, uint64_t ns);
+/* t, which is the current task, has another space from now on. */
+void sched_new_space(struct task *t);
+/* Frees tasks and processes that ended: nothing on the host's stack may name one. */
+void sched_bury(struct kernel *k);
+
+/* Off every wait queue, and no deadline; the state stays. */
+void wait_forget(struct task *t);
+
+/* What a trap of t means: a fault is handled, or becomes a signal and a sentence. */
+void trap_fault(struct task *t, uint64_t va, enum access access);
+void trap_signal(struct task *t, int number, int code, uint64_t addr, const char *what);
+/* No frame can be had: ends the process whose end gives most. False: there is none. */
+bool oom_kill(struct kernel *k);
+
+#endif

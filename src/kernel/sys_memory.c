@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* sys_memory.c - the calls that shape an address space: Linux's checks, then a space_* */
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "base/bits.h"
+#include "kernel/abi.h"
+#include "kernel/call.h"
+#include "kernel/file.h"
+#include "kernel/kernel.h"
+#include "kernel/uaccess.h"
+
+enum {
+	FLAG_SHARED = 0x1, FLAG_PRIVATE = 0x2, FLAG_SHARED_VALIDATE = 0x3, FLAG_TYPE = 0xf, FLAG_FIXED = 0x10,
+	FLAG_ANONYMOUS = 0x20, FLAG_GROWSDOWN = 0x100, FLAG_LOCKED = 0x2000, FLAG_NORESERVE = 0x4000,
+	FLAG_POPULATE = 0x8000, FLAG_NONBLOCK = 0x10000, FLAG_HUGETLB = 0x40000, FLAG_SYNC = 0x80000,
+	FLAG_FIXED_NOREPLACE = 0x100000, FLAG_IGNORED = 0x800 | 0x1000 | 0x20000 /* DENYWRITE, EXECUTABLE, STACK */,
+	FLAGS_KNOWN = 0xf | 0x10 | 0x20 | 0x100 | 0x800 | 0x1000 | 0x2000 | 0x4000 | 0x8000 | 0x10000 | 0x20000 | 0x40000 | 0x100000,
+};
+
+/* What the paging system could not do at once is tried again when it can be. */
+static int64_t memory_result(struct task *t, int r)
+{
+	if (r != -EAGAIN)
+		return r;
+	(void)wait_on(t, &t->process->kernel->io); /* the first four cannot fail */
+	return CALL_WAIT;
+}
+
+/* May the space of p have this many pages more? */
+static bool limit_allows(const struct process *p, int which, uint64_t pages, uint64_t more)
+{
+	uint64_t limit = p->limit[which].soft >> PAGE_SHIFT;
+	return pages <= limit && more <= limit - pages;
+}
+
+static bool may_map(const struct process *p, uint64_t length, bool data)
+{
+	uint64_t more = page_up(length) >> PAGE_SHIFT;
+	return limit_allows(p, RLIMIT_AS, p->space->pages, more) &&
+	       (!data || limit_allows(p, RLIMIT_DATA, p->space->pages_data, more));
+}
+
+static bool may_lock(const struct process *p, uint64_t length)
+{
+	return p->euid == 0 || limit_allows(p, RLIMIT_MEMLOCK, p->space->pages_locked, page_up(length) >> PAGE_SHIFT);
+}
+
+/* --- mmap --- */
+
+/* What a mapping of a file may be, and its object, referenced for the caller. */
+static int map_file(struct task *t, int fd, uint64_t flags, struct map_request *m)
+{
+	struct file *f = fd_get(t->process->files, fd);
+	if (!f || f->flags & ABI_O_PATH)
+		return -EBADF;
+	unsigned mode = f->flags & ABI_O_ACCMODE;
+	bool shared = (flags & FLAG_TYPE) != FLAG_PRIVATE;
+	if (mode == ABI_O_WRONLY || (shared && m->prot & PROT_W && mode != ABI_O_RDWR))
+		return -EACCES;
+	if (flags & FLAG_GROWSDOWN)
+		return -EINVAL;
+	if (!f->ops->object)
+		return -ENODEV;
+	if (shared && mode != ABI_O_RDWR)
+		m->prot_max &= ~(unsigned)PROT_W;
+	return f->ops->object(f, &m->object);
+}
+
+static int map_shared_memory(struct task *t, uint64_t flags, struct map_request *m)
+{
+	if (flags & FLAG_GROWSDOWN)
+		return -EINVAL;
+	return object_create(t->process->kernel->mm, OBJECT_SHARED, page_up(m->length), NULL, NULL, &m->object);
+}
+
+static int flags_check(const struct process *p, uint64_t flags)
+{
+	unsigned type = flags & FLAG_TYPE;
+	if (type != FLAG_SHARED && type != FLAG_PRIVATE && type != FLAG_SHARED_VALIDATE)
+		return -EINVAL;
+	if (type == FLAG_SHARED_VALIDATE && flags & ~(uint64_t)FLAGS_KNOWN)
+		return -EOPNOTSUPP;
+	/* There are no huge pages to be had. */
+	if (flags & FLAG_HUGETLB)
+		return -ENOMEM;
+	if (flags & FLAG_LOCKED && p->euid != 0 && p->limit[RLIMIT_MEMLOCK].soft == 0)
+		return -EPERM;
+	return 0;
+}
+
+int64_t sys_mmap(struct task *t, const uint64_t a[6])
+{
+	struct process *p = t->process;
+	uint64_t flags = a[3] & UINT32_MAX, start;
+	bool shared = (flags & FLAG_TYPE) != FLAG_PRIVATE, lock = flags & FLAG_LOCKED || p->lock_future;
+	struct map_request m = {.start = page_down(a[0]), .length = a[1], .prot = a[2] & PROT_ALL, .prot_max = PROT_ALL, .offset = a[5]};
+	if (a[5] % PAGE_SIZE != 0 || a[1] == 0)
+		return -EINVAL;
+	if (page_up(a[1]) == 0 || page_up(a[1]) > p->space->layout.top)
+		return -ENOMEM;
+	int r = flags_check(p, flags);
+	if (r != 0)
+		return r;
+	if (flags & (FLAG_FIXED | FLAG_FIXED_NOREPLACE) && a[0] % PAGE_SIZE != 0)
+		return -EINVAL;
+	if (lock && !may_lock(p, a[1]))
+		return -EAGAIN;
+	if (!may_map(p, a[1], m.prot & PROT_W && !shared))
+		return -ENOMEM;
+	m.map_flags = flags & FLAG_FIXED_NOREPLACE ? MAP_AT_FREE : flags & FLAG_FIXED ? MAP_AT : 0;
+	if (flags & FLAG_POPULATE && !(flags & FLAG_NONBLOCK))
+		m.map_flags |= MAP_POPULATE_;
+	m.region_flags = (shared ? REGION_SHARED : 0) | (flags & FLAG_GROWSDOWN ? REGION_GROWSDOWN : 0) |
+			 (flags & FLAG_NORESERVE ? REGION_NORESERVE : 0) | (lock ? REGION_LOCKED : 0);
+	if (!(flags & FLAG_ANONYMOUS))
+		r = map_file(t, (int)a[4], flags, &m);
+	else if (shared)
+		r = map_shared_memory(t, flags, &m);
+	if (flags & FLAG_ANONYMOUS)
+		m.offset = 0;
+	if (r != 0)
+		return r;
+	r = space_map(p->space, &m, &start);
+	if (m.object)
+		object_put(p->kernel->mm, m.object);
+	return r == 0 ? (int64_t)start : memory_result(t, r);
+}
+
+int64_t sys_munmap(struct task *t, const uint64_t a[6])
+{
+	return memory_result(t, space_unmap(t->process->space, a[0], a[1]));
+}
+
+int64_t sys_mremap(struct task *t, const uint64_t a[6])
+{
+	struct process *p = t->process;
+	uint64_t start, old = page_up(a[1]), new = page_up(a[2]);
+	if (new > old && !may_map(p, new - old, false))
+		return -ENOMEM;
+	int r = space_remap(p->space, a[0], a[1], a[2], (unsigned)a[3], a[4], &start);
+	return r == 0 ? (int64_t)start : memory_result(t, r);
+}
+
+int64_t sys_brk(struct task *t, const uint64_t a[6])
+{
+	struct process *p = t->process;
+	struct space *s = p->space;
+	uint64_t more = a[0] > s->brk ? page_up(a[0]) - page_up(s->brk) : 0;
+	if (a[0] == 0 || !may_map(p, more, true))
+		return (int64_t)s->brk;
+	return (int64_t)space_brk(s, a[0]);
+}
+
+/* --- protection --- */
+
+enum { PROT_SEM = 0x8, PROT_GROWSDOWN = 0x01000000, PROT_GROWSUP = 0x02000000 };
+
+int64_t sys_mprotect(struct task *t, const uint64_t a[6])
+{
+	struct space *s = t->process->space;
+	uint64_t start = a[0], length = a[1], prot = a[2], known = PROT_ALL | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP;
+	if (prot & ~known || (prot & PROT_GROWSDOWN && prot & PROT_GROWSUP) || start % PAGE_SIZE != 0)
+		return -EINVAL;
+	if (length == 0)
+		return 0;
+	if (prot & (PROT_GROWSUP | PROT_GROWSDOWN)) {
+		const struct region *r = regions_find(&s->regions, start);
+		if (!r)
+			return -ENOMEM;
+		if (prot & PROT_GROWSUP || !(r->flags & REGION_GROWSDOWN))
+			return -EINVAL;
+		length += start - r->start;
+		start = r->start;
+	}
+	return memory_result(t, space_protect(s, start, length, prot & PROT_ALL));
+}
+
+int64_t sys_madvise(struct task *t, const uint64_t a[6])
+{
+	return memory_result(t, space_advise(t->process->space, a[0], a[1], (int)a[2]));
+}
+
+int64_t sys_msync(struct task *t, const uint64_t a[6])
+{
+	return memory_result(t, space_sync(t->process->space, a[0], a[1], (int)a[2]));
+}
+
+/* --- what is resident, and what must be --- */
+
+int64_t sys_mincore(struct task *t, const uint64_t a[6])
+{
+	uint64_t pages = page_up(a[1]) >> PAGE_SHIFT, at = a[0];
+	uint8_t some[1024];
+	if (a[0] % PAGE_SIZE != 0)
+		return -EINVAL;
+	if (a[1] > t->process->space->layout.top || a[0] > t->process->space->layout.top - a[1])
+		return -ENOMEM;
+	for (uint64_t done = 0; done < pages;) {
+		uint64_t n = min_u64(pages - done, sizeof(some));
+		int r = space_incore(t->process->space, at, n << PAGE_SHIFT, some);
+		if (r == 0)
+			r = uaccess_write(t, a[2] + done, some, n);
+		if (r != 0)
+			return r;
+		at += n << PAGE_SHIFT;
+		done += n;
+	}
+	return 0;
+}
+
+static int64_t lock_range(struct task *t, uint64_t start, uint64_t length)
+{
+	struct process *p = t->process;
+	length = page_up(length + start % PAGE_SIZE);
+	if (p->euid != 0 && p->limit[RLIMIT_MEMLOCK].soft == 0)
+		return -EPERM;
+	if (!may_lock(p, length))
+		return -ENOMEM;
+	return memory_result(t, space_lock(p->space, page_down(start), length, true));
+}
+
+int64_t sys_mlock(struct task *t, const uint64_t a[6]) { return lock_range(t, a[0], a[1]); }
+
+enum { LOCK_ONFAULT = 1 };
+
+int64_t sys_mlock2(struct task *t, const uint64_t a[6])
+{
+	return a[2] & ~(uint64_t)LOCK_ONFAULT ? -EINVAL : lock_range(t, a[0], a[1]);
+}
+
+int64_t sys_munlock(struct task *t, const uint64_t a[6])
+{
+	uint64_t length = page_up(a[1] + a[0] % PAGE_SIZE);
+	return memory_result(t, space_lock(t->process->space, page_down(a[0]), length, false));
+}
+
+/* Region by region: each may merge with what was done before. */
+static int lock_all(struct space *s, bool lock)
+{
+	struct region *r = regions_first(&s->regions);
+	while (r) {
+		uint64_t end = r->end;
+		int error = space_lock(s, r->start, r->end - r->start, lock);
+		/* What allows no access cannot be brought in; mlockall does not mind. */
+		if (error == -EAGAIN)
+			return error;
+		r = regions_at_or_after(&s->regions, end);
+	}
+	return 0;
+}
+
+enum { LOCKALL_CURRENT = 1, LOCKALL_FUTURE = 2, LOCKALL_ONFAULT = 4 };
+
+int64_t sys_mlockall(struct task *t, const uint64_t a[6])
+{
+	struct process *p = t->process;
+	if (a[0] == 0 || a[0] & ~(uint64_t)(LOCKALL_CURRENT | LOCKALL_FUTURE | LOCKALL_ONFAULT) || a[0] == LOCKALL_ONFAULT)
+		return -EINVAL;
+	if (p->euid != 0 && p->limit[RLIMIT_MEMLOCK].soft == 0)
+		return -EPERM;
+	if (a[0] & LOCKALL_CURRENT && p->euid != 0 && p->space->pages > p->limit[RLIMIT_MEMLOCK].soft >> PAGE_SHIFT)
+		return -ENOMEM;
+	p->lock_future = a[0] & LOCKALL_FUTURE;
+	return a[0] & LOCKALL_CURRENT ? memory_result(t, lock_all(p->space, true)) : 0;
+}
+
+int64_t sys_munlockall(struct task *t, const uint64_t a[6])
+{
+	t->process->lock_future = false;
+	return memory_result(t, lock_all(t->process->space, false));
+}
+
+/* --- order --- */
+
+/* One hart runs one task at a time: whoever comes next sees everything. */
+int64_t sys_membarrier(struct task *t, const uint64_t a[6])
+{
+	enum { QUERY = 0, GLOBAL = 1, GLOBAL_EXPEDITED = 6, PRIVATE_EXPEDITED = 24, SYNC_CORE = 96 };
+	uint64_t known = GLOBAL | GLOBAL_EXPEDITED | PRIVATE_EXPEDITED | SYNC_CORE, command = a[0] & UINT32_MAX;
+	if (a[1] != 0)
+		return -EINVAL;
+	if (command == QUERY)
+		return (int64_t)known;
+	return command & known && (command & (command - 1)) == 0 ? 0 : -EINVAL;
+}
+
+/* A change of code is seen by the hart at once. */
+int64_t sys_riscv_flush_icache(struct task *t, const uint64_t a[6]) { return a[2] & ~UINT64_C(1) ? -EINVAL : 0; }

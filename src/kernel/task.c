@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/* task.c - processes and tasks: made, found, ended
+ *
+ *	process_create         process_exit                process_reap          sched_bury
+ *	  |  its parent's child   |  nothing but its status    |  nobody finds it    |
+ *	  +------- alive ---------+--------- zombie -----------+-------- dead -------+ freed
+ *
+ * What ended is freed by sched_bury, at the top of the run loop, so that whoever caused the end may
+ * still look at it.
+ */
+#include "kernel/task.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "kernel/file.h"
+#include "kernel/futex.h"
+#include "kernel/kernel.h"
+#include "kernel/sched.h"
+#include "kernel/timer.h"
+#include "kernel/uaccess.h"
+
+/* As Linux's: pids begin again here when they have all been used once. */
+enum { PID_MAX = 4194304, PID_AGAIN = 300 };
+
+static int pid_order(const struct process *a, const struct process *b)
+{
+	return a->pid < b->pid ? -1 : a->pid > b->pid;
+}
+RB_GENERATE(process_tree, process, by_pid, pid_order)
+
+static bool pid_used(struct kernel *k, int32_t pid)
+{
+	for (struct process *p = process_first(k); p; p = process_next(p))
+		if (p->pgid == pid || p->sid == pid)
+			return true;
+	return task_find(k, pid) != NULL || process_find(k, pid) != NULL;
+}
+
+/* The next number that names nothing, or 0. The first time round nothing needs to be looked at. */
+static int32_t pid_new(struct kernel *k)
+{
+	for (int32_t tries = 0; tries < PID_MAX; tries++) {
+		bool again = k->last_pid + 1 >= PID_MAX || k->pids_again;
+		if (k->last_pid + 1 >= PID_MAX)
+			k->last_pid = PID_AGAIN - 1;
+		k->pids_again = again;
+		k->last_pid++;
+		if (!again || !pid_used(k, k->last_pid))
+			return k->last_pid;
+	}
+	return 0;
+}
+
+static struct task *task_create(struct process *p, int32_t tid)
+{
+	struct task *t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->tid = tid;
+	t->process = p;
+	t->state = TASK_WAITING;
+	t->deadline = NO_DEADLINE;
+	signals_init_task(t);
+	TAILQ_INSERT_TAIL(&p->tasks, t, sibling);
+	p->threads++;
+	return t;
+}
+
+static void task_free(struct task *t)
+{
+	struct kernel *k = t->process->kernel;
+	if (k->current == t)
+		k->current = NULL;
+	signals_finish_task(t);
+	free(t->wait_more);
+	free(t);
+}
+
+static void process_free(struct process *p)
+{
+	struct task *t;
+	while ((t = TAILQ_FIRST(&p->tasks))) {
+		TAILQ_REMOVE(&p->tasks, t, sibling);
+		task_free(t);
+	}
+	signals_finish_process(p);
+	free(p->exe);
+	free(p->cmdline);
+	free(p->environ);
+	free(p);
+}
+
+int process_create(struct kernel *k, struct process *parent, struct process **ret_process)
+{
+	int32_t pid = pid_new(k);
+	if (pid == 0)
+		return -EAGAIN;
+	struct process *p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->kernel = k;
+	p->pid = p->pgid = p->sid = pid;
+	p->parent = parent;
+	p->exit_signal = SIGCHLD;
+	p->dumpable = true;
+	p->started = kernel_now(k);
+	p->stop_told = p->continued_told = true;
+	TAILQ_INIT(&p->children);
+	TAILQ_INIT(&p->tasks);
+	LIST_INIT(&p->timers);
+	wait_queue_init(&p->child_wait);
+	wait_queue_init(&p->vfork_wait);
+	signals_init_process(p);
+	if (!task_create(p, pid)) {
+		process_free(p);
+		return -ENOMEM;
+	}
+	if (parent) {
+		TAILQ_INSERT_TAIL(&parent->children, p, sibling);
+		p->pgid = parent->pgid;
+		p->sid = parent->sid;
+		p->uid = parent->uid;
+		p->euid = parent->euid;
+		p->gid = parent->gid;
+		p->egid = parent->egid;
+		memcpy(p->limit, parent->limit, sizeof(p->limit));
+	}
+	RB_INSERT(process_tree, &k->processes, p);
+	k->forks++;
+	*ret_process = p;
+	return 0;
+}
+
+struct process *process_find(struct kernel *k, int32_t pid)
+{
+	struct process key = {.pid = pid};
+	return RB_FIND(process_tree, &k->processes, &key);
+}
+
+struct task *task_find(struct kernel *k, int32_t tid)
+{
+	struct process *p = process_find(k, tid);
+	if (p)
+		return process_task(p);
+	for (p = process_first(k); p; p = process_next(p)) {
+		struct task *t;
+		TAILQ_FOREACH(t, &p->tasks, sibling)
+			if (t->tid == tid)
+				return t;
+	}
+	return NULL;
+}
+
+struct process *process_first(struct kernel *k) { return RB_MIN(process_tree, &k->processes); }
+struct process *process_next(struct process *p) { return RB_NEXT(process_tree, &p->kernel->processes, p); }
+struct task *process_task(struct process *p) { return TAILQ_FIRST(&p->tasks); }
+
+unsigned process_group_each(struct kernel *k, int32_t pgid, void (*fn)(struct process *p, void *ctx), void *ctx)
+{
+	unsigned n = 0;
+	struct process *p = process_first(k);
+	while (p) {
+		/* fn may end p, and others with it: go on from its number. */
+		struct process key = {.pid = p->pid + 1};
+		if (p->pgid == pgid && p != k->init) {
+			n++;
+			if (fn)
+				fn(p, ctx);
+		}
+		p = RB_NFIND(process_tree, &k->processes, &key);
+	}
+	return n;
+}
+
+void task_stop(struct task *t)
+{
+	if (t->state == TASK_DEAD)
+		return;
+	sched_remove(t);
+	t->state = TASK_STOPPED;
+}
+
+void task_continue(struct task *t)
+{
+	if (t->state != TASK_STOPPED)
+		return;
+	wait_forget(t);
+	sched_ready(t);
+}
+
+void process_set_space(struct process *p, struct space *s, unsigned *refs)
+{
+	struct space *old = p->space;
+	unsigned *old_refs = p->space_refs;
+	p->space = s;
+	p->space_refs = refs;
+	if (!old)
+		return;
+	struct pmap_stats st;
+	old->mm->pmap->stats(old->pmap, &st);
+	uint64_t resident = st.resident[RESIDENT_ANON] + st.resident[RESIDENT_FILE] + st.resident[RESIDENT_SHMEM];
+	p->resident_peak = max_u64(p->resident_peak, max_u64(resident, old->resident_peak));
+	if (old->tally == &p->tally)
+		old->tally = NULL;
+	if (--*old_refs > 0)
+		return;
+	old->pid = p->pid;
+	old->tally = &p->tally;
+	space_destroy(old);
+	free(old_refs);
+}
+
+void process_vfork_done(struct process *child)
+{
+	child->vforked = NULL;
+	wait_wake_all(&child->vfork_wait);
+}
+
+/* Who else sees t's memory is told that t is gone, if t asked for that. */
+static void tell_memory(struct task *t)
+{
+	struct process *p = t->process;
+	static const uint32_t zero;
+	if (!t->clear_child_tid || !p->space || (*p->space_refs < 2 && p->threads < 2))
+		return;
+	/* A page that cannot be had now keeps its old value: nobody is left to try again. */
+	if (uaccess_write(t, t->clear_child_tid, &zero, sizeof(zero)) == 0)
+		futex_wake(p->kernel, p->space, t->clear_child_tid, 1);
+	wait_forget(t);
+}
+
+static void task_end(struct task *t)
+{
+	if (t->state == TASK_DEAD)
+		return;
+	tell_memory(t);
+	wait_forget(t);
+	sched_remove(t);
+	t->state = TASK_DEAD;
+	t->call.active = false;
+	t->process->threads--;
+	/* The first task stays: its number is the process's. */
+	if (t != process_task(t->process)) {
+		TAILQ_REMOVE(&t->process->tasks, t, sibling);
+		TAILQ_INSERT_TAIL(&t->process->kernel->dead, t, run);
+	}
+}
+
+static void give_children_away(struct process *p)
+{
+	struct kernel *k = p->kernel;
+	struct process *c;
+	while ((c = TAILQ_FIRST(&p->children))) {
+		TAILQ_REMOVE(&p->children, c, sibling);
+		TAILQ_INSERT_TAIL(&k->init->children, c, sibling);
+		c->parent = k->init;
+		c->exit_signal = SIGCHLD;
+		if (c->vforked == p)
+			c->vforked = NULL;
+		if (c->zombie)
+			process_reap(c);
+	}
+}
+
+static void remember_status(struct process *p)
+{
+	struct kernel *k = p->kernel;
+	for (unsigned i = 0; i < k->spawned_count; i++)
+		if (k->spawned[i].pid == p->pid && !k->spawned[i].ended) {
+			k->spawned[i].ended = true;
+			k->spawned[i].status = p->status;
+		}
+}
+
+/* All that a process has, but its number and its status. */
+static void give_all_back(struct process *p)
+{
+	struct task *t, *next;
+	p->exiting = true;
+	for (t = TAILQ_FIRST(&p->tasks); t; t = next) {
+		next = TAILQ_NEXT(t, sibling);
+		task_end(t);
+	}
+	timers_finish(p);
+	if (p->files)
+		fd_table_put(p->files);
+	p->files = NULL;
+	if (p->fs)
+		fs_put(p->fs);
+	p->fs = NULL;
+	process_set_space(p, NULL, NULL);
+	process_vfork_done(p);
+}
+
+void process_exit(struct process *p, int status)
+{
+	struct kernel *k = p->kernel;
+	if (p->exiting)
+		return;
+	give_all_back(p);
+	p->status = status;
+	p->zombie = true;
+	EVENT(k->events, &p->tally, p->pid, kernel_now(k), process_exit, .status = status);
+	remember_status(p);
+	bool reap = signal_exited(p) || p->parent == k->init;
+	give_children_away(p);
+	wait_wake_all(&p->parent->child_wait);
+	if (reap)
+		process_reap(p);
+}
+
+void process_abandon(struct process *p)
+{
+	give_all_back(p);
+	process_reap(p);
+}
+
+int task_add(struct process *p, struct task **ret_task)
+{
+	int32_t tid = pid_new(p->kernel);
+	if (tid == 0)
+		return -EAGAIN;
+	*ret_task = task_create(p, tid);
+	return *ret_task ? 0 : -ENOMEM;
+}
+
+void task_exit(struct task *t, int status)
+{
+	struct process *p = t->process;
+	if (p->threads <= 1)
+		process_exit(p, status);
+	else
+		task_end(t);
+}
+
+void task_leave_alone(struct task *t)
+{
+	struct process *p = t->process;
+	struct task *first = process_task(p), *other, *next;
+	if (t != first) {
+		TAILQ_REMOVE(&p->tasks, t, sibling);
+		TAILQ_INSERT_HEAD(&p->tasks, t, sibling);
+		first->tid = t->tid;
+		t->tid = p->pid;
+		if (first->state == TASK_DEAD) {
+			TAILQ_REMOVE(&p->tasks, first, sibling);
+			TAILQ_INSERT_TAIL(&p->kernel->dead, first, run);
+		}
+	}
+	for (other = TAILQ_NEXT(t, sibling); other; other = next) {
+		next = TAILQ_NEXT(other, sibling);
+		task_end(other);
+	}
+}
+
+void process_reap(struct process *p)
+{
+	struct kernel *k = p->kernel;
+	TAILQ_REMOVE(&p->parent->children, p, sibling);
+	RB_REMOVE(process_tree, &k->processes, p);
+	p->parent = NULL;
+	TAILQ_INSERT_TAIL(&k->dead, process_task(p), run);
+}
+
+void sched_bury(struct kernel *k)
+{
+	struct task *t;
+	while ((t = TAILQ_FIRST(&k->dead))) {
+		TAILQ_REMOVE(&k->dead, t, run);
+		if (t == process_task(t->process))
+			process_free(t->process);
+		else
+			task_free(t);
+	}
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/wait.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/bits.h"
+#include "kernel/kernel.h"
+#include "kernel/sched.h"
+#include "kernel/task.h"
+
+static int sleep_order(const struct task *a, const struct task *b)
+{
+	if (a->deadline != b->deadline)
+		return a->deadline < b->deadline ? -1 : 1;
+	return a->tid < b->tid ? -1 : a->tid > b->tid;
+}
+RB_GENERATE(task_sleep, task, sleep, sleep_order)
+
+void wait_queue_init(struct wait_queue *q) { TAILQ_INIT(q); }
+
+static struct wait_entry *entry_at(struct task *t, unsigned n)
+{
+	return n < array_size(t->wait) ? &t->wait[n] : &t->wait_more[n - array_size(t->wait)];
+}
+
+/* Entries are links of queues: they are taken out before their memory moves. */
+static int more_entries(struct task *t)
+{
+	unsigned used = t->waits - array_size(t->wait), size = t->wait_more_size ? 2 * t->wait_more_size : 16;
+	struct wait_entry *more = calloc(size, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	for (unsigned i = 0; i < used; i++) {
+		struct wait_entry *old = &t->wait_more[i];
+		more[i] = *old;
+		TAILQ_INSERT_AFTER(old->queue, old, &more[i], link);
+		TAILQ_REMOVE(old->queue, old, link);
+	}
+	free(t->wait_more);
+	t->wait_more = more;
+	t->wait_more_size = size;
+	return 0;
+}
+
+int wait_on(struct task *t, struct wait_queue *q)
+{
+	if (t->waits == array_size(t->wait) + t->wait_more_size && more_entries(t) != 0)
+		return -ENOMEM;
+	struct wait_entry *e = entry_at(t, t->waits++);
+	e->task = t;
+	e->queue = q;
+	TAILQ_INSERT_TAIL(q, e, link);
+	return 0;
+}
+
+void wait_until(struct task *t, uint64_t ns)
+{
+	struct kernel *k = t->process->kernel;
+	if (ns >= t->deadline)
+		return;
+	if (t->deadline != NO_DEADLINE)
+		RB_REMOVE(task_sleep, &k->sleepers, t);
+	t->deadline = ns;
+	RB_INSERT(task_sleep, &k->sleepers, t);
+	sched_look_at(k, ns);
+}
+
+void wait_forget(struct task *t)
+{
+	while (t->waits > 0) {
+		struct wait_entry *e = entry_at(t, --t->waits);
+		TAILQ_REMOVE(e->queue, e, link);
+	}
+	if (t->deadline != NO_DEADLINE) {
+		RB_REMOVE(task_sleep, &t->process->kernel->sleepers, t);
+		t->deadline = NO_DEADLINE;
+	}
+}
+
+void wait_wake(struct task *t)
+{
+	wait_forget(t);
+	if (t->state == TASK_WAITING)
+		sched_ready(t);
+	else if (t->state == TASK_RUNNING)
+		t->call.woken = true;
+}
+
+void wait_wake_all(struct wait_queue *q)
+{
+	struct wait_entry *e;
+	while ((e = TAILQ_FIRST(q)))
+		wait_wake(e->task);
+}
