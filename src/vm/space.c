@@ -229,6 +229,8 @@ int space_protect(struct space *s, uint64_t start, uint64_t length, unsigned pro
 	if (range_check(s, start, length, &end) != 0)
 		return -ENOMEM;
 	int refused = protect_limit(s, start, end, prot, &end);
+	if (start == end)
+		return refused;
 	bool change = false;
 	RANGE_REGIONS(r, s, start, end)
 		change |= r->prot != prot;
