@@ -282,6 +282,8 @@ static int spawn_all(struct session *s)
 	};
 	for (s->envc = 0; env[s->envc];)
 		s->envc++;
+	if (s->hooks->begin)
+		s->hooks->begin(s);
 	int r = 0;
 	for (; s->started < s->o->copies && r >= 0; s->started++) {
 		/* Observers are told of the exec while the pid is not known here yet. */
@@ -322,7 +324,7 @@ static void release_files(struct session *s)
 	symbol_cache_destroy(s->symbols);
 }
 
-int session_start(struct session *s, const struct options *o, const struct session_hooks *hooks, void *ctx, char **argv)
+static int session_start(struct session *s, const struct options *o, const struct session_hooks *hooks, void *ctx, char **argv)
 {
 	*s = (struct session){.o = o, .hooks = hooks, .ctx = ctx, .argv = argv, .path = argv[0]};
 	s->events.seen = session_seen;
@@ -423,7 +425,7 @@ static int ended(struct session *s)
 	return guest_status(s);
 }
 
-int session_run(struct session *s)
+static int session_run(struct session *s)
 {
 	bool looks = s->hooks->look != NULL, idle_told = false;
 	if (looks && s->o->at == AT_FUNCTION) {
@@ -481,7 +483,7 @@ static void die_of(int number)
 	raise(number);
 }
 
-int session_finish(struct session *s, int status)
+static int session_finish(struct session *s, int status)
 {
 	signals_release();
 	s->events.observed = false;
@@ -492,4 +494,20 @@ int session_finish(struct session *s, int status)
 	fflush(NULL);
 	die_of(WTERMSIG(status));
 	return 128 + WTERMSIG(status);
+}
+
+int session_main(const struct options *o, const struct session_hooks *hooks, void *ctx, char **argv)
+{
+	struct session *s = malloc(sizeof(*s));
+	if (!s)
+		return say("no memory");
+	int r = session_start(s, o, hooks, ctx, argv);
+	if (r < 0) {
+		int status = session_run(s);
+		if (hooks->end)
+			status = hooks->end(s, status);
+		r = session_finish(s, status);
+	}
+	free(s);
+	return r;
 }

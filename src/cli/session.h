@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* session.h - one run of one machine, from the words on the command line to an exit status
  *
- *	session_start    root, .c files compiled, machine made, copies started
- *	session_run      until all have ended, --for, --timeout, Ctrl-C, or a look that ends it
- *	session_finish   everything back
+ *	options -> root, .c files compiled -> machine made -> begin -> copies started
+ *	        -> run until all have ended, --for, --timeout, Ctrl-C, or a look that ends it
+ *	        -> end -> everything given back -> exit status
  *
  * A verb that watches gives hooks. seen is called for every event as it happens. look is called
  * when --at says so, with the process to look at, whose space is whole: it may look at anything and
@@ -22,8 +22,12 @@
 struct session;
 
 struct session_hooks {
+	/* The machine is made; no program has been started. */
+	void (*begin)(struct session *s);
 	void (*seen)(struct session *s, const struct event *e);
 	void (*look)(struct session *s, struct process *p);
+	/* The run is over, the machine is still there. Returns what became of status. */
+	int (*end)(struct session *s, int status);
 	/* Ctrl-C ends the run instead of being the program's. */
 	bool ctrl_c_ends;
 };
@@ -51,21 +55,16 @@ struct session {
 	const char *path; /* as the guest names it */
 	char *compiled, *compiled_guest, *compiled_name; /* of a .c file: on the host, in the guest, argv[0] */
 	uint64_t faults;  /* seen so far, for --at fault:N */
-	uint64_t looked_at; /* fault:N and syscall:NAME look once */
 	bool looked;
-	bool closed_out;
 };
 
 /* Reads options and PROG from argv; argv[0] is the verb. operands: how many words stand between the
  * options and PROG (ADDR of walk); they are left in ret_operand. Returns -1, or the exit status. */
 int session_options(struct options *o, int argc, char **argv, const char **ret_operand, int *ret_at);
 
-/* Returns -1, or the exit status after saying what was wrong. argv: PROG and its arguments. */
-int session_start(struct session *s, const struct options *o, const struct session_hooks *hooks, void *ctx, char **argv);
-/* Returns the exit status. */
-int session_run(struct session *s);
-/* Returns status; if the program was killed by a signal, dies of the same one. */
-int session_finish(struct session *s, int status);
+/* All of a run. argv: PROG and its arguments. Returns the exit status; if the program was killed by a
+ * signal, dies of the same one. */
+int session_main(const struct options *o, const struct session_hooks *hooks, void *ctx, char **argv);
 
 /* The processes to look at, by --pid: in pid order. */
 bool session_wants(const struct session *s, const struct process *p);

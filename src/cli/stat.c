@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/stat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/session.h"
+#include "cli/verb.h"
+
+static struct figures *add(struct stat *st)
+{
+	if (st->count == st->room) {
+		unsigned room = st->room ? 2 * st->room : 16;
+		struct figures *more = realloc(st->process, room * sizeof(*more));
+		if (!more)
+			return NULL;
+		st->process = more;
+		st->room = room;
+	}
+	struct figures *g = &st->process[st->count++];
+	*g = (struct figures){0};
+	return g;
+}
+
+static uint64_t zero_pages(const struct kernel *k, const struct space *s)
+{
+	struct pmap_entry e;
+	uint64_t n = 0;
+	for (uint64_t va = 0; k->mm->pmap->next(s->pmap, &va, s->layout.top, &e); va += PAGE_SIZE)
+		n += e.frame == k->mm->zero;
+	return n;
+}
+
+/* A process has ended, or the run has. */
+static void stat_look(struct session *s, struct process *p)
+{
+	struct stat *st = s->ctx;
+	struct figures *g = add(st);
+	struct pmap_stats ps;
+	if (!g)
+		return;
+	g->pid = p->pid;
+	snprintf(g->name, sizeof(g->name), "%s", process_name(p));
+	g->tally = p->tally;
+	g->instructions = p->retired;
+	g->time = kernel_now(s->kernel) - p->started;
+	s->kernel->mm->pmap->stats(p->space->pmap, &ps);
+	g->resident_peak = max_u64(p->space->resident_peak,
+				   ps.resident[RESIDENT_ANON] + ps.resident[RESIDENT_FILE] + ps.resident[RESIDENT_SHMEM]);
+	g->tables = ps.tables;
+	g->tables_shared = ps.tables_shared;
+	g->zero_pages = zero_pages(s->kernel, p->space);
+	for (struct region *r = regions_first(&p->space->regions); r; r = region_next(r)) {
+		struct region_usage u;
+		space_usage(p->space, r, &u);
+		g->shared_pages += u.shared;
+	}
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	const struct figures *x = a, *y = b;
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+static void sum(struct stat *st, struct session *s)
+{
+	struct figures *t = &st->total;
+	t->tally = s->events.total;
+	t->time = kernel_now(s->kernel);
+	t->instructions = hart_retired(s->kernel->hart);
+	st->forks = s->events.total.event[EVENT_space_fork];
+	st->frames = s->kernel->mm->frames;
+	st->frames_used = s->kernel->mm->untouched;
+	for (unsigned i = 0; i < st->count; i++) {
+		const struct figures *g = &st->process[i];
+		t->resident_peak = max_u64(t->resident_peak, g->resident_peak);
+		t->tables += g->tables;
+		t->tables_shared += g->tables_shared;
+		t->zero_pages += g->zero_pages;
+		t->shared_pages += g->shared_pages;
+	}
+}
+
+static const struct figures *asked_for(const struct session *s, const struct stat *st)
+{
+	int32_t pid = !s->o->pid_given ? PID_ALL : s->o->pid;
+	for (unsigned i = 0; i < st->count; i++)
+		if (st->process[i].pid == pid)
+			return &st->process[i];
+	return &st->total;
+}
+
+static int stat_end(struct session *s, int status)
+{
+	struct stat *st = s->ctx;
+	st->command = s->argv[0];
+	st->like = s->o->like;
+	if (st->count)
+		qsort(st->process, st->count, sizeof(*st->process), by_pid);
+	sum(st, s);
+	if (s->o->json)
+		stat_print_json(s->out, st);
+	else
+		stat_print(s->out, st);
+	for (unsigned i = 0; i < s->o->expects; i++)
+		if (stat_expect(st, asked_for(s, st), s->o->expect[i]) != 1)
+			status = 1 << 8;
+	free(st->process);
+	return status;
+}
+
+/* What cannot be understood is told before the program runs. */
+static bool expects_good(const struct options *o)
+{
+	struct stat none = {0};
+	for (unsigned i = 0; i < o->expects; i++)
+		if (stat_expect(&none, NULL, o->expect[i]) < 0)
+			return false;
+	return true;
+}
+
+int verb_stat(int argc, char **argv)
+{
+	static const struct session_hooks hooks = {.look = stat_look, .end = stat_end};
+	struct options o;
+	struct stat st = {0};
+	int at = 0, r = session_options(&o, argc, argv, NULL, &at);
+	if (r < 0 && !expects_good(&o))
+		r = STATUS_CARREL;
+	if (r < 0) {
+		/* Every process counts; --pid only chooses for --expect. */
+		struct options all = o;
+		all.pid = o.pid_given ? o.pid : PID_ALL;
+		r = session_main(&all, &hooks, &st, argv + at);
+	}
+	options_finish(&o);
+	return r;
+}

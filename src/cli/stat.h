@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* stat.h - the figures of a run: folds of its events, and what the machine had at its end */
+#ifndef CLI_STAT_H
+#define CLI_STAT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "vm/event.h"
+
+/* Of one process as it ended, or of all together. */
+struct figures {
+	int32_t pid; /* 0: the total */
+	char name[32];
+	struct tally tally;
+	uint64_t instructions, time; /* time: ns of virtual time from start to end */
+	uint64_t resident_peak;	     /* pages */
+	uint64_t tables, tables_shared, zero_pages, shared_pages;
+};
+
+struct stat {
+	unsigned count, room;
+	struct figures *process; /* in pid order once the run is over */
+	struct figures total;
+	uint64_t forks, frames_used, frames;
+	const char *like, *command;
+};
+
+void stat_print(FILE *f, const struct stat *st);
+void stat_print_json(FILE *f, const struct stat *st);
+
+/* A figure by the name that stat prints for it, such as cow-copy, minor, instructions. Returns 0 or
+ * -EINVAL. */
+int stat_figure(const struct stat *st, const struct figures *g, const char *name, uint64_t *ret_value);
+/* "cow-copy<=512". Returns 1: it holds; 0: it does not, after saying so; -EINVAL: it means nothing,
+ * after saying why. */
+int stat_expect(const struct stat *st, const struct figures *g, const char *expect);
+
+#endif
