@@ -7,7 +7,7 @@
 #include "cli/session.h"
 #include "cli/verb.h"
 
-static struct figures *add(struct stat *st)
+static struct figures *add(struct run_figures *st)
 {
 	if (st->count == st->room) {
 		unsigned room = st->room ? 2 * st->room : 16;
@@ -34,7 +34,7 @@ static uint64_t zero_pages(const struct kernel *k, const struct space *s)
 /* A process has ended, or the run has. */
 static void stat_look(struct session *s, struct process *p)
 {
-	struct stat *st = s->ctx;
+	struct run_figures *st = s->ctx;
 	struct figures *g = add(st);
 	struct pmap_stats ps;
 	if (!g)
@@ -63,7 +63,7 @@ static int by_pid(const void *a, const void *b)
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-static void sum(struct stat *st, struct session *s)
+static void sum(struct run_figures *st, struct session *s)
 {
 	struct figures *t = &st->total;
 	t->tally = s->events.total;
@@ -82,18 +82,18 @@ static void sum(struct stat *st, struct session *s)
 	}
 }
 
-static const struct figures *asked_for(const struct session *s, const struct stat *st)
+/* Whom --expect is about. */
+static const struct figures *asked_for(const struct run_figures *st)
 {
-	int32_t pid = !s->o->pid_given ? PID_ALL : s->o->pid;
 	for (unsigned i = 0; i < st->count; i++)
-		if (st->process[i].pid == pid)
+		if (st->process[i].pid == st->expect_pid)
 			return &st->process[i];
 	return &st->total;
 }
 
 static int stat_end(struct session *s, int status)
 {
-	struct stat *st = s->ctx;
+	struct run_figures *st = s->ctx;
 	st->command = s->argv[0];
 	st->like = s->o->like;
 	if (st->count)
@@ -104,7 +104,7 @@ static int stat_end(struct session *s, int status)
 	else
 		stat_print(s->out, st);
 	for (unsigned i = 0; i < s->o->expects; i++)
-		if (stat_expect(st, asked_for(s, st), s->o->expect[i]) != 1)
+		if (stat_expect(st, asked_for(st), s->o->expect[i]) != 1)
 			status = 1 << 8;
 	free(st->process);
 	return status;
@@ -113,7 +113,7 @@ static int stat_end(struct session *s, int status)
 /* What cannot be understood is told before the program runs. */
 static bool expects_good(const struct options *o)
 {
-	struct stat none = {0};
+	struct run_figures none = {0};
 	for (unsigned i = 0; i < o->expects; i++)
 		if (stat_expect(&none, NULL, o->expect[i]) < 0)
 			return false;
@@ -124,14 +124,15 @@ int verb_stat(int argc, char **argv)
 {
 	static const struct session_hooks hooks = {.look = stat_look, .end = stat_end};
 	struct options o;
-	struct stat st = {0};
+	struct run_figures st = {0};
 	int at = 0, r = session_options(&o, argc, argv, NULL, &at);
 	if (r < 0 && !expects_good(&o))
 		r = STATUS_CARREL;
 	if (r < 0) {
 		/* Every process counts; --pid only chooses for --expect. */
 		struct options all = o;
-		all.pid = o.pid_given ? o.pid : PID_ALL;
+		all.pid = PID_ALL;
+		st.expect_pid = o.pid;
 		r = session_main(&all, &hooks, &st, argv + at);
 	}
 	options_finish(&o);

@@ -18,22 +18,23 @@ struct figures {
 	uint64_t tables, tables_shared, zero_pages, shared_pages;
 };
 
-struct stat {
+struct run_figures {
 	unsigned count, room;
 	struct figures *process; /* in pid order once the run is over */
 	struct figures total;
 	uint64_t forks, frames_used, frames;
 	const char *like, *command;
+	int32_t expect_pid; /* PID_ALL, or none: the total */
 };
 
-void stat_print(FILE *f, const struct stat *st);
-void stat_print_json(FILE *f, const struct stat *st);
+void stat_print(FILE *f, const struct run_figures *st);
+void stat_print_json(FILE *f, const struct run_figures *st);
 
 /* A figure by the name that stat prints for it, such as cow-copy, minor, instructions. Returns 0 or
  * -EINVAL. */
-int stat_figure(const struct stat *st, const struct figures *g, const char *name, uint64_t *ret_value);
+int stat_figure(const struct run_figures *st, const struct figures *g, const char *name, uint64_t *ret_value);
 /* "cow-copy<=512". Returns 1: it holds; 0: it does not, after saying so; -EINVAL: it means nothing,
  * after saying why. */
-int stat_expect(const struct stat *st, const struct figures *g, const char *expect);
+int stat_expect(const struct run_figures *st, const struct figures *g, const char *expect);
 
 #endif

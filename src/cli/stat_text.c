@@ -22,28 +22,28 @@ static uint64_t class_sum(const struct tally *t, enum cause_class class)
 	return n;
 }
 
-static uint64_t get_faults(const struct stat *st, const struct figures *g) { return g->tally.event[EVENT_fault]; }
-static uint64_t get_minor(const struct stat *st, const struct figures *g) { return class_sum(&g->tally, CLASS_minor); }
-static uint64_t get_major(const struct stat *st, const struct figures *g) { return class_sum(&g->tally, CLASS_major); }
-static uint64_t get_fatal(const struct stat *st, const struct figures *g) { return class_sum(&g->tally, CLASS_fatal); }
-static uint64_t get_calls(const struct stat *st, const struct figures *g) { return g->tally.event[EVENT_syscall_enter]; }
-static uint64_t get_signals(const struct stat *st, const struct figures *g) { return g->tally.event[EVENT_signal]; }
-static uint64_t get_forks(const struct stat *st, const struct figures *g) { return g->tally.event[EVENT_space_fork]; }
-static uint64_t get_instructions(const struct stat *st, const struct figures *g) { return g->instructions; }
-static uint64_t get_time(const struct stat *st, const struct figures *g) { return g->time; }
-static uint64_t get_resident(const struct stat *st, const struct figures *g) { return g->resident_peak; }
-static uint64_t get_tables(const struct stat *st, const struct figures *g) { return g->tables; }
-static uint64_t get_tables_shared(const struct stat *st, const struct figures *g) { return g->tables_shared; }
-static uint64_t get_zero(const struct stat *st, const struct figures *g) { return g->zero_pages; }
-static uint64_t get_shared(const struct stat *st, const struct figures *g) { return g->shared_pages; }
-static uint64_t get_evictions(const struct stat *st, const struct figures *g) { return st->total.tally.event[EVENT_evict]; }
-static uint64_t get_used(const struct stat *st, const struct figures *g) { return st->frames_used; }
-static uint64_t get_processes(const struct stat *st, const struct figures *g) { return st->count; }
+static uint64_t get_faults(const struct run_figures *st, const struct figures *g) { return g->tally.event[EVENT_fault]; }
+static uint64_t get_minor(const struct run_figures *st, const struct figures *g) { return class_sum(&g->tally, CLASS_minor); }
+static uint64_t get_major(const struct run_figures *st, const struct figures *g) { return class_sum(&g->tally, CLASS_major); }
+static uint64_t get_fatal(const struct run_figures *st, const struct figures *g) { return class_sum(&g->tally, CLASS_fatal); }
+static uint64_t get_calls(const struct run_figures *st, const struct figures *g) { return g->tally.event[EVENT_syscall_enter]; }
+static uint64_t get_signals(const struct run_figures *st, const struct figures *g) { return g->tally.event[EVENT_signal]; }
+static uint64_t get_forks(const struct run_figures *st, const struct figures *g) { return g->tally.event[EVENT_space_fork]; }
+static uint64_t get_instructions(const struct run_figures *st, const struct figures *g) { return g->instructions; }
+static uint64_t get_time(const struct run_figures *st, const struct figures *g) { return g->time; }
+static uint64_t get_resident(const struct run_figures *st, const struct figures *g) { return g->resident_peak; }
+static uint64_t get_tables(const struct run_figures *st, const struct figures *g) { return g->tables; }
+static uint64_t get_tables_shared(const struct run_figures *st, const struct figures *g) { return g->tables_shared; }
+static uint64_t get_zero(const struct run_figures *st, const struct figures *g) { return g->zero_pages; }
+static uint64_t get_shared(const struct run_figures *st, const struct figures *g) { return g->shared_pages; }
+static uint64_t get_evictions(const struct run_figures *st, const struct figures *g) { return st->total.tally.event[EVENT_evict]; }
+static uint64_t get_used(const struct run_figures *st, const struct figures *g) { return st->frames_used; }
+static uint64_t get_processes(const struct run_figures *st, const struct figures *g) { return st->count; }
 
 /* name: for --expect and JSON; label: NULL if the text does not have it. */
 static const struct figure {
 	const char *name, *label;
-	uint64_t (*get)(const struct stat *st, const struct figures *g);
+	uint64_t (*get)(const struct run_figures *st, const struct figures *g);
 	bool machine; /* of the machine, not of a process */
 } figures[] = {
 	{"faults", "page faults", get_faults, false},
@@ -82,9 +82,9 @@ static const char *thousands(uint64_t v, char *buffer, size_t size)
 	return buffer;
 }
 
-static unsigned columns(const struct stat *st) { return st->count > 1 && st->count <= COLUMNS_MAX ? st->count : 0; }
+static unsigned columns(const struct run_figures *st) { return st->count > 1 && st->count <= COLUMNS_MAX ? st->count : 0; }
 
-static void print_row(FILE *f, const struct stat *st, const char *label, uint64_t total, const uint64_t *each)
+static void print_row(FILE *f, const struct run_figures *st, const char *label, uint64_t total, const uint64_t *each)
 {
 	char b[32];
 	fprintf(f, "%-24s%15s", label, thousands(total, b, sizeof(b)));
@@ -93,7 +93,7 @@ static void print_row(FILE *f, const struct stat *st, const char *label, uint64_
 	fputc('\n', f);
 }
 
-static void print_causes(FILE *f, const struct stat *st, enum cause_class class)
+static void print_causes(FILE *f, const struct run_figures *st, enum cause_class class)
 {
 	uint64_t total = class_sum(&st->total.tally, class), each[COLUMNS_MAX] = {0};
 	char label[64];
@@ -113,7 +113,7 @@ static void print_causes(FILE *f, const struct stat *st, enum cause_class class)
 	}
 }
 
-static void print_time(FILE *f, const struct stat *st)
+static void print_time(FILE *f, const struct run_figures *st)
 {
 	fprintf(f, "%-24s%14.3fs", "virtual time", (double)st->total.time / 1e9);
 	for (unsigned i = 0; i < columns(st); i++)
@@ -121,7 +121,7 @@ static void print_time(FILE *f, const struct stat *st)
 	fputc('\n', f);
 }
 
-static void print_figure(FILE *f, const struct stat *st, const struct figure *n)
+static void print_figure(FILE *f, const struct run_figures *st, const struct figure *n)
 {
 	uint64_t each[COLUMNS_MAX] = {0}, total = n->get(st, &st->total);
 	for (unsigned i = 0; i < columns(st); i++)
@@ -131,7 +131,7 @@ static void print_figure(FILE *f, const struct stat *st, const struct figure *n)
 	print_row(f, st, n->label, total, n->machine ? NULL : each);
 }
 
-void stat_print(FILE *f, const struct stat *st)
+void stat_print(FILE *f, const struct run_figures *st)
 {
 	char name[64];
 	fprintf(f, "\n%s: %u process%s in %" PRIu64 " frames%s%s\n\n%-24s%15s", st->command, st->count,
@@ -157,7 +157,7 @@ void stat_print(FILE *f, const struct stat *st)
 
 /* --- JSON ------------------------------------------------------------------------------------ */
 
-static json_t *json_figures(const struct stat *st, const struct figures *g)
+static json_t *json_figures(const struct run_figures *st, const struct figures *g)
 {
 	json_t *j = json_object(), *causes = json_object();
 	if (g->pid) {
@@ -173,7 +173,7 @@ static json_t *json_figures(const struct stat *st, const struct figures *g)
 	return j;
 }
 
-void stat_print_json(FILE *f, const struct stat *st)
+void stat_print_json(FILE *f, const struct run_figures *st)
 {
 	json_t *processes = json_array();
 	for (unsigned i = 0; i < st->count; i++)
@@ -185,7 +185,7 @@ void stat_print_json(FILE *f, const struct stat *st)
 
 /* --- --expect -------------------------------------------------------------------------------- */
 
-int stat_figure(const struct stat *st, const struct figures *g, const char *name, uint64_t *ret_value)
+int stat_figure(const struct run_figures *st, const struct figures *g, const char *name, uint64_t *ret_value)
 {
 	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
 		if (strcmp(figures[i].name, name) == 0) {
@@ -225,7 +225,7 @@ static int names_wrong(const char *expect, const char *name)
 	return -EINVAL;
 }
 
-int stat_expect(const struct stat *st, const struct figures *g, const char *expect)
+int stat_expect(const struct run_figures *st, const struct figures *g, const char *expect)
 {
 	char name[64], op[3] = "";
 	uint64_t wanted, value;
