@@ -101,13 +101,14 @@ static void range_move(struct space *s, uint64_t old, uint64_t to, uint64_t leng
 		va = min_u64(has_anon ? anon : end, has_entry ? entry : end);
 		page_move(s, va, to + (va - old));
 	}
+	anon_map_trim(s->mm, &s->anons, old, end);
 	MM_EVENT(s->mm, s->tally, s->pid, region_move, .start = old, .end = end, .to = to,
 		 .resident = space_resident(s) - before);
 }
 
 /* 1. Memory for the new region and for cuts at the old place; everything of the old place is made the
  *    space's own.
- * 2. The new place is cleared.
+ * 2. The new place is cleared; as on Linux it stays so if step 3 fails. Regions may have changed.
  * 3. Chunks for what will come. From here on nothing fails.
  * 4. Pages move, the new region is put in, the old one goes (or stays, empty). */
 static int remap_move(struct remap *m)
@@ -130,6 +131,7 @@ static int remap_move(struct remap *m)
 	/* 2. */
 	if (!error)
 		error = space_unmap(s, m->to, m->length);
+	m->region = regions_find(&s->regions, m->old);
 	/* 3. */
 	if (!error)
 		error = chunks_prepare(s, m->old, m->to, moved);
@@ -150,9 +152,7 @@ static int remap_move(struct remap *m)
 	space_insert(s, r);
 	if (begun) {
 		range_move(s, m->old, m->to, moved);
-		if (m->flags & DONTUNMAP) {
-			anon_map_clear(s->mm, &s->anons, m->old, old_end);
-		} else {
+		if (!(m->flags & DONTUNMAP)) {
 			range_cut(&g);
 			range_remove(s, m->old, old_end);
 		}

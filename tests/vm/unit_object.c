@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* The page cache: reading, waiting, evicting, writing back, cutting. */
+#include "unit.h"
+
+enum { P = PAGE_SIZE, RW = PROT_R | PROT_W };
+
+static unsigned woken;
+static uint32_t woken_frame;
+
+static void wake(void *ctx, uint32_t frame)
+{
+	woken++;
+	woken_frame = frame;
+}
+
+static enum fault_result fault(struct space *s, uint64_t va, enum access access)
+{
+	return fault_handle(s, &(struct fault_request){.va = va, .access = access, .by = BY_PROGRAM});
+}
+
+TEST(read_and_mmap_show_the_same_page)
+{
+	static struct lab_file f;
+	EACH_LAB(l, 64) {
+		struct object *o = lab_file(&l, &f);
+		uint64_t a = lab_map_object(l.space, o, 4, RW, REGION_SHARED);
+		uint32_t frame;
+		CHECK_EQ(object_page(l.mm, o, 2, false, &frame), 0);
+		CHECK_EQ(frame_bytes(l.mm, frame)[9], 3);
+		lab_store(l.space, a + 2 * P, 44);
+		CHECK_EQ(frame_bytes(l.mm, frame)[0], 44);
+		frame_unhold(l.mm, frame);
+		CHECK_EQ(f.gets, 1);
+		CHECK_EQ(object_page(l.mm, o, 3, true, &frame), 0);
+		CHECK_EQ(f.gets, 1); /* fresh: not read */
+		frame_unhold(l.mm, frame);
+		object_put(l.mm, o);
+	}
+}
+
+TEST(a_slow_page_makes_its_reader_wait_and_counts_as_one_major_fault)
+{
+	static struct lab_file f;
+	EACH_LAB(l, 64) {
+		struct space *s = l.space;
+		struct object *o = lab_file(&l, &f);
+		uint64_t a = lab_map_object(s, o, 4, PROT_R, 0);
+		l.mm->host.wake = wake;
+		woken = 0;
+		f.get_error = -EAGAIN;
+		CHECK_EQ(fault(s, a + P, ACCESS_READ), FAULT_WAIT);
+		uint32_t waits_for = l.mm->waits_for, frame;
+		CHECK_EQ(fault(s, a + P, ACCESS_READ), FAULT_WAIT); /* a second one waits for the same */
+		CHECK_EQ(l.mm->waits_for, waits_for);
+		CHECK_EQ(object_page(l.mm, o, 1, false, &frame), -EAGAIN);
+		CHECK_EQ(f.gets, 1);
+		CHECK_EQ(lab_faults(s), 0);
+		lab_verify(&l);
+		lab_file_ready(&f, 0);
+		CHECK_EQ(woken, 1);
+		CHECK_EQ(woken_frame, waits_for);
+		CHECK_EQ(lab_load(s, a + P), 2);
+		CHECK_EQ(tally_major(s->tally), 1);
+		CHECK_EQ(tally_minor(s->tally), 0);
+		l.mm->host.wake = NULL;
+		object_put(l.mm, o);
+	}
+}
+
+TEST(a_slow_page_that_fails_gives_an_error_once_and_can_be_tried_again)
+{
+	static struct lab_file f;
+	EACH_LAB(l, 64) {
+		struct object *o = lab_file(&l, &f);
+		uint64_t a = lab_map_object(l.space, o, 4, PROT_R, 0);
+		f.get_error = -EAGAIN;
+		CHECK_EQ(fault(l.space, a, ACCESS_READ), FAULT_WAIT);
+		lab_file_ready(&f, -EIO);
+		f.get_error = 0;
+		CHECK_EQ(fault(l.space, a, ACCESS_READ), FAULT_BUS_IO);
+		CHECK_EQ(lab_load(l.space, a), 1);
+		object_put(l.mm, o);
+	}
+}
+
+TEST(an_object_outlives_its_users_until_its_pages_have_arrived)
+{
+	static struct lab_file f;
+	EACH_LAB(l, 64) {
+		struct object *o = lab_file(&l, &f);
+		uint64_t a = lab_map_object(l.space, o, 4, PROT_R, 0);
+		f.get_error = -EAGAIN;
+		CHECK_EQ(fault(l.space, a, ACCESS_READ), FAULT_WAIT);
+		CHECK_EQ(space_unmap(l.space, a, 4 * P), 0);
+		object_put(l.mm, o);
+		CHECK_EQ(f.released, 0);
+		lab_verify(&l);
+		lab_file_ready(&f, 0);
+		CHECK_EQ(f.released, 1);
+	}
+}
+
+TEST(the_page_cache_gives_way_oldest_first)
+{
+	static struct lab_file f;
+	EACH_LAB(l, 48) {
+		struct space *s = l.space;
+		struct object *o = lab_file(&l, &f);
+		uint64_t a = lab_map_object(s, o, FILE_PAGES, RW, REGION_SHARED);
+		for (unsigned i = 0; i < FILE_PAGES; i++)
+			CHECK_EQ(lab_store(s, a + i * P, 100), CAUSE_file_read);
+		CHECK_EQ(object_cached(o, 0), NO_FRAME);
+		CHECK(object_cached(o, FILE_PAGES - 1) != NO_FRAME);
+		CHECK_EQ(l.mm->events->total.event[EVENT_evict], FILE_PAGES - o->resident);
+		CHECK_EQ(f.puts, FILE_PAGES - o->resident); /* what went was dirty */
+		CHECK_EQ(f.bytes[0], 100);
+		lab_verify(&l);
+		CHECK_EQ(lab_load(s, a), 100);
+		CHECK_EQ(lab_resident(s), o->resident);
+		/* Anonymous memory pushes it out, down to nothing. */
+		uint64_t b = lab_map(s, 64, RW);
+		unsigned n = 0;
+		while (lab_store(s, b + n * P, 1) == CAUSE_zero_fill)
+			n++;
+		CHECK(n > 20);
+		CHECK_EQ(o->resident, 0);
+		CHECK_EQ(fault(s, b + n * P, ACCESS_WRITE), FAULT_NO_MEMORY);
+		for (unsigned i = 0; i < n; i++)
+			CHECK_EQ(lab_load(s, b + i * P), 1);
+		CHECK_EQ(fault(s, a, ACCESS_READ), FAULT_NO_MEMORY);
+		CHECK_EQ(space_unmap(s, b, 64 * P), 0);
+		CHECK_EQ(lab_load(s, a), 100);
+		object_put(l.mm, o);
+	}
+}
+
+TEST(a_page_that_cannot_be_written_back_is_not_lost)
+{
+	static struct lab_file f;
+	EACH_LAB(l, 48) {
+		struct space *s = l.space;
+		struct object *o = lab_file(&l, &f);
+		uint64_t a = lab_map_object(s, o, FILE_PAGES, RW, REGION_SHARED);
+		lab_store(s, a, 100);
+		f.put_error = -EIO;
+		for (unsigned i = 1; i < FILE_PAGES; i++)
+			lab_read(s, a + i * P);
+		lab_verify(&l);
+		CHECK(object_cached(o, 0) != NO_FRAME);
+		CHECK_EQ(space_sync(s, a, P, 4), -EIO);
+		f.put_error = 0;
+		CHECK_EQ(space_sync(s, a, P, 4), 0);
+		CHECK_EQ(f.bytes[0], 100);
+		object_put(l.mm, o);
+	}
+}
+
+TEST(a_locked_page_and_a_held_page_stay)
+{
+	static struct lab_file f;
+	EACH_LAB(l, 48) {
+		struct space *s = l.space;
+		struct object *o = lab_file(&l, &f);
+		uint64_t a = lab_map_object(s, o, FILE_PAGES, PROT_R, 0);
+		uint32_t frame;
+		CHECK_EQ(space_lock(s, a, 2 * P, true), 0);
+		CHECK_EQ(object_page(l.mm, o, 5, false, &frame), 0);
+		for (unsigned i = 0; i < FILE_PAGES; i++)
+			lab_read(s, a + i * P);
+		CHECK_EQ(lab_read(s, a), CAUSE_none);
+		CHECK_EQ(lab_read(s, a + P), CAUSE_none);
+		CHECK_EQ(object_cached(o, 5), frame);
+		frame_unhold(l.mm, frame);
+		CHECK_EQ(space_lock(s, a, 2 * P, false), 0);
+		for (unsigned i = 4; i < FILE_PAGES; i++)
+			lab_read(s, a + i * P);
+		CHECK_EQ(object_cached(o, 0), NO_FRAME);
+		object_put(l.mm, o);
+	}
+}
+
+TEST(a_file_that_is_cut_takes_its_pages_with_it)
+{
+	static struct lab_file f;
+	EACH_LAB(l, 64) {
+		struct space *s = l.space;
+		struct object *o = lab_file(&l, &f);
+		uint64_t a = lab_map_object(s, o, 8, RW, REGION_SHARED);
+		for (unsigned i = 0; i < 8; i++)
+			lab_read(s, a + i * P);
+		uint32_t frame;
+		CHECK_EQ(object_page(l.mm, o, 7, false, &frame), 0);
+		object_resize(l.mm, o, 3 * P + 100);
+		CHECK_EQ(lab_resident(s), 4);
+		CHECK_EQ(lab_load(s, a + 3 * P + 99), 4);
+		CHECK_EQ(lab_load(s, a + 3 * P + 100), 0);
+		CHECK_EQ(lab_load(s, a + 4 * P), -(int)CAUSE_bus_beyond_end);
+		lab_verify(&l); /* page 7 is held, and nobody's */
+		frame_unhold(l.mm, frame);
+		object_resize(l.mm, o, 8 * P);
+		CHECK_EQ(lab_load(s, a + 4 * P), 5); /* the test's file was not cut */
+		object_put(l.mm, o);
+	}
+}
+
+TEST(stale_clean_pages_are_dropped_and_dirty_ones_are_not)
+{
+	static struct lab_file f;
+	EACH_LAB(l, 64) {
+		struct object *o = lab_file(&l, &f);
+		uint32_t frame;
+		for (unsigned i = 0; i < 3; i++) {
+			CHECK_EQ(object_page(l.mm, o, i, false, &frame), 0);
+			frame_unhold(l.mm, frame);
+		}
+		uint64_t a = lab_map_object(l.space, o, 1, RW, REGION_SHARED);
+		lab_store(l.space, a, 1);
+		object_drop_clean(l.mm, o);
+		CHECK_EQ(o->resident, 1);
+		object_put(l.mm, o);
+	}
+}
+
+TEST(shared_memory_is_one_and_is_freed_with_its_last_user)
+{
+	EACH_LAB(l, 64) {
+		struct object *o = lab_shared(&l, 4);
+		uint64_t a = lab_map_object(l.space, o, 4, RW, REGION_SHARED);
+		struct space *other = lab_space(&l, 2);
+		uint64_t b = lab_map_object(other, o, 4, RW, REGION_SHARED), c = lab_map_object(other, o, 4, RW, 0);
+		object_put(l.mm, o);
+		CHECK_EQ(lab_store(l.space, a, 5), CAUSE_zero_fill);
+		CHECK_EQ(lab_load(other, b), 5);
+		CHECK_EQ(lab_load(other, c), 5);
+		CHECK_EQ(lab_store(other, c, 6), CAUSE_cow_copy); /* private */
+		CHECK_EQ(lab_load(l.space, a), 5);
+		CHECK_EQ(lab_store(other, c + P, 7), CAUSE_zero_fill);
+		CHECK_EQ(lab_load(l.space, a + P), 0);
+		space_destroy(other);
+		CHECK_EQ(l.mm->kind[FRAME_ANON], 2);
+		CHECK_EQ(space_unmap(l.space, a, 4 * P), 0);
+		CHECK_EQ(l.mm->kind[FRAME_ANON], 0);
+	}
+}
+
+TEST(what_an_instruction_needs_stays_until_it_retires)
+{
+	static struct lab_file f;
+	EACH_LAB(l, 48) {
+		struct space *s = l.space;
+		struct object *o = lab_file(&l, &f);
+		uint64_t a = lab_map_object(s, o, FILE_PAGES, PROT_R, 0);
+		CHECK_EQ(fault(s, a, ACCESS_READ), FAULT_DONE);
+		uint32_t frame = object_cached(o, 0);
+		for (unsigned i = 1; i < FILE_PAGES; i++) {
+			fault_handle(s, &(struct fault_request){.va = a + i * P, .by = BY_KERNEL});
+			CHECK_EQ(object_cached(o, 0), frame);
+		}
+		mm_retired(l.mm);
+		for (unsigned i = 1; i < FILE_PAGES; i++)
+			fault_handle(s, &(struct fault_request){.va = a + i * P, .by = BY_KERNEL});
+		CHECK_EQ(object_cached(o, 0), NO_FRAME);
+		object_put(l.mm, o);
+	}
+}
+
+TEST(the_kernel_has_frames_of_its_own)
+{
+	EACH_LAB(l, 64) {
+		uint32_t frame;
+		CHECK_EQ(frame_take_kernel(l.mm, &l, &frame), 0);
+		CHECK_EQ(frame_bytes(l.mm, frame)[77], 0);
+		CHECK_EQ(l.mm->kind[FRAME_KERNEL], 1);
+		lab_verify(&l);
+		frame_free(l.mm, frame);
+		struct mm_usage u;
+		mm_usage(l.mm, &u);
+		CHECK_EQ(u.free + u.reserved + u.kind[FRAME_ZERO] + u.kind[FRAME_TABLE], 64);
+	}
+}
+
+TEST(neighbours_that_are_cached_come_with_a_fault_if_asked)
+{
+	static struct lab_file f;
+	EACH_LAB(l, 128) {
+		struct object *o = lab_file(&l, &f);
+		uint32_t frame;
+		for (unsigned i = 0; i < 32; i++) {
+			CHECK_EQ(object_page(l.mm, o, i, false, &frame), 0);
+			frame_unhold(l.mm, frame);
+		}
+		l.mm->config.fault_around = 16;
+		uint64_t a = lab_map_object(l.space, o, 32, PROT_R, 0);
+		for (unsigned i = 0; i < 32; i++)
+			CHECK_EQ(lab_load(l.space, a + i * P), i + 1);
+		CHECK(lab_faults(l.space) <= 3);
+		CHECK_EQ(lab_resident(l.space), 32);
+		object_put(l.mm, o);
+	}
+}
+
+TEST_MAIN
