@@ -17,6 +17,16 @@ enum {
 	NS_PER_TICK = 100,
 };
 
+#if defined(__x86_64__)
+bool fp_has_fma;
+
+__attribute__((constructor)) static void fp_ask_host(void)
+{
+	__builtin_cpu_init();
+	fp_has_fma = __builtin_cpu_supports("fma");
+}
+#endif
+
 static unsigned frm(const struct hart *h) { return h->regs.fcsr >> FCSR_FRM_SHIFT & 7; }
 
 /* frm changed: instructions with the dynamic mode may use the unit directly or not. */

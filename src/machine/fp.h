@@ -229,10 +229,36 @@ FP_PRECISION(s, float, uint32_t, fp_s, S_SIGN, S_NAN)
 FP_PRECISION(d, double, uint64_t, fp_d, D_SIGN, D_NAN)
 #undef FP_PRECISION
 
+/* The library's fma is right everywhere, but a call; with the instruction at hand, use that. */
+#if defined(__x86_64__)
+extern bool fp_has_fma;
+
+static inline float fp_fma_host_s(float a, float b, float c)
+{
+	if (likely(fp_has_fma)) {
+		__asm__("vfmadd231ss %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
+		return c;
+	}
+	return __builtin_fmaf(a, b, c);
+}
+
+static inline double fp_fma_host_d(double a, double b, double c)
+{
+	if (likely(fp_has_fma)) {
+		__asm__("vfmadd231sd %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
+		return c;
+	}
+	return __builtin_fma(a, b, c);
+}
+#else
+static inline float fp_fma_host_s(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+static inline double fp_fma_host_d(double a, double b, double c) { return __builtin_fma(a, b, c); }
+#endif
+
 /* infinity times zero is invalid even when a quiet NaN is added, which hosts see differently. */
 static inline float fp_fma_s(float a, float b, float c, uint32_t *flags)
 {
-	float r = __builtin_fmaf(a, b, c);
+	float r = fp_fma_host_s(a, b, c);
 
 	if (unlikely(__builtin_isnan(r)) &&
 	    ((__builtin_isinf(a) && b == 0) || (a == 0 && __builtin_isinf(b))))
@@ -242,7 +268,7 @@ static inline float fp_fma_s(float a, float b, float c, uint32_t *flags)
 
 static inline double fp_fma_d(double a, double b, double c, uint32_t *flags)
 {
-	double r = __builtin_fma(a, b, c);
+	double r = fp_fma_host_d(a, b, c);
 
 	if (unlikely(__builtin_isnan(r)) &&
 	    ((__builtin_isinf(a) && b == 0) || (a == 0 && __builtin_isinf(b))))
