@@ -36,6 +36,14 @@ static bool span_carried(struct space *s, uint64_t span)
 	return true;
 }
 
+/* May it be shared whole? Not where a part was copied before: an eviction since then may have taken
+ * what stood against sharing the rest. */
+static bool span_sharable(struct space *parent, struct space *child, uint64_t span)
+{
+	return !anon_map_chunk(&child->anons, span) && !child->mm->pmap->has_table(child->pmap, span) &&
+	       span_carried(parent, span);
+}
+
 static int span_share(struct space *parent, struct space *child, uint64_t span)
 {
 	struct mm *mm = parent->mm;
@@ -123,7 +131,7 @@ static int region_carry(struct space *parent, struct space *child, const struct 
 			break;
 		va = min_u64(has_anon ? anon : r->end, has_entry ? entry : r->end);
 		uint64_t span = align_down(va, SPAN_SIZE), next = span + SPAN_SIZE;
-		if (span_carried(parent, span)) {
+		if (span_sharable(parent, child, span)) {
 			error = span_share(parent, child, span);
 			*at = next;
 		} else {
