@@ -181,21 +181,22 @@ static int compile(struct session *s, const char *source)
 	return -1;
 }
 
-static int find_root(struct kernel_config *c, const struct options *o, char *ret_path, size_t size)
+static int find_root(struct session *s)
 {
-	c->root = o->root;
-	c->root_writable = o->root_writable;
-	if (c->root)
-		return -1;
-	int r = root_default(ret_path, size);
+	char path[PATH_MAX];
+	if (s->o->root) {
+		s->root = strdup(s->o->root);
+		return s->root ? -1 : say("no memory");
+	}
+	int r = root_default(path, sizeof(path));
 	if (r == -ENOENT)
 		return say("there is no guest root with the libraries that programs need\n"
 			   "  Make one:  carrel root create\n"
 			   "  Name one:  carrel run -L DIR ...");
 	if (r < 0)
 		return say("the default guest root: %s; name one with -L", strerror(-r));
-	c->root = ret_path;
-	return -1;
+	s->root = strdup(path);
+	return s->root ? -1 : say("no memory");
 }
 
 static bool env_overridden(const struct options *o, const char *variable)
@@ -229,11 +230,12 @@ static const char **make_env(const struct options *o, char **ret_pwd)
 	return env;
 }
 
-static int make_kernel(struct session *s, const char *cwd)
+static int make_kernel(struct session *s)
 {
 	const struct options *o = s->o;
-	char root[PATH_MAX];
-	struct kernel_bind bind[BINDS_MAX + 1];
+	int r = find_root(s);
+	if (r >= 0)
+		return r;
 	struct kernel_config c = {
 		.mode = o->mmu,
 		.va_top = o->va,
@@ -242,9 +244,11 @@ static int make_kernel(struct session *s, const char *cwd)
 		.clock_real = o->clock_real,
 		.pace = o->verb == RUN && isatty(STDOUT_FILENO),
 		.verbose = o->verbose,
-		.bind = bind,
+		.root = s->root,
+		.root_writable = o->root_writable,
+		.bind = s->bind,
 		.binds = o->binds,
-		.cwd = cwd,
+		.cwd = s->cwd,
 		.policy = o->policy,
 		.policy_params = o->policy_params,
 		.eager = o->eager,
@@ -257,12 +261,9 @@ static int make_kernel(struct session *s, const char *cwd)
 	if (o->memory / PAGE_SIZE > UINT32_MAX - 1)
 		return say("--memory is more than a machine can have: %llu frames", (unsigned long long)UINT32_MAX - 1);
 	c.frames = (uint32_t)(o->memory / PAGE_SIZE);
-	memcpy(bind, o->bind, sizeof(o->bind));
+	memcpy(s->bind, o->bind, sizeof(o->bind));
 	if (s->compiled)
-		bind[c.binds++] = (struct kernel_bind){.host = s->compiled, .guest = s->compiled_guest, .readonly = true};
-	int r = find_root(&c, o, root, sizeof(root));
-	if (r >= 0)
-		return r;
+		s->bind[c.binds++] = (struct kernel_bind){.host = s->compiled, .guest = s->compiled_guest, .readonly = true};
 	return kernel_create(&c, &s->kernel) < 0 ? STATUS_CARREL : -1;
 }
 
@@ -318,6 +319,8 @@ static void release_files(struct session *s)
 	s->out = NULL;
 	if (s->compiled)
 		cc_program_remove(s->compiled);
+	free(s->cwd);
+	free(s->root);
 	free(s->compiled);
 	free(s->compiled_guest);
 	free(s->compiled_name);
@@ -333,13 +336,12 @@ static int session_start(struct session *s, const struct options *o, const struc
 	s->symbols = symbol_cache_create();
 	while (argv[s->argc])
 		s->argc++;
-	char *cwd = o->workdir ? strdup(o->workdir) : getcwd(NULL, 0);
-	int r = cwd ? open_output(s) : say("the current directory: %s; choose another with -w", strerror(errno));
+	s->cwd = o->workdir ? strdup(o->workdir) : getcwd(NULL, 0);
+	int r = s->cwd ? open_output(s) : say("the current directory: %s; choose another with -w", strerror(errno));
 	if (r < 0 && (ends_with(argv[0], ".c") || ends_with(argv[0], ".cc")))
 		r = compile(s, argv[0]);
 	if (r < 0)
-		r = make_kernel(s, cwd);
-	free(cwd);
+		r = make_kernel(s);
 	if (r < 0) {
 		active = s;
 		signals_catch(o);

@@ -54,6 +54,8 @@ struct session {
 	unsigned argc, envc;
 	const char *path; /* as the guest names it */
 	char *compiled, *compiled_guest, *compiled_name; /* of a .c file: on the host, in the guest, argv[0] */
+	char *cwd, *root;
+	struct kernel_bind bind[BINDS_MAX + 1];
 	uint64_t faults;  /* seen so far, for --at fault:N */
 	bool looked;
 };
