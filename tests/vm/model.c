@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "test.h"
+#include "../test.h"
 
 enum { SEQUENCE = 500, SEQUENCES = 50 /* of each kind of world */ };
 

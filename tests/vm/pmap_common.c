@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pmap_common.c - what every implementation of pmap.h must do, over all of them */
 #include "pmap_world.h"
-#include "test.h"
+#include "../test.h"
 
 #include <errno.h>
 

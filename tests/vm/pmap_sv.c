@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pmap_sv.c - what only hardware page tables can do: be walked, be shared, be cached by a hart */
 #include "pmap_world.h"
-#include "test.h"
+#include "../test.h"
 
 #include <time.h>
 
