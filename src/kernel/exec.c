@@ -113,9 +113,9 @@ static int map_segment(struct exec *x, const struct elf_segment *s, struct objec
 			.start = start, .length = rest - start, .prot = s->prot, .prot_max = PROT_ALL, .map_flags = MAP_AT,
 			.object = o, .offset = page_down(s->offset)};
 		int r = space_map(x->space, &m, &at);
-		/* BSS begins within the last page of the file. */
+		/* BSS begins within the last page of the file; ld.so counts on zeros behind it, too. */
 		if (r == 0 && s->memory_size > s->file_size && s->prot & PROT_W)
-			r = exec_write(x->kernel, x->space, file_end, NULL, min_u64(rest, va + s->memory_size) - file_end);
+			r = exec_write(x->kernel, x->space, file_end, NULL, rest - file_end);
 		if (r != 0)
 			return r;
 	}
