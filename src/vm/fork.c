@@ -44,100 +44,105 @@ static bool span_sharable(struct space *parent, struct space *child, uint64_t sp
 	       span_carried(parent, span);
 }
 
-static int span_share(struct space *parent, struct space *child, uint64_t span)
+struct fork {
+	struct space *parent, *child;
+	uint64_t done;	 /* what lies below was carried over */
+	int64_t carried; /* entries: an eviction meanwhile is told by itself */
+};
+
+static int span_share(struct fork *f, uint64_t span)
 {
-	struct mm *mm = parent->mm;
-	bool table = mm->pmap->has_table(parent->pmap, span);
-	struct need need = {.tables = table ? mm->pmap->share_tables_needed(child->pmap, span) : 0};
+	struct mm *mm = f->parent->mm;
+	bool table = mm->pmap->has_table(f->parent->pmap, span);
+	struct need need = {.tables = table ? mm->pmap->share_tables_needed(f->child->pmap, span) : 0};
 	struct reserve r;
 	int error = reserve_make(mm, &need, 0, &r);
 	if (error)
 		return error;
-	if (anon_map_chunk(&parent->anons, span)) {
-		error = anon_map_prepare(mm, &child->anons, span);
+	if (anon_map_chunk(&f->parent->anons, span)) {
+		error = anon_map_prepare(mm, &f->child->anons, span);
 		if (!error)
-			anon_map_share(&parent->anons, &child->anons, span);
+			anon_map_share(&f->parent->anons, &f->child->anons, span);
 	}
-	if (!error && table)
-		mm->pmap->share(parent->pmap, child->pmap, span, &r);
+	/* An eviction may have emptied the table meanwhile, and then it is gone. */
+	if (!error && table && mm->pmap->has_table(f->parent->pmap, span)) {
+		f->carried -= space_resident(f->child);
+		mm->pmap->share(f->parent->pmap, f->child->pmap, span, &r);
+		f->carried += space_resident(f->child);
+	}
 	reserve_drop(mm, &r);
 	return error;
 }
 
-/* One page: its anon, and its entry if there is one. */
-static int page_copy(struct space *parent, struct space *child, uint64_t va)
+/* The anon of one page, if it has one. */
+static int anon_copy(struct fork *f, uint64_t va, struct anon *a, struct reserve *r)
 {
-	struct mm *mm = parent->mm;
-	const struct pmap_ops *ops = mm->pmap;
-	struct anon *a = anon_map_get(&parent->anons, va);
+	struct mm *mm = f->parent->mm;
+	struct chunk *from = anon_map_chunk(&f->parent->anons, va);
+	int error = a ? anon_map_prepare(mm, &f->child->anons, va) : 0;
+	if (error || !a)
+		return error;
+	if (chunk_exclusive(from, va))
+		chunk_set_exclusive(from, va, false);
+	a->refs++;
+	chunk_set(mm, anon_map_own(mm, &f->child->anons, va, r), va, a, false);
+	return 0;
+}
+
+/* The entry of one page, if it is still there and child's tables are as they were: if not, an
+ * eviction changed it, and a fault brings it. */
+static void entry_copy(struct fork *f, uint64_t va, struct reserve *r)
+{
+	const struct pmap_ops *ops = f->parent->mm->pmap;
 	struct pmap_entry e;
-	bool entry = ops->lookup(parent->pmap, va, &e);
+	if (!ops->lookup(f->parent->pmap, va, &e) || ops->tables_needed(f->child->pmap, va) > r->tables)
+		return;
+	if (e.prot & PROT_W)
+		ops->protect(f->parent->pmap, va, e.prot & ~PROT_W);
+	ops->enter(f->child->pmap, va, e.frame, e.prot & ~PROT_W, e.as, r);
+	f->carried += e.frame != f->parent->mm->zero;
+}
+
+static int page_copy(struct fork *f, uint64_t va)
+{
+	struct mm *mm = f->parent->mm;
+	struct anon *a = anon_map_get(&f->parent->anons, va);
+	struct pmap_entry e;
+	bool entry = mm->pmap->lookup(f->parent->pmap, va, &e);
 	struct need need = {
-		.chunks = a ? anon_map_needs(&child->anons, va) : 0,
-		.tables = entry ? ops->tables_needed(child->pmap, va) : 0,
+		.chunks = a ? anon_map_needs(&f->child->anons, va) : 0,
+		.tables = entry ? mm->pmap->tables_needed(f->child->pmap, va) : 0,
 	};
 	struct reserve r;
 	int error = reserve_make(mm, &need, 0, &r);
 	if (error)
 		return error;
-	if (a)
-		error = anon_map_prepare(mm, &child->anons, va);
-	if (!error && a) {
-		struct chunk *from = anon_map_chunk(&parent->anons, va);
-		if (chunk_exclusive(from, va))
-			chunk_set_exclusive(from, va, false);
-		a->refs++;
-		chunk_set(mm, anon_map_own(mm, &child->anons, va, &r), va, a, false);
-	}
-	/* An eviction may have taken the entry, or a table of child's, meanwhile: a fault brings it. */
-	entry = entry && ops->lookup(parent->pmap, va, &e) && ops->tables_needed(child->pmap, va) <= r.tables;
-	if (!error && entry) {
-		if (e.prot & PROT_W)
-			ops->protect(parent->pmap, va, e.prot & ~PROT_W);
-		ops->enter(child->pmap, va, e.frame, e.prot & ~PROT_W, e.as, &r);
-	}
+	error = anon_copy(f, va, a, &r);
+	if (!error)
+		entry_copy(f, va, &r);
 	reserve_drop(mm, &r);
 	return error;
 }
 
-static int pages_copy(struct space *parent, struct space *child, uint64_t start, uint64_t end)
+static int pages_copy(struct fork *f, uint64_t va, uint64_t end)
 {
 	int error = 0;
-	for (uint64_t va = start; va < end && !error; va += PAGE_SIZE) {
-		struct pmap_entry e;
-		uint64_t anon = va, entry = va;
-		bool has_anon = anon_map_next(&parent->anons, &anon, end);
-		bool has_entry = parent->mm->pmap->next(parent->pmap, &entry, end, &e);
-		if (!has_anon && !has_entry)
-			break;
-		va = min_u64(has_anon ? anon : end, has_entry ? entry : end);
-		error = page_copy(parent, child, va);
-	}
+	for (; !error && range_next(f->parent, &va, end); va += PAGE_SIZE)
+		error = page_copy(f, va);
 	return error;
 }
 
-/* Carries over what lies in [*at, r->end), one span after the other; spans that are shared whole are
- * done for the regions that follow, too, as *at then says. */
-static int region_carry(struct space *parent, struct space *child, const struct region *r, uint64_t *at)
+/* Carries over what lies in r, one span after the other; a span that is shared whole is done for the
+ * regions that follow, too. */
+static int region_carry(struct fork *f, const struct region *r)
 {
-	uint64_t va = max_u64(*at, r->start);
 	int error = 0;
-	while (va < r->end && !error) {
-		struct pmap_entry e;
-		uint64_t anon = va, entry = va;
-		bool has_anon = anon_map_next(&parent->anons, &anon, r->end);
-		bool has_entry = parent->mm->pmap->next(parent->pmap, &entry, r->end, &e);
-		if (!has_anon && !has_entry)
-			break;
-		va = min_u64(has_anon ? anon : r->end, has_entry ? entry : r->end);
-		uint64_t span = align_down(va, SPAN_SIZE), next = span + SPAN_SIZE;
-		if (span_sharable(parent, child, span)) {
-			error = span_share(parent, child, span);
-			*at = next;
-		} else {
-			error = pages_copy(parent, child, va, min_u64(next, r->end));
-		}
-		va = next;
+	uint64_t va = max_u64(f->done, r->start);
+	for (; !error && va < r->end && range_next(f->parent, &va, r->end); va = f->done) {
+		uint64_t span = align_down(va, SPAN_SIZE);
+		bool whole = span_sharable(f->parent, f->child, span);
+		f->done = whole ? span + SPAN_SIZE : min_u64(span + SPAN_SIZE, r->end);
+		error = whole ? span_share(f, span) : pages_copy(f, va, f->done);
 	}
 	return error;
 }
@@ -164,25 +169,24 @@ static int regions_copy(struct space *parent, struct space *child)
 int space_fork(struct space *parent, int32_t pid, struct tally *tally, struct space **ret_child)
 {
 	struct mm *mm = parent->mm;
-	struct space *child;
-	int error = space_create(mm, pid, tally, &parent->layout, &child);
+	struct fork f = {.parent = parent};
+	int error = space_create(mm, pid, tally, &parent->layout, &f.child);
 	if (error)
 		return error;
-	child->brk_start = parent->brk_start;
-	child->brk = parent->brk;
-	error = regions_copy(parent, child);
-	uint64_t at = 0;
+	f.child->brk_start = parent->brk_start;
+	f.child->brk = parent->brk;
+	error = regions_copy(parent, f.child);
 	for (struct region *r = regions_first(&parent->regions); r && !error; r = region_next(r))
 		if (region_carried(r))
-			error = region_carry(parent, child, r, &at);
+			error = region_carry(&f, r);
 
 	struct pmap_stats stats;
-	mm->pmap->stats(child->pmap, &stats);
-	MM_EVENT(mm, parent->tally, parent->pid, space_fork, .child = pid, .space = child->serial,
-		 .resident = space_resident(child), .tables_shared = stats.tables_shared);
+	mm->pmap->stats(f.child->pmap, &stats);
+	MM_EVENT(mm, parent->tally, parent->pid, space_fork, .child = pid, .space = f.child->serial,
+		 .resident = f.carried, .tables_shared = stats.tables_shared);
 	if (error)
-		space_destroy(child);
+		space_destroy(f.child);
 	else
-		*ret_child = child;
+		*ret_child = f.child;
 	return error;
 }

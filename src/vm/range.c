@@ -89,6 +89,19 @@ void range_end(struct range *g)
 	}
 }
 
+bool range_next(const struct space *s, uint64_t *va, uint64_t end)
+{
+	uint64_t anon = *va, entry = *va;
+	struct pmap_entry e;
+	if (*va >= end)
+		return false;
+	bool has_anon = anon_map_next(&s->anons, &anon, end);
+	bool has_entry = s->mm->pmap->next(s->pmap, &entry, has_anon ? anon : end, &e);
+	if (has_anon || has_entry)
+		*va = has_entry ? entry : anon;
+	return has_anon || has_entry;
+}
+
 void range_zap(struct space *s, uint64_t start, uint64_t end)
 {
 	s->mm->pmap->unmap(s->pmap, start, end);

@@ -34,6 +34,9 @@ void range_end(struct range *g);
 	for (struct region *r = regions_at_or_after(&(s)->regions, (start_)); r && r->start < (end_);  \
 	     r = region_next(r))
 
+/* The first page at or after *va and below end that has an entry or an anon: moves *va to it. */
+bool range_next(const struct space *s, uint64_t *va, uint64_t end);
+
 /* Drops entries and private pages of an isolated range. */
 void range_zap(struct space *s, uint64_t start, uint64_t end);
 

@@ -48,31 +48,40 @@ static int remap_check(const struct remap *m)
 	return 0;
 }
 
-/* One page: its anon, whose chunk at the new place was made before, and its entry. */
-static void page_move(struct space *s, uint64_t from, uint64_t to)
+/* Moves an entry, or drops it. Returns how the resident count changed. */
+static int64_t entry_move(struct space *s, uint64_t from, uint64_t to)
 {
 	struct mm *mm = s->mm;
 	const struct pmap_ops *ops = mm->pmap;
 	struct pmap_entry e;
-	if (ops->lookup(s->pmap, from, &e)) {
-		struct reserve r;
-		struct need need = {.tables = ops->tables_needed(s->pmap, to)};
-		bool have = reserve_make(mm, &need, 0, &r) == 0;
-		if (have && ops->lookup(s->pmap, from, &e) && ops->tables_needed(s->pmap, to) == need.tables)
-			ops->move(s->pmap, from, to, &r);
-		else
-			ops->unmap(s->pmap, from, from + PAGE_SIZE);
-		if (have)
-			reserve_drop(mm, &r);
-	}
+	struct reserve r;
+	if (!ops->lookup(s->pmap, from, &e))
+		return 0;
+	struct need need = {.tables = ops->tables_needed(s->pmap, to)};
+	bool have = reserve_make(mm, &need, 0, &r) == 0;
+	/* An eviction may have taken the entry, or a table. */
+	bool there = ops->lookup(s->pmap, from, &e);
+	bool can = have && ops->tables_needed(s->pmap, to) == need.tables;
+	if (there && can)
+		ops->move(s->pmap, from, to, &r);
+	else if (there)
+		ops->unmap(s->pmap, from, from + PAGE_SIZE);
+	if (have)
+		reserve_drop(mm, &r);
+	return there && !can && e.frame != mm->zero ? -1 : 0;
+}
+
+/* Moves an anon, if there is one, to where its chunk was made before. */
+static void anon_move(struct space *s, uint64_t from, uint64_t to)
+{
 	struct chunk *c = anon_map_chunk(&s->anons, from);
 	struct anon *a = c ? anon_map_get(&s->anons, from) : NULL;
-	if (a) {
-		bool exclusive = chunk_exclusive(c, from);
-		a->refs++;
-		chunk_set(mm, anon_map_chunk(&s->anons, to), to, a, exclusive);
-		chunk_set(mm, c, from, NULL, false);
-	}
+	if (!a)
+		return;
+	bool exclusive = chunk_exclusive(c, from);
+	a->refs++;
+	chunk_set(s->mm, anon_map_chunk(&s->anons, to), to, a, exclusive);
+	chunk_set(s->mm, c, from, NULL, false);
 }
 
 /* Gives every page of [old, old + length) that has an anon a chunk of the space's own at its new
@@ -89,21 +98,15 @@ static int chunks_prepare(struct space *s, uint64_t old, uint64_t to, uint64_t l
 
 static void range_move(struct space *s, uint64_t old, uint64_t to, uint64_t length)
 {
-	int64_t before = space_resident(s);
+	int64_t resident = 0;
 	uint64_t end = old + length;
-	for (uint64_t va = old; va < end; va += PAGE_SIZE) {
-		struct pmap_entry e;
-		uint64_t anon = va, entry = va;
-		bool has_anon = anon_map_next(&s->anons, &anon, end);
-		bool has_entry = s->mm->pmap->next(s->pmap, &entry, end, &e);
-		if (!has_anon && !has_entry)
-			break;
-		va = min_u64(has_anon ? anon : end, has_entry ? entry : end);
-		page_move(s, va, to + (va - old));
+	for (uint64_t va = old; range_next(s, &va, end); va += PAGE_SIZE) {
+		resident += entry_move(s, va, to + (va - old));
+		anon_move(s, va, to + (va - old));
 	}
 	anon_map_trim(s->mm, &s->anons, old, end);
 	MM_EVENT(s->mm, s->tally, s->pid, region_move, .start = old, .end = end, .to = to,
-		 .resident = space_resident(s) - before);
+		 .resident = resident);
 }
 
 /* 1. Memory for the new region and for cuts at the old place; everything of the old place is made the

@@ -66,7 +66,7 @@ static void step(struct lab *l, struct object *file, struct object *shared, uint
 	uint64_t base = (UINT64_C(1) << 30) + slot * SLOT_PAGES * P, va = base + page * P, start;
 	struct map_request m = {.start = va, .length = n * P, .prot = RW, .prot_max = PROT_ALL, .map_flags = MAP_AT};
 	if (!s) {
-		lab_space(l, pid);
+		space_create(l->mm, pid, &l->tally[pid], &lab_layout, &s);
 		return;
 	}
 	switch ((x >> 32) % 24) {
