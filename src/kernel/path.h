@@ -83,6 +83,8 @@ struct mounts {
 	LIST_HEAD(, fs) fss;
 	struct hostfs *hostfs; /* the page cache of host files: hostnode.c */
 	struct pipes *fifos;
+	LIST_HEAD(, lock_held) locks;
+	struct wait_queue lock_queue;
 	uint64_t inode; /* the next number for what has none of its own */
 };
 

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/* hostfs.c - a directory of the host as part of the guest's tree */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "kernel/abi.h"
+#include "kernel/hostfs.h"
+#include "kernel/hostnode.h"
+#include "kernel/kernel.h"
+#include "kernel/path.h"
+#include "kernel/pipe.h"
+
+/* rel below fd one directory at a time: what openat2 does at once. */
+static int open_stepwise(int fd, const char *rel, int flags, uint32_t mode)
+{
+	char name[NAME_SIZE];
+	int at = fd;
+	for (;;) {
+		size_t n = strcspn(rel, "/");
+		if (n == 0 || n >= sizeof(name) || strncmp(rel, "..", n) == 0) {
+			if (at != fd)
+				close(at);
+			return n >= sizeof(name) ? -ENAMETOOLONG : -ENOENT;
+		}
+		memcpy(name, rel, n);
+		name[n] = '\0';
+		bool last = rel[n] == '\0';
+		int next = openat(at, name, last ? flags : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, mode);
+		int err = -errno;
+		if (at != fd)
+			close(at);
+		if (next < 0)
+			return err;
+		if (last)
+			return next;
+		at = next;
+		rel += n + 1;
+	}
+}
+
+static int open_beneath(int fd, const char *rel, int flags, uint32_t mode)
+{
+	static const uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+	flags |= O_NOFOLLOW | O_CLOEXEC;
+	if (*rel == '\0' || strcmp(rel, ".") == 0) {
+		int same = openat(fd, ".", flags, mode);
+		return same < 0 ? -errno : same;
+	}
+	struct open_how how = {.flags = (uint64_t)(unsigned)flags, .mode = flags & O_CREAT ? mode : 0, .resolve = resolve};
+	long n;
+	do
+		n = syscall(SYS_openat2, fd, rel, &how, sizeof(how));
+	while (n < 0 && errno == EAGAIN);
+	if (n >= 0)
+		return (int)n;
+	/* Hosts without it, or that forbid it, say so for the simplest of paths too. */
+	if (errno == ENOSYS || errno == EPERM)
+		return open_stepwise(fd, rel, flags, mode);
+	return errno == EXDEV ? -ENOENT : -errno;
+}
+
+static const char *host_rel(const struct place *at)
+{
+	const char *rel = place_rel(at);
+	return at->mount->single && *rel == '\0' ? at->mount->single : rel;
+}
+
+int host_open(const struct place *at, int flags, uint32_t mode)
+{
+	if (at->mount->single && *place_rel(at) != '\0')
+		return -ENOTDIR;
+	return open_beneath(at->mount->fd, host_rel(at), flags, mode);
+}
+
+/* The directory of at, and the last component of its name. */
+static int host_parent(const struct place *at, const char **ret_name)
+{
+	char dir[PATH_SIZE];
+	const char *rel = host_rel(at);
+	const char *slash = strrchr(rel, '/');
+	size_t n = slash ? (size_t)(slash - rel) : 0;
+	if (*rel == '\0')
+		return -EBUSY;
+	memcpy(dir, rel, n);
+	dir[n] = '\0';
+	*ret_name = slash ? slash + 1 : rel;
+	return open_beneath(at->mount->fd, dir, O_PATH | O_DIRECTORY, 0);
+}
+
+static int result(int fd, int n)
+{
+	int err = n < 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+static int hostfs_stat(const struct place *at, struct stat *ret_stat)
+{
+	int fd = host_open(at, O_PATH, 0);
+	if (fd < 0)
+		return fd;
+	return result(fd, fstat(fd, ret_stat));
+}
+
+static int hostfs_readlink(const struct place *at, char *ret_text, unsigned size)
+{
+	int fd = host_open(at, O_PATH, 0);
+	if (fd < 0)
+		return fd;
+	ssize_t n = readlinkat(fd, "", ret_text, size);
+	int err = n < 0 ? -errno : (int)n;
+	close(fd);
+	/* An empty name of what is no link: Linux says ENOENT. */
+	return err == -ENOENT ? -EINVAL : err;
+}
+
+static int host_access(uint32_t flags)
+{
+	switch (flags & ABI_O_ACCMODE) {
+	case ABI_O_RDONLY: return O_RDONLY;
+	case ABI_O_WRONLY: return O_WRONLY;
+	default: return O_RDWR;
+	}
+}
+
+/* The page cache must read a page to change a part of it: a file is opened for reading too, if the
+ * host allows it. */
+static int open_for(const struct place *at, uint32_t flags, int more, uint32_t mode)
+{
+	int fd = -EACCES, access = host_access(flags);
+	more |= O_NOCTTY | O_NONBLOCK;
+	if (flags & ABI_O_TRUNC && access == O_RDONLY)
+		access = O_RDWR;
+	if (access == O_WRONLY)
+		fd = host_open(at, O_RDWR | more, mode);
+	if (fd == -EACCES)
+		fd = host_open(at, access | more, mode);
+	return fd;
+}
+
+static int create(const struct place *at, uint32_t flags, uint32_t mode)
+{
+	int fd = open_for(at, flags, O_CREAT | O_EXCL, mode & 07777);
+	if (fd < 0)
+		return fd;
+	/* The guest's umask has been applied; the host's is not the guest's. */
+	(void)fchmod(fd, mode & 07777);
+	return fd;
+}
+
+static int hostfs_open(const struct place *at, struct task *t, uint32_t flags, uint32_t mode, struct file **ret_file)
+{
+	struct stat st;
+	if (at->exists && S_ISFIFO(at->stat.st_mode))
+		return fifo_open(at, t, flags, ret_file);
+	if (at->exists && !S_ISREG(at->stat.st_mode))
+		return -ENXIO;
+	int fd = at->exists ? open_for(at, flags, 0, 0) : create(at, flags, mode);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return -ENXIO;
+	}
+	if (at->exists && (flags & ABI_O_TRUNC)) {
+		int err = hostnode_truncate(at->kernel, fd, 0);
+		if (err) {
+			close(fd);
+			return err;
+		}
+	}
+	return hostnode_open(at->kernel, fd, flags, at->guest, false, ret_file);
+}
+
+static int hostfs_list(const struct place *at, struct dir *d)
+{
+	int fd = host_open(at, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd;
+	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	struct dirent *e;
+	int err = 0;
+	while (!err && (errno = 0, e = readdir(dir))) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			err = dir_add(d, e->d_name, e->d_ino, e->d_type);
+	}
+	if (!err && errno)
+		err = -errno;
+	closedir(dir);
+	return err;
+}
+
+static int hostfs_statfs(const struct place *at, struct statfs *ret_statfs)
+{
+	int n = fstatfs(at->mount->fd, ret_statfs);
+	return n < 0 ? -errno : 0;
+}
+
+static int hostfs_mkdir(const struct place *at, uint32_t mode)
+{
+	const char *name;
+	int fd = host_parent(at, &name);
+	if (fd < 0)
+		return fd;
+	int n = mkdirat(fd, name, mode & 07777);
+	if (n == 0) {
+		int made = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (made >= 0) {
+			struct stat st;
+			if (fstat(made, &st) == 0)
+				(void)fchmod(made, (mode & 01777) | (st.st_mode & S_ISGID));
+			close(made);
+		}
+	}
+	return result(fd, n);
+}
+
+static int hostfs_mknod(const struct place *at, uint32_t mode)
+{
+	const char *name;
+	if (!S_ISFIFO(mode) && !S_ISREG(mode) && (mode & S_IFMT) != 0)
+		return -EPERM;
+	int fd = host_parent(at, &name);
+	if (fd < 0)
+		return fd;
+	int n = mknodat(fd, name, mode, 0);
+	if (n == 0)
+		(void)fchmodat(fd, name, mode & 07777, 0);
+	return result(fd, n);
+}
+
+static int hostfs_symlink(const struct place *at, const char *target)
+{
+	const char *name;
+	int fd = host_parent(at, &name);
+	return fd < 0 ? fd : result(fd, symlinkat(target, fd, name));
+}
+
+static int hostfs_unlink(const struct place *at, bool directory)
+{
+	const char *name;
+	int fd = host_parent(at, &name);
+	return fd < 0 ? fd : result(fd, unlinkat(fd, name, directory ? AT_REMOVEDIR : 0));
+}
+
+static int hostfs_rename(const struct place *from, const struct place *to, unsigned flags)
+{
+	const char *old, *new;
+	int a = host_parent(from, &old);
+	if (a < 0)
+		return a;
+	int b = host_parent(to, &new);
+	if (b < 0) {
+		close(a);
+		return b;
+	}
+	int err = result(b, renameat2(a, old, b, new, flags));
+	close(a);
+	return err;
+}
+
+static int hostfs_link(const struct place *from, const struct place *to)
+{
+	const char *old, *new;
+	int a = host_parent(from, &old);
+	if (a < 0)
+		return a;
+	int b = host_parent(to, &new);
+	if (b < 0) {
+		close(a);
+		return b;
+	}
+	int err = result(b, linkat(a, old, b, new, 0));
+	close(a);
+	return err;
+}
+
+static void touched(const struct place *at)
+{
+	struct stat st;
+	if (hostfs_stat(at, &st) == 0)
+		hostnode_touched(at->kernel, &st);
+}
+
+static int hostfs_chmod(const struct place *at, uint32_t mode)
+{
+	const char *name = "";
+	/* The mount's own root has no name in it; and a link must not be followed. */
+	if (S_ISLNK(at->stat.st_mode))
+		return -EOPNOTSUPP;
+	int fd, n;
+	if (*host_rel(at) == '\0') {
+		fd = host_open(at, O_RDONLY | O_DIRECTORY, 0);
+		if (fd < 0)
+			return fd;
+		n = fchmod(fd, mode & 07777);
+	} else {
+		fd = host_parent(at, &name);
+		if (fd < 0)
+			return fd;
+		n = fchmodat(fd, name, mode & 07777, AT_SYMLINK_NOFOLLOW);
+	}
+	int err = result(fd, n);
+	touched(at);
+	return err;
+}
+
+static int hostfs_chown(const struct place *at, uint32_t uid, uint32_t gid)
+{
+	int fd = host_open(at, O_PATH, 0);
+	if (fd < 0)
+		return fd;
+	int err = result(fd, fchownat(fd, "", uid, gid, AT_EMPTY_PATH));
+	touched(at);
+	return err;
+}
+
+static int hostfs_utimens(const struct place *at, const struct timespec times[2])
+{
+	const char *name;
+	int fd, n;
+	if (*host_rel(at) == '\0') {
+		fd = host_open(at, O_RDONLY | O_DIRECTORY, 0);
+		if (fd < 0)
+			return fd;
+		n = futimens(fd, times);
+	} else {
+		fd = host_parent(at, &name);
+		if (fd < 0)
+			return fd;
+		n = utimensat(fd, name, times, AT_SYMLINK_NOFOLLOW);
+	}
+	int err = result(fd, n);
+	touched(at);
+	return err;
+}
+
+static int hostfs_truncate(const struct place *at, uint64_t size)
+{
+	if (!S_ISREG(at->stat.st_mode))
+		return S_ISDIR(at->stat.st_mode) ? -EISDIR : -EINVAL;
+	int fd = open_for(at, ABI_O_WRONLY, 0, 0);
+	if (fd < 0)
+		return fd;
+	int err = hostnode_truncate(at->kernel, fd, size);
+	close(fd);
+	return err;
+}
+
+const struct tree_ops hostfs_tree = {
+	.type = "ext4",
+	.stat = hostfs_stat,
+	.readlink = hostfs_readlink,
+	.open = hostfs_open,
+	.list = hostfs_list,
+	.statfs = hostfs_statfs,
+	.mkdir = hostfs_mkdir,
+	.mknod = hostfs_mknod,
+	.symlink = hostfs_symlink,
+	.unlink = hostfs_unlink,
+	.rename = hostfs_rename,
+	.link = hostfs_link,
+	.chmod = hostfs_chmod,
+	.chown = hostfs_chown,
+	.utimens = hostfs_utimens,
+	.truncate = hostfs_truncate,
+};

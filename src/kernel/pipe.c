@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/* pipe.c - pipes and FIFOs
+ *
+ *	  tail (read)             head (written)
+ *	    v                       v
+ *	....[#######|########|#####]....     slot of position p: p / 4096 % slots
+ *	     slot     slot     slot
+ *
+ * A slot has a frame from the first byte written into it until its last byte is read, or the pipe
+ * is empty. There is one slot more than pages of capacity, since tail and head may lie within one.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "kernel/abi.h"
+#include "kernel/kernel.h"
+#include "kernel/path.h"
+#include "kernel/pipe.h"
+#include "kernel/uaccess.h"
+
+struct pipe {
+	struct kernel *kernel;
+	unsigned ends; /* open files */
+	unsigned readers, writers;
+	uint64_t reader_opens, writer_opens; /* ever; for open of a FIFO */
+	uint64_t head, tail;
+	uint64_t capacity;
+	unsigned slots;
+	uint32_t *frame; /* of each slot; NO_FRAME: none */
+	struct wait_queue read_queue, write_queue;	    /* for bytes; for room */
+	struct wait_queue open_readers, open_writers; /* who waits in open for the other side */
+	uint64_t inode, device, fifo_inode;
+	uint32_t mode;
+	LIST_ENTRY(pipe) fifo;
+	bool named;
+};
+
+struct pipes {
+	LIST_HEAD(, pipe) list;
+};
+
+static void pipe_drop_frames(struct pipe *p)
+{
+	for (unsigned i = 0; i < p->slots; i++) {
+		if (p->frame[i] != NO_FRAME)
+			frame_free(p->kernel->mm, p->frame[i]);
+		p->frame[i] = NO_FRAME;
+	}
+}
+
+static struct pipe *pipe_new(struct kernel *k)
+{
+	struct pipe *p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->kernel = k;
+	p->capacity = PIPE_CAPACITY;
+	p->slots = PIPE_CAPACITY / PAGE_SIZE + 1;
+	p->frame = malloc(p->slots * sizeof(*p->frame));
+	if (!p->frame) {
+		free(p);
+		return NULL;
+	}
+	for (unsigned i = 0; i < p->slots; i++)
+		p->frame[i] = NO_FRAME;
+	wait_queue_init(&p->read_queue);
+	wait_queue_init(&p->write_queue);
+	wait_queue_init(&p->open_readers);
+	wait_queue_init(&p->open_writers);
+	p->inode = ++k->mounts->inode;
+	p->mode = S_IFIFO | 0600;
+	return p;
+}
+
+static void pipe_free(struct pipe *p)
+{
+	wait_wake_all(&p->read_queue);
+	wait_wake_all(&p->write_queue);
+	wait_wake_all(&p->open_readers);
+	wait_wake_all(&p->open_writers);
+	if (p->named)
+		LIST_REMOVE(p, fifo);
+	pipe_drop_frames(p);
+	free(p->frame);
+	free(p);
+}
+
+static bool reads(const struct file *f)
+{
+	return (f->flags & ABI_O_ACCMODE) != ABI_O_WRONLY;
+}
+
+static bool writes(const struct file *f)
+{
+	return (f->flags & ABI_O_ACCMODE) != ABI_O_RDONLY;
+}
+
+static uint64_t pipe_used(const struct pipe *p)
+{
+	return p->head - p->tail;
+}
+
+static uint32_t *pipe_slot(const struct pipe *p, uint64_t pos)
+{
+	return &p->frame[pos / PAGE_SIZE % p->slots];
+}
+
+static int64_t pipe_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
+{
+	struct pipe *p = f->ctx;
+	struct mm *mm = p->kernel->mm;
+	uint8_t *bytes = ret_bytes;
+	size_t done = 0;
+	if (size == 0)
+		return 0;
+	while (done < size && pipe_used(p) > 0) {
+		uint32_t *slot = pipe_slot(p, p->tail);
+		size_t part = min_u64(min_u64(size - done, pipe_used(p)), PAGE_SIZE - p->tail % PAGE_SIZE);
+		memcpy(bytes + done, frame_bytes(mm, *slot) + p->tail % PAGE_SIZE, part);
+		p->tail += part;
+		done += part;
+		if (p->tail % PAGE_SIZE == 0) {
+			frame_free(mm, *slot);
+			*slot = NO_FRAME;
+		}
+	}
+	if (done > 0) {
+		if (pipe_used(p) == 0) {
+			pipe_drop_frames(p);
+			p->head = p->tail = 0;
+		}
+		wait_wake_all(&p->write_queue);
+		return (int64_t)done;
+	}
+	if (p->writers == 0)
+		return 0;
+	if ((f->flags & ABI_O_NONBLOCK) || !t)
+		return -EAGAIN;
+	int err = wait_on(t, &p->read_queue);
+	return err ? err : CALL_WAIT;
+}
+
+/* Takes a frame for the slot of head, if it has none. */
+static int pipe_grow(struct pipe *p)
+{
+	uint32_t *slot = pipe_slot(p, p->head);
+	return *slot != NO_FRAME ? 0 : frame_take_kernel(p->kernel->mm, p, slot);
+}
+
+static int64_t pipe_write(struct file *f, struct task *t, const void *bytes, size_t size, uint64_t *pos)
+{
+	struct pipe *p = f->ctx;
+	struct mm *mm = p->kernel->mm;
+	size_t done = 0;
+	if (size == 0)
+		return 0;
+	if (p->readers == 0) {
+		if (t)
+			(void)signal_send_task(t, &(struct signal_info){.number = SIGPIPE});
+		return -EPIPE;
+	}
+	uint64_t room = p->capacity - pipe_used(p);
+	if (size > PIPE_ATOMIC || size <= room) {
+		while (done < size && pipe_used(p) < p->capacity) {
+			int err = pipe_grow(p);
+			if (err && done == 0 && pipe_used(p) == 0)
+				return err == -EAGAIN ? -ENOMEM : err;
+			if (err)
+				break;
+			size_t part = min_u64(min_u64(size - done, p->capacity - pipe_used(p)),
+					      PAGE_SIZE - p->head % PAGE_SIZE);
+			memcpy(frame_bytes(mm, *pipe_slot(p, p->head)) + p->head % PAGE_SIZE,
+			       (const uint8_t *)bytes + done, part);
+			p->head += part;
+			done += part;
+		}
+	}
+	if (done > 0) {
+		wait_wake_all(&p->read_queue);
+		return (int64_t)done;
+	}
+	if ((f->flags & ABI_O_NONBLOCK) || !t)
+		return -EAGAIN;
+	int err = wait_on(t, &p->write_queue);
+	return err ? err : CALL_WAIT;
+}
+
+static int pipe_poll(struct file *f, struct task *t)
+{
+	struct pipe *p = f->ctx;
+	int mask = 0;
+	if (reads(f)) {
+		if (pipe_used(p) > 0)
+			mask |= POLLIN | POLLRDNORM;
+		if (p->writers == 0 && p->writer_opens > 0)
+			mask |= POLLHUP;
+	}
+	if (writes(f)) {
+		if (p->capacity - pipe_used(p) >= PIPE_ATOMIC)
+			mask |= POLLOUT | POLLWRNORM;
+		if (p->readers == 0)
+			mask |= POLLERR;
+	}
+	if (t) {
+		int err = reads(f) ? wait_on(t, &p->read_queue) : 0;
+		if (!err && writes(f))
+			err = wait_on(t, &p->write_queue);
+		if (err)
+			return err;
+	}
+	return mask;
+}
+
+static int pipe_stat(struct file *f, struct stat *ret_stat)
+{
+	const struct pipe *p = f->ctx;
+	*ret_stat = (struct stat){.st_dev = p->named ? p->device : 14, .st_ino = p->named ? p->fifo_inode : p->inode,
+				  .st_mode = p->mode, .st_nlink = 1, .st_blksize = PAGE_SIZE,
+				  .st_uid = p->kernel->init->uid, .st_gid = p->kernel->init->gid};
+	return 0;
+}
+
+static int64_t pipe_ioctl(struct file *f, struct task *t, uint64_t request, uint64_t arg);
+
+static void pipe_release(struct file *f)
+{
+	struct pipe *p = f->ctx;
+	if (reads(f) && --p->readers == 0)
+		wait_wake_all(&p->write_queue);
+	if (writes(f) && --p->writers == 0)
+		wait_wake_all(&p->read_queue);
+	if (--p->ends == 0 && TAILQ_EMPTY(&p->open_readers) && TAILQ_EMPTY(&p->open_writers))
+		pipe_free(p);
+}
+
+static const struct file_ops pipe_ops = {
+	.name = "pipe",
+	.read = pipe_read,
+	.write = pipe_write,
+	.stat = pipe_stat,
+	.ioctl = pipe_ioctl,
+	.poll = pipe_poll,
+	.release = pipe_release,
+};
+
+static int64_t pipe_ioctl(struct file *f, struct task *t, uint64_t request, uint64_t arg)
+{
+	const struct pipe *p = f->ctx;
+	if (request != ABI_FIONREAD)
+		return -ENOTTY;
+	int32_t n = (int32_t)pipe_used(p);
+	int err = uaccess_write(t, arg, &n, sizeof(n));
+	return err;
+}
+
+static int pipe_open(struct pipe *p, uint32_t flags, const char *path, struct file **ret_file)
+{
+	struct file *f;
+	int err = file_create(p->kernel, &pipe_ops, flags, path, p, &f);
+	if (err)
+		return err;
+	p->ends++;
+	if (reads(f)) {
+		p->readers++;
+		p->reader_opens++;
+		wait_wake_all(&p->open_writers);
+	}
+	if (writes(f)) {
+		p->writers++;
+		p->writer_opens++;
+		wait_wake_all(&p->open_readers);
+	}
+	*ret_file = f;
+	return 0;
+}
+
+int pipe_create(struct kernel *k, uint32_t flags, struct file **ret_reader, struct file **ret_writer)
+{
+	struct file *r, *w;
+	struct pipe *p = pipe_new(k);
+	if (!p)
+		return -ENOMEM;
+	flags &= ABI_O_NONBLOCK | ABI_O_DIRECT;
+	int err = pipe_open(p, flags | ABI_O_RDONLY, NULL, &r);
+	if (err) {
+		pipe_free(p);
+		return err;
+	}
+	err = pipe_open(p, flags | ABI_O_WRONLY, NULL, &w);
+	if (err) {
+		file_put(r);
+		return err;
+	}
+	*ret_reader = r;
+	*ret_writer = w;
+	return 0;
+}
+
+int pipe_reopen(struct file *f, uint32_t flags, struct file **ret_file)
+{
+	struct pipe *p = f->ctx;
+	return f->ops == &pipe_ops ? pipe_open(p, flags, NULL, ret_file) : -EINVAL;
+}
+
+int64_t pipe_size(struct file *f)
+{
+	const struct pipe *p = f->ctx;
+	return f->ops == &pipe_ops ? (int64_t)p->capacity : -EBADF;
+}
+
+int64_t pipe_set_size(struct file *f, uint64_t size)
+{
+	struct pipe *p = f->ctx;
+	if (f->ops != &pipe_ops)
+		return -EBADF;
+	if (size > PIPE_CAPACITY_MAX)
+		return size > INT32_MAX ? -EINVAL : -EPERM;
+	uint64_t capacity = PAGE_SIZE;
+	while (capacity < size)
+		capacity *= 2;
+	if (pipe_used(p) > capacity)
+		return -EBUSY;
+	unsigned slots = (unsigned)(capacity / PAGE_SIZE) + 1;
+	uint32_t *frame = malloc(slots * sizeof(*frame));
+	if (!frame)
+		return -ENOMEM;
+	for (unsigned i = 0; i < slots; i++)
+		frame[i] = NO_FRAME;
+	/* Positions keep their place within a page. */
+	for (uint64_t at = page_down(p->tail); at < p->head; at += PAGE_SIZE)
+		frame[at / PAGE_SIZE % slots] = *pipe_slot(p, at);
+	if (p->head == p->tail)
+		pipe_drop_frames(p);
+	free(p->frame);
+	p->frame = frame;
+	p->slots = slots;
+	p->capacity = capacity;
+	wait_wake_all(&p->write_queue);
+	return (int64_t)capacity;
+}
+
+static struct pipe *fifo_find(const struct place *at)
+{
+	struct mounts *m = at->kernel->mounts;
+	struct pipe *p;
+	if (!m->fifos) {
+		m->fifos = calloc(1, sizeof(*m->fifos));
+		if (!m->fifos)
+			return NULL;
+	}
+	LIST_FOREACH (p, &m->fifos->list, fifo) {
+		if (p->device == at->stat.st_dev && p->fifo_inode == at->stat.st_ino)
+			return p;
+	}
+	p = pipe_new(at->kernel);
+	if (!p)
+		return NULL;
+	p->named = true;
+	p->device = at->stat.st_dev;
+	p->fifo_inode = at->stat.st_ino;
+	p->mode = at->stat.st_mode;
+	LIST_INSERT_HEAD(&m->fifos->list, p, fifo);
+	return p;
+}
+
+/* open waits until the other side is open, or was at some time since: state[0] is 1 + how often it
+ * had been opened when the wait began. Who waits on the open queue counts as being there. */
+static int fifo_wait(struct task *t, uint64_t opens, unsigned there, struct wait_queue *mine, struct wait_queue *others)
+{
+	if (there > 0)
+		return 0;
+	if (t->call.state[0] == 0) {
+		if (!TAILQ_EMPTY(others))
+			return 0;
+		t->call.state[0] = opens + 1;
+	}
+	if (opens + 1 != t->call.state[0])
+		return 0;
+	int err = wait_on(t, mine);
+	return err ? err : CALL_WAIT;
+}
+
+int fifo_open(const struct place *at, struct task *t, uint32_t flags, struct file **ret_file)
+{
+	struct pipe *p = fifo_find(at);
+	uint32_t access = flags & ABI_O_ACCMODE;
+	int err = 0;
+	if (!p)
+		return -ENOMEM;
+	if (access == ABI_O_WRONLY && (flags & ABI_O_NONBLOCK) && p->readers == 0 && TAILQ_EMPTY(&p->open_readers))
+		err = -ENXIO;
+	else if (access == ABI_O_RDONLY && !(flags & ABI_O_NONBLOCK) && t)
+		err = fifo_wait(t, p->writer_opens, p->writers, &p->open_readers, &p->open_writers);
+	else if (access == ABI_O_WRONLY && !(flags & ABI_O_NONBLOCK) && t)
+		err = fifo_wait(t, p->reader_opens, p->readers, &p->open_writers, &p->open_readers);
+	if (!err)
+		err = pipe_open(p, flags, at->guest, ret_file);
+	if (err && p->ends == 0 && TAILQ_EMPTY(&p->open_readers) && TAILQ_EMPTY(&p->open_writers))
+		pipe_free(p);
+	return err;
+}
+
+void fifos_destroy(struct mounts *m)
+{
+	struct pipe *p;
+	if (!m->fifos)
+		return;
+	while ((p = LIST_FIRST(&m->fifos->list)))
+		pipe_free(p);
+	free(m->fifos);
+	m->fifos = NULL;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* proc.h - the files of /proc: who fills which
+ *
+ *	proc.c          names: what a path below /proc stands for; open files; links
+ *	proc_process.c  /proc/PID/NAME          proc_maps.c  those that tell of memory
+ *	proc_system.c   the machine's own: meminfo, stat, sys/kernel/...
+ *
+ * A file's text is made when it is read from its start, and stays until then. fill returns 0 or a
+ * negative errno, and leaves running out of memory to the text.
+ */
+#ifndef KERNEL_PROC_H
+#define KERNEL_PROC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct kernel;
+struct process;
+struct task;
+struct text;
+
+/* p and t are NULL for the machine's own files. */
+typedef int proc_fill(struct kernel *k, struct process *p, struct task *t, struct text *ret_text);
+/* What a program writes to it; size bytes and a NUL. */
+typedef int proc_store(struct kernel *k, struct process *p, struct task *t, const char *bytes, size_t size);
+
+struct proc_entry {
+	const char *name; /* below /proc/PID, or below /proc */
+	proc_fill *fill;
+	uint16_t mode;
+	proc_store *store; /* NULL: cannot be written */
+};
+
+/* Sorted by name; a NULL name ends them. */
+extern const struct proc_entry proc_process_entries[], proc_system_entries[];
+
+proc_fill proc_maps, proc_smaps, proc_smaps_rollup, proc_statm;
+
+/* What a process has of memory, in pages, for stat, statm and status. */
+struct proc_memory {
+	uint64_t size, peak, resident, resident_peak;
+	uint64_t anon, file, shmem;
+	uint64_t text, library, data, stack, locked, tables;
+};
+void proc_memory(const struct process *p, struct proc_memory *ret_memory);
+
+#endif

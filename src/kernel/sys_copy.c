@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* sys_copy.c - bytes from file to file inside the kernel; and what this kernel has not */
+#include <errno.h>
+
+#include "base/bits.h"
+#include "kernel/abi.h"
+#include "kernel/call.h"
+#include "kernel/kernel.h"
+#include "kernel/transfer.h"
+#include "kernel/uaccess.h"
+
+enum { COPY_PART = 16384, COPY_MAX = 0x7ffff000 };
+
+/* Copies up to size bytes. A task may wait for room in out, never for bytes of in, which can seek:
+ * what was read but not written is read again. */
+static int64_t copy(struct task *t, struct file *in, uint64_t *in_pos, struct file *out, uint64_t *out_pos, uint64_t size)
+{
+	uint8_t bytes[COPY_PART];
+	size = min_u64(size, COPY_MAX);
+	while (t->call.done < size) {
+		uint64_t at = *in_pos;
+		int64_t n = in->ops->read(in, NULL, bytes, min_u64(size - t->call.done, sizeof(bytes)), &at);
+		if (n > 0)
+			n = out->ops->write(out, t, bytes, (size_t)n, out_pos);
+		if (n == CALL_WAIT)
+			return n;
+		if (n <= 0)
+			return t->call.done ? (int64_t)t->call.done : n;
+		*in_pos += (uint64_t)n;
+		t->call.done += (uint64_t)n;
+	}
+	return (int64_t)t->call.done;
+}
+
+int64_t sys_sendfile(struct task *t, const uint64_t a[6])
+{
+	struct file *in, *out;
+	uint64_t pos;
+	int err = transfer_file(t, a[0], true, &out);
+	if (!err)
+		err = transfer_file(t, a[1], false, &in);
+	if (err)
+		return err;
+	if (!in->ops->size || (out->flags & ABI_O_APPEND))
+		return -EINVAL;
+	if (!a[2])
+		return copy(t, in, &in->pos, out, &out->pos, a[3]);
+	err = uaccess_read(t, &pos, a[2], sizeof(pos));
+	if (err)
+		return err;
+	if ((int64_t)pos < 0)
+		return -EINVAL;
+	/* The program's offset is written when all is done; a wait begins from it and what is done. */
+	uint64_t at = pos + t->call.done;
+	int64_t n = t->call.state[0] ? (int64_t)t->call.done : copy(t, in, &at, out, &out->pos, a[3]);
+	if (n < 0)
+		return n;
+	t->call.state[0] = 1;
+	pos += (uint64_t)n;
+	err = uaccess_write(t, a[2], &pos, sizeof(pos));
+	return err ? err : n;
+}
+
+int64_t sys_copy_file_range(struct task *t, const uint64_t a[6])
+{
+	struct file *in, *out;
+	uint64_t in_pos, out_pos;
+	int err = transfer_file(t, a[0], false, &in);
+	if (!err)
+		err = transfer_file(t, a[2], true, &out);
+	if (err)
+		return err;
+	if ((uint32_t)a[5] || !in->ops->size || !out->ops->size || !in->ops->object || !out->ops->object)
+		return -EINVAL;
+	if (out->flags & ABI_O_APPEND)
+		return -EBADF;
+	in_pos = in->pos;
+	out_pos = out->pos;
+	if (a[1])
+		err = uaccess_read(t, &in_pos, a[1], sizeof(in_pos));
+	if (!err && a[3])
+		err = uaccess_read(t, &out_pos, a[3], sizeof(out_pos));
+	if (err)
+		return err;
+	if ((int64_t)in_pos < 0 || (int64_t)out_pos < 0)
+		return -EINVAL;
+	int64_t n = t->call.state[0] ? (int64_t)t->call.done : 0;
+	if (t->call.state[0]) {
+		in_pos = t->call.state[1];
+		out_pos = t->call.state[2];
+	} else {
+		n = copy(t, in, &in_pos, out, &out_pos, a[4]);
+		if (n < 0)
+			return n;
+		t->call.state[0] = 1;
+		t->call.state[1] = in_pos;
+		t->call.state[2] = out_pos;
+	}
+	if (a[1])
+		err = uaccess_write(t, a[1], &in_pos, sizeof(in_pos));
+	else
+		in->pos = in_pos;
+	if (!err && a[3])
+		err = uaccess_write(t, a[3], &out_pos, sizeof(out_pos));
+	else if (!a[3])
+		out->pos = out_pos;
+	return err ? err : n;
+}
+
+int64_t sys_splice(struct task *t, const uint64_t a[6])
+{
+	return -EINVAL;
+}
+
+int64_t sys_tee(struct task *t, const uint64_t a[6])
+{
+	return -EINVAL;
+}
+
+int64_t sys_vmsplice(struct task *t, const uint64_t a[6])
+{
+	return -EINVAL;
+}
+
+/* No sockets: programs that ask a name service daemon fall back to files. */
+int64_t sys_socket(struct task *t, const uint64_t a[6])
+{
+	return -EAFNOSUPPORT;
+}
+
+int64_t sys_socketpair(struct task *t, const uint64_t a[6])
+{
+	return -EAFNOSUPPORT;
+}
+
+static int64_t no_socket(struct task *t, uint64_t fd)
+{
+	return fd_get(t->process->files, (int)fd) ? -ENOTSOCK : -EBADF;
+}
+
+int64_t sys_bind(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
+int64_t sys_listen(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
+int64_t sys_accept(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
+int64_t sys_connect(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
+int64_t sys_getsockname(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
+int64_t sys_getpeername(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
+int64_t sys_sendto(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
+int64_t sys_recvfrom(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
+int64_t sys_setsockopt(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
+int64_t sys_getsockopt(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
+int64_t sys_shutdown(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }

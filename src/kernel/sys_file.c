@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* sys_file.c - open, close, read, write and their family */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "kernel/abi.h"
+#include "kernel/call.h"
+#include "kernel/fd.h"
+#include "kernel/hostnode.h"
+#include "kernel/kernel.h"
+#include "kernel/path.h"
+#include "kernel/transfer.h"
+#include "kernel/uaccess.h"
+
+enum { LIMIT_NOFILE = 7 };
+
+/* Linux moves at most this much in one call. */
+enum { TRANSFER_MAX = 0x7ffff000 };
+
+static int64_t open_at(struct task *t, int dirfd, uint64_t path_va, uint32_t flags, uint32_t mode)
+{
+	char path[PATH_SIZE];
+	struct file *f;
+	struct process *p = t->process;
+	int n = uaccess_string(t, path, path_va, sizeof(path));
+	if (n < 0)
+		return n;
+	int err = path_open(t, dirfd, path, flags, mode & 07777, &f);
+	if (err)
+		return err;
+	int fd = fd_install(p->files, f, 0, p->limit[LIMIT_NOFILE].soft, flags & ABI_O_CLOEXEC);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
+int64_t sys_openat(struct task *t, const uint64_t a[6])
+{
+	return open_at(t, (int)a[0], a[1], (uint32_t)a[2], (uint32_t)a[3]);
+}
+
+int64_t sys_openat2(struct task *t, const uint64_t a[6])
+{
+	struct abi_open_how how;
+	if (a[3] < sizeof(how))
+		return -EINVAL;
+	if (a[3] > sizeof(how))
+		return -E2BIG;
+	int err = uaccess_read(t, &how, a[2], sizeof(how));
+	if (err)
+		return err;
+	/* A program that asks for a restricted walk falls back to its own when there is none. */
+	if (how.resolve)
+		return -EAGAIN;
+	if (how.flags > UINT32_MAX || how.mode > 07777 || (how.mode && !(how.flags & (ABI_O_CREAT | ABI_O_TMPFILE))))
+		return -EINVAL;
+	return open_at(t, (int)a[0], a[1], (uint32_t)how.flags, (uint32_t)how.mode);
+}
+
+int64_t sys_close(struct task *t, const uint64_t a[6])
+{
+	return fd_close(t->process->files, (int)a[0]);
+}
+
+int64_t sys_close_range(struct task *t, const uint64_t a[6])
+{
+	struct process *p = t->process;
+	uint32_t first = (uint32_t)a[0], last = (uint32_t)a[1], flags = (uint32_t)a[2];
+	enum { UNSHARE = 2, CLOEXEC = 4 };
+	if (first > last || (flags & ~(uint32_t)(UNSHARE | CLOEXEC)))
+		return -EINVAL;
+	if ((flags & UNSHARE) && fd_table_shared(p->files)) {
+		struct fd_table *own;
+		int err = fd_table_copy(p->files, &own);
+		if (err)
+			return err;
+		fd_table_put(p->files);
+		p->files = own;
+	}
+	if (first > INT_MAX)
+		return 0;
+	for (int fd = fd_next(p->files, (int)first); fd >= 0 && (uint32_t)fd <= last; fd = fd_next(p->files, fd + 1)) {
+		if (flags & CLOEXEC)
+			fd_set_cloexec(p->files, fd, true);
+		else
+			(void)fd_close(p->files, fd);
+	}
+	return 0;
+}
+
+/* pos NULL: the file's own position. */
+static int64_t one(struct task *t, const uint64_t a[6], bool write, uint64_t *pos)
+{
+	struct file *f;
+	int err = transfer_file(t, a[0], write, &f);
+	if (err)
+		return err;
+	if ((int64_t)a[2] < 0)
+		return -EINVAL;
+	struct abi_iovec iov = {a[1], min_u64(a[2], TRANSFER_MAX)};
+	return transfer(t, f, write, &iov, 1, pos ? pos : &f->pos);
+}
+
+int64_t sys_read(struct task *t, const uint64_t a[6])
+{
+	return one(t, a, false, NULL);
+}
+
+int64_t sys_write(struct task *t, const uint64_t a[6])
+{
+	return one(t, a, true, NULL);
+}
+
+/* May positions be given? Returns 0, -EBADF, -ESPIPE or -EINVAL. */
+static int check_position(struct task *t, uint64_t fd, uint64_t pos)
+{
+	const struct file *f = fd_get(t->process->files, (int)fd);
+	if ((int64_t)pos < 0)
+		return -EINVAL;
+	if (!f)
+		return -EBADF;
+	return f->ops->size || f->ops->seek ? 0 : -ESPIPE;
+}
+
+int64_t sys_pread64(struct task *t, const uint64_t a[6])
+{
+	uint64_t pos = a[3];
+	int err = check_position(t, a[0], pos);
+	return err ? err : one(t, a, false, &pos);
+}
+
+int64_t sys_pwrite64(struct task *t, const uint64_t a[6])
+{
+	uint64_t pos = a[3];
+	int err = check_position(t, a[0], pos);
+	return err ? err : one(t, a, true, &pos);
+}
+
+static int64_t many(struct task *t, const uint64_t a[6], bool write, uint64_t *pos)
+{
+	enum { FAST = 8 };
+	struct abi_iovec iov[FAST], *all = iov;
+	struct file *f;
+	uint64_t count = a[2], left = TRANSFER_MAX;
+	int err = transfer_file(t, a[0], write, &f);
+	if (err)
+		return err;
+	if (count > IOV_MAX)
+		return -EINVAL;
+	if (count > FAST) {
+		all = calloc(count, sizeof(*all));
+		if (!all)
+			return -ENOMEM;
+	}
+	int64_t n = uaccess_read(t, all, a[1], count * sizeof(*all));
+	for (uint64_t i = 0; n == 0 && i < count; i++) {
+		if ((int64_t)all[i].len < 0)
+			n = -EINVAL;
+		all[i].len = min_u64(all[i].len, left);
+		left -= all[i].len;
+	}
+	if (n == 0)
+		n = transfer(t, f, write, all, (unsigned)count, pos ? pos : &f->pos);
+	if (all != iov)
+		free(all);
+	return n;
+}
+
+int64_t sys_readv(struct task *t, const uint64_t a[6])
+{
+	return many(t, a, false, NULL);
+}
+
+int64_t sys_writev(struct task *t, const uint64_t a[6])
+{
+	return many(t, a, true, NULL);
+}
+
+int64_t sys_preadv(struct task *t, const uint64_t a[6])
+{
+	uint64_t pos = a[3];
+	int err = check_position(t, a[0], pos);
+	return err ? err : many(t, a, false, &pos);
+}
+
+int64_t sys_pwritev(struct task *t, const uint64_t a[6])
+{
+	uint64_t pos = a[3];
+	int err = check_position(t, a[0], pos);
+	return err ? err : many(t, a, true, &pos);
+}
+
+int64_t sys_lseek(struct task *t, const uint64_t a[6])
+{
+	struct file *f = fd_get(t->process->files, (int)a[0]);
+	int64_t offset = (int64_t)a[1];
+	uint64_t size;
+	if (!f || (f->flags & ABI_O_PATH))
+		return -EBADF;
+	if ((uint32_t)a[2] > SEEK_HOLE)
+		return -EINVAL;
+	if (f->ops->seek)
+		return f->ops->seek(f, offset, (int)a[2]);
+	if (!f->ops->size)
+		return -ESPIPE;
+	int err = f->ops->size(f, &size);
+	if (err)
+		return err;
+	switch ((int)a[2]) {
+	case SEEK_SET: break;
+	case SEEK_CUR: offset += (int64_t)f->pos; break;
+	case SEEK_END: offset += (int64_t)size; break;
+	default: /* one stretch of data, then the hole at its end */
+		if (offset < 0 || (uint64_t)offset >= size)
+			return -ENXIO;
+		if ((int)a[2] == SEEK_HOLE)
+			offset = (int64_t)size;
+	}
+	if (offset < 0)
+		return -EINVAL;
+	f->pos = (uint64_t)offset;
+	return offset;
+}
+
+static int64_t truncate_to(struct file *f, uint64_t size)
+{
+	if ((int64_t)size < 0)
+		return -EINVAL;
+	if (!f || (f->flags & ABI_O_PATH))
+		return -EBADF;
+	if ((f->flags & ABI_O_ACCMODE) == ABI_O_RDONLY || !f->ops->truncate)
+		return -EINVAL;
+	return f->ops->truncate(f, size);
+}
+
+int64_t sys_ftruncate(struct task *t, const uint64_t a[6])
+{
+	return truncate_to(fd_get(t->process->files, (int)a[0]), a[1]);
+}
+
+int64_t sys_fallocate(struct task *t, const uint64_t a[6])
+{
+	struct file *f;
+	int err = transfer_file(t, a[0], true, &f);
+	if (err)
+		return err;
+	if ((int64_t)a[2] < 0 || (int64_t)a[3] <= 0)
+		return -EINVAL;
+	if (a[2] + a[3] > INT64_MAX)
+		return -EFBIG;
+	return f->ops->size ? hostnode_allocate(f, (uint32_t)a[1], a[2], a[3]) : -ENODEV;
+}
+
+static int64_t sync_file(struct task *t, uint64_t fd)
+{
+	struct file *f = fd_get(t->process->files, (int)fd);
+	if (!f || (f->flags & ABI_O_PATH))
+		return -EBADF;
+	return f->ops->sync ? f->ops->sync(f) : -EINVAL;
+}
+
+int64_t sys_fsync(struct task *t, const uint64_t a[6])
+{
+	return sync_file(t, a[0]);
+}
+
+int64_t sys_fdatasync(struct task *t, const uint64_t a[6])
+{
+	return sync_file(t, a[0]);
+}
+
+/* What programs wrote is with the host already; what they stored is written at its last unmap. */
+int64_t sys_sync(struct task *t, const uint64_t a[6])
+{
+	return 0;
+}
+
+int64_t sys_syncfs(struct task *t, const uint64_t a[6])
+{
+	return fd_get(t->process->files, (int)a[0]) ? 0 : -EBADF;
+}
+
+int64_t sys_fadvise64(struct task *t, const uint64_t a[6])
+{
+	const struct file *f = fd_get(t->process->files, (int)a[0]);
+	enum { ADVICES = 6 };
+	if (!f)
+		return -EBADF;
+	if (!f->ops->size)
+		return f->ops->poll ? -ESPIPE : 0;
+	return (uint32_t)a[3] >= ADVICES || (int64_t)a[2] < 0 ? -EINVAL : 0;
+}
+
+int64_t sys_readahead(struct task *t, const uint64_t a[6])
+{
+	struct file *f;
+	int err = transfer_file(t, a[0], false, &f);
+	if (err)
+		return err;
+	return f->ops->object ? 0 : -EINVAL;
+}

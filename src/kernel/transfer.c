@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* transfer.c - the loop of read and write
+ *
+ *	done = call.done --> which iovec? --> hold up to 16 pages of it --> file's read or write, piece
+ *	  ^                                                                  by piece
+ *	  +---------------------------- count added to call.done <-------------+
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "kernel/abi.h"
+#include "kernel/fd.h"
+#include "kernel/kernel.h"
+#include "kernel/pipe.h"
+#include "kernel/transfer.h"
+#include "kernel/uaccess.h"
+
+int transfer_file(struct task *t, uint64_t fd, bool write, struct file **ret_file)
+{
+	struct file *f = fd_get(t->process->files, (int)fd);
+	if (!f || (f->flags & ABI_O_PATH))
+		return -EBADF;
+	uint32_t access = f->flags & ABI_O_ACCMODE;
+	if (access == (write ? ABI_O_RDONLY : ABI_O_WRONLY))
+		return -EBADF;
+	if (write ? !f->ops->write : !f->ops->read)
+		return -EINVAL;
+	*ret_file = f;
+	return 0;
+}
+
+/* What is left of the iovecs after done bytes. False: nothing. */
+static bool remaining(const struct abi_iovec *iov, unsigned count, uint64_t done, uint64_t *ret_va, uint64_t *ret_size)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (done < iov[i].len) {
+			*ret_va = iov[i].base + done;
+			*ret_size = iov[i].len - done;
+			return true;
+		}
+		done -= iov[i].len;
+	}
+	return false;
+}
+
+static uint64_t total(const struct abi_iovec *iov, unsigned count)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < count; i++)
+		sum += iov[i].len;
+	return sum;
+}
+
+/* What to return when nothing more can be moved now. */
+static int64_t result(struct task *t, int64_t n)
+{
+	return t->call.done > 0 && n != CALL_WAIT ? (int64_t)t->call.done : n;
+}
+
+/* Streams take a small write whole or not at all. */
+static int64_t write_whole(struct task *t, struct file *f, const struct abi_iovec *iov, unsigned count, uint64_t size, uint64_t *pos)
+{
+	uint8_t bytes[PIPE_ATOMIC];
+	uint64_t at = 0;
+	for (unsigned i = 0; i < count; i++) {
+		int err = uaccess_read(t, bytes + at, iov[i].base, iov[i].len);
+		if (err)
+			return err;
+		at += iov[i].len;
+	}
+	return f->ops->write(f, t, bytes, size, pos);
+}
+
+/* Moves one stretch of held memory; returns how much, or what is to be returned when that is
+ * nothing. ret_stop: no more will come of it now. */
+static int64_t move(struct task *t, struct file *f, bool write, const struct hold *h, uint64_t *pos, bool *ret_stop)
+{
+	bool stream = !f->ops->size;
+	int64_t moved = 0;
+	for (unsigned i = 0; i < h->pieces; i++) {
+		bool first = t->call.done == 0 && moved == 0;
+		uint8_t *bytes = h->piece[i].bytes;
+		uint32_t size = h->piece[i].size;
+		/* A read that has something does not wait for more; a write waits until all is out. */
+		int64_t n = write ? f->ops->write(f, t, bytes, size, pos) : f->ops->read(f, first ? t : NULL, bytes, size, pos);
+		if (n < 0) {
+			*ret_stop = n != CALL_WAIT;
+			return moved > 0 ? moved : n;
+		}
+		moved += n;
+		if (n < size) {
+			*ret_stop = !write || n == 0 || !stream;
+			return moved;
+		}
+	}
+	*ret_stop = false;
+	return moved;
+}
+
+int64_t transfer(struct task *t, struct file *f, bool write, const struct abi_iovec *iov, unsigned count, uint64_t *pos)
+{
+	uint64_t size = total(iov, count), va, left;
+	bool stream = !f->ops->size;
+	if (pos != &f->pos)
+		*pos += t->call.done;
+	if (size == 0)
+		return 0;
+	if (write && stream && t->call.done == 0 && size <= PIPE_ATOMIC) {
+		int64_t n = write_whole(t, f, iov, count, size, pos);
+		if (n < 0 || (uint64_t)n == size)
+			return n;
+		t->call.done = (uint64_t)n;
+	}
+	while (remaining(iov, count, t->call.done, &va, &left)) {
+		struct hold h;
+		bool stop;
+		int err = uaccess_hold(t, va, left, write ? ACCESS_READ : ACCESS_WRITE, &h);
+		if (err)
+			return result(t, err);
+		int64_t n = move(t, f, write, &h, pos, &stop);
+		uaccess_release(&h);
+		if (n < 0)
+			return result(t, n);
+		t->call.done += (uint64_t)n;
+		if (stop)
+			break;
+	}
+	return (int64_t)t->call.done;
+}
