@@ -301,10 +301,11 @@ void process_exit(struct process *p, int status)
 	struct kernel *k = p->kernel;
 	if (p->exiting)
 		return;
-	give_all_back(p);
 	p->status = status;
-	p->zombie = true;
+	/* Told while its memory is still there, for those who look at it. */
 	EVENT(k->events, &p->tally, p->pid, kernel_now(k), process_exit, .status = status);
+	give_all_back(p);
+	p->zombie = true;
 	remember_status(p);
 	bool reap = signal_exited(p) || p->parent == k->init;
 	give_children_away(p);
