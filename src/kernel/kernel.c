@@ -130,7 +130,6 @@ int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel
 	k->events = config->events;
 	k->random_state = config->seed;
 	k->last_pid = INIT_PID - 1;
-	k->next_timer = NO_DEADLINE;
 	k->wake_fd = -1;
 	RB_INIT(&k->processes);
 	RB_INIT(&k->sleepers);

@@ -81,7 +81,7 @@ struct kernel {
 	struct task_list ready;
 	struct task_sleep sleepers;
 	struct timer_tree timers; /* armed ones, by deadline: see timer.h */
-	uint64_t next_timer;
+	uint64_t next_timer; /* serial number of the next timer that is made */
 	struct object *trampoline; /* see signal.h */
 	uint32_t trampoline_frame;
 	struct task *current;	/* whose registers the hart has; it may wait or be stopped meanwhile */

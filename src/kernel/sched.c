@@ -285,6 +285,7 @@ static enum kernel_stop run_until(struct kernel *k, uint64_t until)
 			TAILQ_REMOVE(&k->ready, t, run);
 			k->slice_end = min_u64(now + SLICE, until);
 			sched_look_at(k, next_deadline(k));
+			sched_look_at(k, timers_next_of(t->process));
 			run(k, t);
 		} else if (!idle(k, until)) {
 			return KERNEL_IDLE;

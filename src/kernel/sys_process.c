@@ -55,6 +55,9 @@ static int copy_names(const struct process *p, struct process *child)
 	child->personality = p->personality;
 	child->dumpable = p->dumpable;
 	child->no_new_privs = p->no_new_privs;
+	child->thp_disable = p->thp_disable;
+	child->nice = p->nice;
+	child->sched_policy = p->sched_policy;
 	return (p->exe && !child->exe) || !child->cmdline || !child->environ ? -ENOMEM : 0;
 }
 
