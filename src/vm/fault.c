@@ -307,7 +307,8 @@ static int fault_read(struct space *s, const struct fault_plan *p, uint32_t *ret
 	return error;
 }
 
-/* Sets aside what the plan takes. What it maps or copies is held meanwhile. */
+/* Sets aside what the plan takes; what it maps or copies is held meanwhile. Returns 0, reserve_make's
+ * errors, or -ESTALE: an eviction changed what was planned. */
 static int fault_reserve(struct space *s, const struct fault_plan *p, struct reserve *ret_reserve)
 {
 	struct mm *mm = s->mm;
@@ -322,55 +323,72 @@ static int fault_reserve(struct space *s, const struct fault_plan *p, struct res
 		error = anon_map_prepare(mm, &s->anons, p->page);
 	else if (plan_makes_page(p))
 		error = sparse_prepare(&p->region->object->pages, region_index(p->region, p->page));
-	/* An eviction may have emptied and freed a table that the plan relied on. */
+	/* A table that became empty is gone. */
 	if (!error && mm->pmap->tables_needed(s->pmap, p->page) != p->need.tables)
-		error = -EAGAIN;
+		error = -ESTALE;
 	if (error)
 		reserve_drop(mm, ret_reserve);
 	return error;
 }
 
-enum fault_result fault_handle(struct space *s, const struct fault_request *q)
+static enum fault_result fault_done(struct space *s, const struct fault_request *q, const struct fault_plan *p,
+				    struct reserve *r)
+{
+	int64_t before = space_resident(s);
+	uint64_t from = p->step == STEP_COPY ? p->key : 0;
+	uint32_t frame = fault_commit(s, q, p, r);
+	if (s->mm->config.fault_around > 1 && p->as == RESIDENT_FILE && q->access != ACCESS_WRITE)
+		fault_around(s, p);
+	fault_tell(s, q, p, from, frame, space_resident(s) - before);
+	reserve_drop(s->mm, r);
+	return FAULT_DONE;
+}
+
+/* Plans and carries out. False: a page was read in, or an eviction changed something: once more. */
+static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *fetched, enum fault_result *ret_result)
 {
 	struct mm *mm = s->mm;
 	struct fault_plan p;
 	struct reserve r;
-	uint32_t fetched = NO_FRAME;
-	enum fault_result result = FAULT_DONE;
-	int error = 0;
-	mm->victim.what.key = 0;
-	mm->waits_for = NO_FRAME;
-again:
+	int error;
 	fault_plan(s, q, &p);
-	if (p.step == STEP_FAIL) {
-		/* Whoever asked has been told: the next one may try to read it again. */
+	switch (p.step) {
+	case STEP_FAIL:
+		/* Who asked is told: the next one may try to read it again. */
 		if (p.cause == CAUSE_bus_io)
 			object_drop(mm, p.region->object, region_index(p.region, p.page));
-		result = fault_fail(s, q, &p, p.cause);
-	} else if (p.step == STEP_WAIT) {
+		*ret_result = fault_fail(s, q, &p, p.cause);
+		return true;
+	case STEP_WAIT:
 		mm->waits_for = p.from;
-		result = FAULT_WAIT;
-	} else if (p.step == STEP_READ) {
-		error = fault_read(s, &p, &fetched);
+		*ret_result = FAULT_WAIT;
+		return true;
+	case STEP_READ:
+		error = fault_read(s, &p, fetched);
 		if (!error)
-			goto again;
-	} else {
-		error = fault_reserve(s, &p, &r);
-		if (error == -EAGAIN && mm->waits_for == NO_FRAME)
-			goto again;
+			return false;
+		break;
+	default: error = fault_reserve(s, &p, &r); break;
 	}
-	if (result == FAULT_DONE && error)
-		result = error == -EAGAIN ? FAULT_WAIT : fault_fail(s, q, &p, error == -ENOMEM ? CAUSE_out_of_memory : CAUSE_bus_io);
-	if (result == FAULT_DONE) {
-		int64_t before = space_resident(s);
-		uint64_t from = p.step == STEP_COPY ? p.key : 0;
-		uint32_t frame = fault_commit(s, q, &p, &r);
-		if (mm->config.fault_around > 1 && p.as == RESIDENT_FILE && q->access != ACCESS_WRITE)
-			fault_around(s, &p);
-		fault_tell(s, q, &p, from, frame, space_resident(s) - before);
-		reserve_drop(mm, &r);
-	}
+	if (error == -ESTALE)
+		return false;
+	if (error == -EAGAIN)
+		*ret_result = FAULT_WAIT;
+	else if (error)
+		*ret_result = fault_fail(s, q, &p, error == -ENOMEM ? CAUSE_out_of_memory : CAUSE_bus_io);
+	else
+		*ret_result = fault_done(s, q, &p, &r);
+	return true;
+}
+
+enum fault_result fault_handle(struct space *s, const struct fault_request *q)
+{
+	uint32_t fetched = NO_FRAME;
+	enum fault_result result;
+	s->mm->victim.what.key = 0;
+	while (!fault_try(s, q, &fetched, &result))
+		;
 	if (fetched != NO_FRAME)
-		frame_unhold(mm, fetched);
+		frame_unhold(s->mm, fetched);
 	return result;
 }

@@ -60,7 +60,7 @@ void space_destroy(struct space *s)
 
 /* ---- Placing ---- */
 
-static bool range_free(const struct space *s, uint64_t start, uint64_t end)
+static bool is_free(const struct space *s, uint64_t start, uint64_t end)
 {
 	const struct region *next = regions_at_or_after(&s->regions, start);
 	return !next || end <= next->start;
@@ -102,7 +102,7 @@ static int map_place(const struct space *s, const struct map_request *m, uint64_
 			return -ENOMEM;
 		if (start < s->layout.bottom)
 			return -EPERM;
-		if (m->map_flags & MAP_AT_FREE && !range_free(s, start, start + length))
+		if (m->map_flags & MAP_AT_FREE && !is_free(s, start, start + length))
 			return -EEXIST;
 	} else {
 		start = space_place(s, start, length);
@@ -156,7 +156,7 @@ int space_unmap(struct space *s, uint64_t start, uint64_t length)
 	int error = range_check(s, start, length, &end);
 	if (error || start == end)
 		return -EINVAL;
-	if (range_free(s, start, end))
+	if (is_free(s, start, end))
 		return 0;
 	struct range g;
 	error = range_begin(&g, s, start, end);
