@@ -118,7 +118,8 @@ static void trap_handle(struct kernel *k, struct task *t, const struct trap *tra
 		trap_signal(t, SIGBUS, CODE_BUS_ADRALN, trap->value, "used an atomic instruction on a misaligned address");
 		break;
 	case TRAP_STOP:
-		if (!__atomic_load_n(&k->interrupt, __ATOMIC_RELAXED))
+		/* Else hart_stop was called: the flags beside it say why. */
+		if (trap->value != 0)
 			k->stop = true;
 		break;
 	case TRAP_BUDGET:

@@ -56,7 +56,7 @@ enum trap_cause {
 	TRAP_LOAD_PAGE = 13,
 	TRAP_STORE_PAGE = 15,
 	TRAP_BUDGET = 32, /* the budget is used up */
-	TRAP_STOP = 33,	  /* hart_stop was called, or a stop address was reached */
+	TRAP_STOP = 33,	  /* hart_stop was called (value 0), or a stop address was reached (value: it) */
 };
 
 struct trap {
