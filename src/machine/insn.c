@@ -185,7 +185,6 @@ static void decode_short(uint32_t w, struct insn *insn)
 	case FORMAT_CSW: insn->rs2 = low2, insn->rs1 = low1, insn->imm = c_off4(w); break;
 	case FORMAT_CSD:
 	case FORMAT_CFSD: insn->rs2 = low2, insn->rs1 = low1, insn->imm = c_off8(w); break;
-	case FORMAT_CNOP:
 	case FORMAT_CI: insn->rd = insn->rs1 = rd, insn->imm = c_imm6(w); break;
 	case FORMAT_CLI: insn->rd = rd, insn->imm = c_imm6(w); break;
 	case FORMAT_C16SP:

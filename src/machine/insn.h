@@ -52,7 +52,6 @@
 	FORMAT(CFSD, "T,i(s)")                                                                     \
 	FORMAT(CSW, "t,i(s)")                                                                      \
 	FORMAT(CSD, "t,i(s)")                                                                      \
-	FORMAT(CNOP, "k")                                                                          \
 	FORMAT(CI, "d,i")                                                                          \
 	FORMAT(CLI, "d,i")                                                                         \
 	FORMAT(C16SP, "d,i")                                                                       \

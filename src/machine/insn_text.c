@@ -87,10 +87,6 @@ static void put_operand(struct text *t, const struct insn *insn, char letter, ui
 	case 'i': put(t, "%d", insn->imm); break;
 	case 'h': put(t, "0x%x", (unsigned)insn->imm); break;
 	case 'u': put(t, "0x%x", (unsigned)insn->imm >> 12 & 0xfffff); break;
-	case 'k':
-		if (insn->imm)
-			put(t, "%d", insn->imm);
-		break;
 	case 'p': put(t, "0x%" PRIx64, pc + (uint64_t)(int64_t)insn->imm); break;
 	case 'c': put_csr(t, (unsigned)insn->imm); break;
 	case 'z': put(t, "%u", insn->rs1); break;
@@ -132,7 +128,7 @@ unsigned insn_text(const uint8_t *bytes, uint64_t pc, char *ret_text, unsigned s
 		put(&t, "%s", order[word >> 25 & 3]);
 		template ++;
 	}
-	if (*template && !(*template == 'k' && insn.imm == 0))
+	if (*template)
 		put(&t, "\t");
 	for (; *template; template ++)
 		put_operand(&t, &insn, *template, pc);
