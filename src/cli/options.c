@@ -310,6 +310,10 @@ static bool set(struct options *o, enum option_id id, const char *value)
 		good = set_number(op, value, 1, 16, &v);
 		o->fault_around = (unsigned)v;
 		break;
+	case OPTION_drop_mappings:
+		good = set_number(op, value, 0, 1000, &v);
+		o->drop_mappings = (unsigned)v;
+		break;
 	case OPTION_policy: return set_policy(o, op, value);
 	case OPTION_like: return set_like(o, op, value);
 	case OPTION_clock:

@@ -37,7 +37,7 @@ struct options {
 	enum mmu_mode mmu;
 	bool eager, clock_real, clean_env, tty, verbose, json, jsonl, brief, color;
 	bool pid_given;
-	unsigned fault_around, copies;
+	unsigned fault_around, copies, drop_mappings;
 	const struct policy_ops *policy;
 	const char *policy_params, *like;
 	char *root; /* owned; NULL: the default */

@@ -253,6 +253,7 @@ static int make_kernel(struct session *s)
 		.policy_params = o->policy_params,
 		.eager = o->eager,
 		.fault_around = o->fault_around,
+		.drop_mappings = o->drop_mappings,
 		.events = &s->events,
 		.say = say_sentence,
 		.symbol = symbol_text,

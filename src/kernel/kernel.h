@@ -48,6 +48,7 @@ struct kernel_config {
 	const char *policy_params;
 	bool eager;
 	unsigned fault_around;
+	unsigned drop_mappings; /* that many at random, now and then: see drop.c */
 	struct events *events; /* the caller's: set observed and seen at will */
 	/* Says a sentence to the person: without the leading "carrel: " and without a newline. */
 	void (*say)(void *ctx, const char *sentence);
@@ -97,6 +98,7 @@ struct kernel {
 	void *pmap_config;
 	uint64_t idle_ns; /* time in which nothing ran: virtual now = retired + idle_ns */
 	uint64_t random_state;
+	uint64_t drop_state, drop_at;
 	int32_t last_pid;
 	bool pids_again; /* they have all been used once */
 	struct mounts *mounts;

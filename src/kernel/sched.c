@@ -141,7 +141,10 @@ static void run(struct kernel *k, struct task *t)
 		uint64_t now = kernel_now(k);
 		if (now >= k->slice_end || k->stop || __atomic_load_n(&k->interrupt, __ATOMIC_RELAXED))
 			break;
-		struct trap trap = hart_run(k->hart, k->slice_end - now);
+		uint64_t budget = k->slice_end - now;
+		if (unlikely(k->config.drop_mappings > 0))
+			budget = min_u64(budget, drop_mappings(k));
+		struct trap trap = hart_run(k->hart, budget);
 		account(k, t);
 		trap_handle(k, t, &trap);
 	}

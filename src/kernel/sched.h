@@ -30,6 +30,8 @@ void sched_remove(struct task *t);
 void sched_look_at(struct kernel *k, uint64_t ns);
 /* t, which is the current task, has another space from now on. */
 void sched_new_space(struct task *t);
+/* For --drop-mappings: drops some if it is time to. Returns the instructions until the next time. */
+uint64_t drop_mappings(struct kernel *k);
 /* Frees tasks and processes that ended: nothing on the host's stack may name one. */
 void sched_bury(struct kernel *k);
 
