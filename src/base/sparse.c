@@ -163,7 +163,8 @@ static void *node_next(const struct sparse_node *n, unsigned level, uint64_t *in
 	unsigned shift = (level - 1) * NODE_BITS;
 	for (unsigned i = slot_of(*index, level); i < NODE_SLOTS; i++) {
 		if (n->slot[i]) {
-			void *p = level == 1 ? n->slot[i] : node_next(n->slot[i], level - 1, index, last);
+			void *p =
+			    level == 1 ? n->slot[i] : node_next(n->slot[i], level - 1, index, last);
 			if (p)
 				return p;
 		}

@@ -19,7 +19,10 @@ struct policy {
 	struct link link[]; /* by frame */
 };
 
-static size_t fifo_size(uint32_t frames) { return sizeof(struct policy) + frames * sizeof(struct link); }
+static size_t fifo_size(uint32_t frames)
+{
+	return sizeof(struct policy) + frames * sizeof(struct link);
+}
 
 static int fifo_create(const struct policy_env *env, const char *params, struct policy **ret_policy)
 {
@@ -79,17 +82,18 @@ static void fifo_rejected(struct policy *p, uint32_t frame) {}
 static void fifo_tick(struct policy *p, uint64_t now) {}
 
 const struct policy_ops policy_fifo = {
-	.name = "fifo",
-	.paper = "Belady, Nelson, Shedler: An anomaly in space-time characteristics of certain programs "
-		 "running in a paging machine, CACM 1969",
-	.summary = "first in, first out",
-	.create = fifo_create,
-	.destroy = fifo_destroy,
-	.enter = fifo_enter,
-	.touch = fifo_touch,
-	.leave = fifo_leave,
-	.forget = fifo_forget,
-	.victim = fifo_victim,
-	.rejected = fifo_rejected,
-	.tick = fifo_tick,
+    .name = "fifo",
+    .paper =
+	"Belady, Nelson, Shedler: An anomaly in space-time characteristics of certain programs "
+	"running in a paging machine, CACM 1969",
+    .summary = "first in, first out",
+    .create = fifo_create,
+    .destroy = fifo_destroy,
+    .enter = fifo_enter,
+    .touch = fifo_touch,
+    .leave = fifo_leave,
+    .forget = fifo_forget,
+    .victim = fifo_victim,
+    .rejected = fifo_rejected,
+    .tick = fifo_tick,
 };

@@ -32,7 +32,7 @@ enum advice {
 static bool range_whole(const struct space *s, uint64_t start, uint64_t end)
 {
 	uint64_t at = start;
-	RANGE_REGIONS(r, s, start, end) {
+	RANGE_REGIONS (r, s, start, end) {
 		if (r->start > at)
 			return false;
 		at = r->end;
@@ -48,7 +48,8 @@ static int page_populate(struct space *s, uint64_t va, enum access access)
 	unsigned need = access == ACCESS_WRITE ? PROT_W : 0;
 	if (s->mm->pmap->lookup(s->pmap, va, &e) && (e.prot & need) == need)
 		return 0;
-	switch (fault_handle(s, &(struct fault_request){.va = va, .access = access, .by = BY_KERNEL})) {
+	switch (
+	    fault_handle(s, &(struct fault_request){.va = va, .access = access, .by = BY_KERNEL})) {
 	case FAULT_DONE: return 0;
 	case FAULT_WAIT: return -EAGAIN;
 	case FAULT_NO_MEMORY: return -ENOMEM;
@@ -62,10 +63,13 @@ int space_populate(struct space *s, uint64_t start, uint64_t length, bool write)
 	uint64_t end;
 	if (range_check(s, start, length, &end) != 0)
 		return -ENOMEM;
-	RANGE_REGIONS(r, s, start, end) {
+	RANGE_REGIONS (r, s, start, end) {
 		bool own = write && r->prot & PROT_W && !(r->flags & REGION_SHARED);
-		enum access access = own ? ACCESS_WRITE : r->prot & (PROT_R | PROT_W) ? ACCESS_READ : ACCESS_EXEC;
-		for (uint64_t va = max_u64(start, r->start); va < min_u64(end, r->end); va += PAGE_SIZE) {
+		enum access access = own                           ? ACCESS_WRITE
+				     : r->prot & (PROT_R | PROT_W) ? ACCESS_READ
+								   : ACCESS_EXEC;
+		for (uint64_t va = max_u64(start, r->start); va < min_u64(end, r->end);
+		     va += PAGE_SIZE) {
 			int error = page_populate(s, va, access);
 			if (error)
 				return error;
@@ -76,10 +80,11 @@ int space_populate(struct space *s, uint64_t start, uint64_t length, bool write)
 
 static int advise_populate(struct space *s, uint64_t start, uint64_t end, enum access access)
 {
-	RANGE_REGIONS(r, s, start, end) {
+	RANGE_REGIONS (r, s, start, end) {
 		if (!region_allows(r, access))
 			return -EINVAL;
-		for (uint64_t va = max_u64(start, r->start); va < min_u64(end, r->end); va += PAGE_SIZE) {
+		for (uint64_t va = max_u64(start, r->start); va < min_u64(end, r->end);
+		     va += PAGE_SIZE) {
 			int error = page_populate(s, va, access);
 			if (error)
 				return error;
@@ -92,7 +97,7 @@ static int advise_populate(struct space *s, uint64_t start, uint64_t end, enum a
 
 static int advise_drop(struct space *s, uint64_t start, uint64_t end, bool even_locked)
 {
-	RANGE_REGIONS(r, s, start, end)
+	RANGE_REGIONS (r, s, start, end)
 		if (r->flags & REGION_LOCKED && !even_locked)
 			return -EINVAL;
 	struct range g = {.space = s, .start = start, .end = end};
@@ -101,14 +106,15 @@ static int advise_drop(struct space *s, uint64_t start, uint64_t end, bool even_
 		return error;
 	int64_t before = space_resident(s);
 	range_zap(s, start, end);
-	MM_EVENT(s->mm, s->tally, s->pid, region_drop, .start = start, .end = end, .resident = space_resident(s) - before);
+	MM_EVENT(s->mm, s->tally, s->pid, region_drop, .start = start, .end = end,
+		 .resident = space_resident(s) - before);
 	return 0;
 }
 
 /* Punches a hole into shared memory: its pages become zeros for all who map it. */
 static int advise_remove(struct space *s, uint64_t start, uint64_t end)
 {
-	RANGE_REGIONS(r, s, start, end) {
+	RANGE_REGIONS (r, s, start, end) {
 		if (r->flags & REGION_LOCKED || !r->object)
 			return -EINVAL;
 		if (!(r->flags & REGION_SHARED) || !(r->prot & PROT_W))
@@ -116,7 +122,7 @@ static int advise_remove(struct space *s, uint64_t start, uint64_t end)
 		if (r->object->kind != OBJECT_SHARED)
 			return -EOPNOTSUPP;
 	}
-	RANGE_REGIONS(r, s, start, end)
+	RANGE_REGIONS (r, s, start, end)
 		object_punch(s->mm, r->object, region_index(r, max_u64(start, r->start)),
 			     region_index(r, min_u64(end, r->end) - 1));
 	return 0;
@@ -132,7 +138,7 @@ static int range_flags(struct space *s, uint64_t start, uint64_t end, uint32_t s
 	if (error)
 		return error;
 	range_cut(&g);
-	RANGE_REGIONS(r, s, start, end) {
+	RANGE_REGIONS (r, s, start, end) {
 		int64_t pages = (r->end - r->start) >> PAGE_SHIFT;
 		space_account(s, r, -pages);
 		r->flags = (r->flags & ~clear) | set;
@@ -144,16 +150,17 @@ static int range_flags(struct space *s, uint64_t start, uint64_t end, uint32_t s
 
 static int advise_wipe(struct space *s, uint64_t start, uint64_t end, bool wipe)
 {
-	RANGE_REGIONS(r, s, start, end)
+	RANGE_REGIONS (r, s, start, end)
 		if (wipe && r->object)
 			return -EINVAL;
-	return range_flags(s, start, end, wipe ? REGION_WIPEONFORK : 0, wipe ? 0 : REGION_WIPEONFORK);
+	return range_flags(s, start, end, wipe ? REGION_WIPEONFORK : 0,
+			   wipe ? 0 : REGION_WIPEONFORK);
 }
 
 /* Advice that may be ignored, where some regions refuse it all the same. */
 static int advise_ignore(struct space *s, uint64_t start, uint64_t end, int advice)
 {
-	RANGE_REGIONS(r, s, start, end) {
+	RANGE_REGIONS (r, s, start, end) {
 		if (r->flags & REGION_LOCKED && (advice == ADVICE_COLD || advice == ADVICE_PAGEOUT))
 			return -EINVAL;
 		/* Without swap nothing gains by freeing later what may be kept. */
@@ -197,7 +204,8 @@ int space_advise(struct space *s, uint64_t start, uint64_t length, int advice)
 int space_lock(struct space *s, uint64_t start, uint64_t length, bool lock)
 {
 	uint64_t at = page_down(start), end;
-	if (range_check(s, at, length + (start - at), &end) != 0 || (at < end && !range_whole(s, at, end)))
+	if (range_check(s, at, length + (start - at), &end) != 0 ||
+	    (at < end && !range_whole(s, at, end)))
 		return -ENOMEM;
 	if (at == end)
 		return 0;
@@ -213,11 +221,12 @@ int space_sync(struct space *s, uint64_t start, uint64_t length, int flags)
 {
 	enum { ASYNC = 1, INVALIDATE = 2, SYNC = 4 };
 	uint64_t end = start + page_up(length);
-	if (flags & ~(ASYNC | INVALIDATE | SYNC) || (flags & ASYNC && flags & SYNC) || start % PAGE_SIZE)
+	if (flags & ~(ASYNC | INVALIDATE | SYNC) || (flags & ASYNC && flags & SYNC) ||
+	    start % PAGE_SIZE)
 		return -EINVAL;
 	if (end < start)
 		return -ENOMEM;
-	RANGE_REGIONS(r, s, start, end) {
+	RANGE_REGIONS (r, s, start, end) {
 		if (flags & INVALIDATE && r->flags & REGION_LOCKED)
 			return -EBUSY;
 		if (!(flags & SYNC) || !(r->flags & REGION_SHARED))
@@ -248,8 +257,9 @@ int space_incore(struct space *s, uint64_t start, uint64_t length, uint8_t *ret_
 		return -EINVAL;
 	if (range_check(s, start, length, &end) != 0 || !range_whole(s, start, end))
 		return -ENOMEM;
-	RANGE_REGIONS(r, s, start, end)
-		for (uint64_t va = max_u64(start, r->start); va < min_u64(end, r->end); va += PAGE_SIZE)
+	RANGE_REGIONS (r, s, start, end)
+		for (uint64_t va = max_u64(start, r->start); va < min_u64(end, r->end);
+		     va += PAGE_SIZE)
 			ret_vector[(va - start) >> PAGE_SHIFT] = page_incore(s, r, va);
 	return 0;
 }

@@ -6,7 +6,10 @@
 
 #include "vm/mm.h"
 
-static unsigned page_in_span(uint64_t va) { return va >> PAGE_SHIFT & (SPAN_PAGES - 1); }
+static unsigned page_in_span(uint64_t va)
+{
+	return va >> PAGE_SHIFT & (SPAN_PAGES - 1);
+}
 
 struct anon *anon_new(struct mm *mm, struct reserve *r)
 {
@@ -36,7 +39,10 @@ bool chunk_exclusive(const struct chunk *c, uint64_t va)
 	return c->exclusive[i / 64] >> i % 64 & 1;
 }
 
-bool chunk_writable(const struct chunk *c, uint64_t va) { return c->refs == 1 && chunk_exclusive(c, va); }
+bool chunk_writable(const struct chunk *c, uint64_t va)
+{
+	return c->refs == 1 && chunk_exclusive(c, va);
+}
 
 void chunk_set_exclusive(struct chunk *c, uint64_t va, bool exclusive)
 {
@@ -96,7 +102,10 @@ static struct chunk *chunk_share(struct chunk *c)
 
 /* ---- The map ---- */
 
-void anon_map_init(struct mm *mm, struct anon_map *map) { sparse_init(&map->chunks, &mm->host.alloc); }
+void anon_map_init(struct mm *mm, struct anon_map *map)
+{
+	sparse_init(&map->chunks, &mm->host.alloc);
+}
 
 void anon_map_finish(struct mm *mm, struct anon_map *map)
 {
@@ -193,7 +202,8 @@ int anon_map_make(struct mm *mm, struct anon_map *map, uint64_t va)
 void anon_map_trim(struct mm *mm, struct anon_map *map, uint64_t start, uint64_t end)
 {
 	struct chunk *c;
-	for (uint64_t i = start >> SPAN_SHIFT; (c = sparse_next(&map->chunks, &i, (end - 1) >> SPAN_SHIFT)); i++) {
+	for (uint64_t i = start >> SPAN_SHIFT;
+	     (c = sparse_next(&map->chunks, &i, (end - 1) >> SPAN_SHIFT)); i++) {
 		if (c->live)
 			continue;
 		map_set(map, i << SPAN_SHIFT, NULL);

@@ -18,10 +18,12 @@ static void plan_fail(struct fault_plan *p, enum cause cause)
  * guard to a mapping that can be accessed. */
 static bool plan_growth(const struct space *s, const struct region *stack, uint64_t page)
 {
-	if (!stack || !(stack->flags & REGION_GROWSDOWN) || stack->object || page < s->layout.bottom)
+	if (!stack || !(stack->flags & REGION_GROWSDOWN) || stack->object ||
+	    page < s->layout.bottom)
 		return false;
 	const struct region *below = region_prev(stack);
-	bool near = below && !(below->flags & REGION_GROWSDOWN) && below->prot && page - below->end < STACK_GUARD;
+	bool near = below && !(below->flags & REGION_GROWSDOWN) && below->prot &&
+		    page - below->end < STACK_GUARD;
 	return !near && stack->end - page <= s->layout.stack_limit;
 }
 
@@ -92,9 +94,12 @@ static void plan_file(const struct space *s, const struct fault_request *q, stru
 	bool write = q->access == ACCESS_WRITE, fetched = f->flags & FRAME_FETCHED;
 	if (p->region->flags & REGION_SHARED) {
 		struct pmap_entry e;
-		bool notify = write && (!(f->flags & FRAME_DIRTY) || s->mm->pmap->lookup(s->pmap, p->page, &e));
+		bool notify = write && (!(f->flags & FRAME_DIRTY) ||
+					s->mm->pmap->lookup(s->pmap, p->page, &e));
 		p->step = STEP_MAP;
-		p->cause = fetched ? CAUSE_file_read : notify ? CAUSE_write_notify : CAUSE_file_cached;
+		p->cause = fetched  ? CAUSE_file_read
+			   : notify ? CAUSE_write_notify
+				    : CAUSE_file_cached;
 		if (!write)
 			p->prot &= ~PROT_W;
 		return;
@@ -125,9 +130,15 @@ static void plan_lower(const struct space *s, const struct fault_request *q, str
 }
 
 /* Does the page that the plan makes belong to the space, not to shared memory? */
-static bool plan_is_private(const struct fault_plan *p) { return p->as == RESIDENT_ANON; }
+static bool plan_is_private(const struct fault_plan *p)
+{
+	return p->as == RESIDENT_ANON;
+}
 
-static bool plan_makes_page(const struct fault_plan *p) { return p->step == STEP_COPY || p->step == STEP_ZERO; }
+static bool plan_makes_page(const struct fault_plan *p)
+{
+	return p->step == STEP_COPY || p->step == STEP_ZERO;
+}
 
 /* 1. Find the region.		none, and no stack grows there: segv-unmapped
  * 2. May it do that?		no: segv-protection
@@ -187,7 +198,8 @@ static void region_grow(struct space *s, struct region *r, uint64_t start)
 }
 
 /* The frame that will be mapped, filled. */
-static uint32_t commit_page(struct space *s, const struct fault_plan *p, struct reserve *r, struct anon **ret_anon)
+static uint32_t commit_page(struct space *s, const struct fault_plan *p, struct reserve *r,
+			    struct anon **ret_anon)
 {
 	struct mm *mm = s->mm;
 	if (!plan_makes_page(p))
@@ -205,7 +217,8 @@ static uint32_t commit_page(struct space *s, const struct fault_plan *p, struct 
  * 6. Make the page, if it is a new one.
  * 7. Enter it, in place of what was there, before the chunk lets go of that.
  * 8. Tell the layer that owns it. */
-static uint32_t fault_commit(struct space *s, const struct fault_request *q, const struct fault_plan *p, struct reserve *r)
+static uint32_t fault_commit(struct space *s, const struct fault_request *q,
+			     const struct fault_plan *p, struct reserve *r)
 {
 	struct mm *mm = s->mm;
 	struct anon *made = NULL;
@@ -229,7 +242,8 @@ static uint32_t fault_commit(struct space *s, const struct fault_request *q, con
 	struct frame *f = frame_at(mm, frame);
 	if (f->kind == FRAME_FILE) {
 		f->flags &= ~FRAME_FETCHED;
-		f->flags |= (p->prot & PROT_W ? FRAME_DIRTY : 0) | (p->region->flags & REGION_LOCKED ? FRAME_LOCKED : 0);
+		f->flags |= (p->prot & PROT_W ? FRAME_DIRTY : 0) |
+			    (p->region->flags & REGION_LOCKED ? FRAME_LOCKED : 0);
 	}
 	if (q->by == BY_PROGRAM)
 		mm_hold_for_instruction(mm, frame);
@@ -253,9 +267,10 @@ static void fault_around(struct space *s, const struct fault_plan *p)
 	for (uint64_t va = start; va < end; va += PAGE_SIZE) {
 		uint64_t index = region_index(r, va);
 		uint32_t frame = object_cached(r->object, index);
-		if (frame == NO_FRAME || frame_at(mm, frame)->state != FRAME_OWNED || index << PAGE_SHIFT >= r->object->size ||
-		    frame_at(mm, frame)->flags & FRAME_FAILED || mm->pmap->lookup(s->pmap, va, &e) ||
-		    anon_map_get(&s->anons, va))
+		if (frame == NO_FRAME || frame_at(mm, frame)->state != FRAME_OWNED ||
+		    index << PAGE_SHIFT >= r->object->size ||
+		    frame_at(mm, frame)->flags & FRAME_FAILED ||
+		    mm->pmap->lookup(s->pmap, va, &e) || anon_map_get(&s->anons, va))
 			continue;
 		mm->pmap->enter(s->pmap, va, frame, p->prot, p->as, &nothing);
 	}
@@ -263,18 +278,20 @@ static void fault_around(struct space *s, const struct fault_plan *p)
 
 /* ---- All of it ---- */
 
-static void fault_tell(struct space *s, const struct fault_request *q, const struct fault_plan *p, uint64_t from,
-		       uint32_t frame, int64_t resident)
+static void fault_tell(struct space *s, const struct fault_request *q, const struct fault_plan *p,
+		       uint64_t from, uint32_t frame, int64_t resident)
 {
 	struct mm *mm = s->mm;
 	mm->events->total.cause[p->cause]++;
 	if (s->tally)
 		s->tally->cause[p->cause]++;
-	MM_EVENT(mm, s->tally, s->pid, fault, .cause = p->cause, .access = q->access, .by = q->by, .addr = q->va,
-		 .pc = q->pc, .key = frame == NO_FRAME ? p->key : frame_key(mm, frame), .frame = frame,
+	MM_EVENT(mm, s->tally, s->pid, fault, .cause = p->cause, .access = q->access, .by = q->by,
+		 .addr = q->va, .pc = q->pc,
+		 .key = frame == NO_FRAME ? p->key : frame_key(mm, frame), .frame = frame,
 		 .from = from, .evicted_key = mm->victim.what.key, .evicted_pid = mm->victim.pid,
 		 .evicted_addr = mm->victim.addr, .evicted_frame = mm->victim.what.frame,
-		 .evicted_dirty = mm->victim.what.dirty, .evicted_slot = mm->victim.what.slot, .resident = resident);
+		 .evicted_dirty = mm->victim.what.dirty, .evicted_slot = mm->victim.what.slot,
+		 .resident = resident);
 }
 
 static enum fault_result fault_failed(enum cause cause)
@@ -288,7 +305,8 @@ static enum fault_result fault_failed(enum cause cause)
 	}
 }
 
-static enum fault_result fault_fail(struct space *s, const struct fault_request *q, struct fault_plan *p, enum cause cause)
+static enum fault_result fault_fail(struct space *s, const struct fault_request *q,
+				    struct fault_plan *p, enum cause cause)
 {
 	p->cause = cause;
 	fault_tell(s, q, p, 0, NO_FRAME, 0);
@@ -307,8 +325,8 @@ static int fault_read(struct space *s, const struct fault_plan *p, uint32_t *ret
 	return error;
 }
 
-/* Sets aside what the plan takes; what it maps or copies is held meanwhile. Returns 0, reserve_make's
- * errors, or -ESTALE: an eviction changed what was planned. */
+/* Sets aside what the plan takes; what it maps or copies is held meanwhile. Returns 0,
+ * reserve_make's errors, or -ESTALE: an eviction changed what was planned. */
 static int fault_reserve(struct space *s, const struct fault_plan *p, struct reserve *ret_reserve)
 {
 	struct mm *mm = s->mm;
@@ -331,8 +349,8 @@ static int fault_reserve(struct space *s, const struct fault_plan *p, struct res
 	return error;
 }
 
-static enum fault_result fault_done(struct space *s, const struct fault_request *q, const struct fault_plan *p,
-				    struct reserve *r)
+static enum fault_result fault_done(struct space *s, const struct fault_request *q,
+				    const struct fault_plan *p, struct reserve *r)
 {
 	int64_t before = space_resident(s);
 	uint64_t from = p->step == STEP_COPY ? p->key : 0;
@@ -345,7 +363,8 @@ static enum fault_result fault_done(struct space *s, const struct fault_request 
 }
 
 /* Plans and carries out. False: a page was read in, or an eviction changed something: once more. */
-static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *fetched, enum fault_result *ret_result)
+static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *fetched,
+		      enum fault_result *ret_result)
 {
 	struct mm *mm = s->mm;
 	struct fault_plan p;
@@ -375,7 +394,8 @@ static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *
 	if (error == -EAGAIN)
 		*ret_result = FAULT_WAIT;
 	else if (error)
-		*ret_result = fault_fail(s, q, &p, error == -ENOMEM ? CAUSE_out_of_memory : CAUSE_bus_io);
+		*ret_result =
+		    fault_fail(s, q, &p, error == -ENOMEM ? CAUSE_out_of_memory : CAUSE_bus_io);
 	else
 		*ret_result = fault_done(s, q, &p, &r);
 	return true;
@@ -390,5 +410,6 @@ enum fault_result fault_handle(struct space *s, const struct fault_request *q)
 		;
 	if (fetched != NO_FRAME)
 		frame_unhold(s->mm, fetched);
+	VM_ASSERT_DEEP(mm_verify(s->mm, NULL, 0));
 	return result;
 }

@@ -7,8 +7,8 @@
  *
  *	all of the span is carried	chunk and leaf table get one reference more each, whatever
  *					they hold
- *	else				the anons of this region get one reference more each, and its
- *					entries are copied without W
+ *	else				the anons of this region get one reference more each, and
+ *its entries are copied without W
  *
  * Either way nothing of it is exclusive or writable any more on either side.
  */
@@ -19,18 +19,19 @@
 
 static bool region_carried(const struct region *r)
 {
-	return r->flags & REGION_ANONED && !(r->flags & (REGION_SHARED | REGION_DONTFORK | REGION_WIPEONFORK));
+	return r->flags & REGION_ANONED &&
+	       !(r->flags & (REGION_SHARED | REGION_DONTFORK | REGION_WIPEONFORK));
 }
 
 /* Is all that lies in the span carried? A region that has nothing there does no harm. */
 static bool span_carried(struct space *s, uint64_t span)
 {
-	RANGE_REGIONS(r, s, span, span + SPAN_SIZE) {
+	RANGE_REGIONS (r, s, span, span + SPAN_SIZE) {
 		uint64_t va = max_u64(r->start, span), end = min_u64(r->end, span + SPAN_SIZE);
 		uint64_t anon = va;
 		struct pmap_entry e;
-		if (!region_carried(r) &&
-		    (s->mm->pmap->next(s->pmap, &va, end, &e) || anon_map_next(&s->anons, &anon, end)))
+		if (!region_carried(r) && (s->mm->pmap->next(s->pmap, &va, end, &e) ||
+					   anon_map_next(&s->anons, &anon, end)))
 			return false;
 	}
 	return true;
@@ -40,13 +41,13 @@ static bool span_carried(struct space *s, uint64_t span)
  * what stood against sharing the rest. */
 static bool span_sharable(struct space *parent, struct space *child, uint64_t span)
 {
-	return !anon_map_chunk(&child->anons, span) && !child->mm->pmap->has_table(child->pmap, span) &&
-	       span_carried(parent, span);
+	return !anon_map_chunk(&child->anons, span) &&
+	       !child->mm->pmap->has_table(child->pmap, span) && span_carried(parent, span);
 }
 
 struct fork {
 	struct space *parent, *child;
-	uint64_t done;	 /* what lies below was carried over */
+	uint64_t done;   /* what lies below was carried over */
 	int64_t carried; /* entries: an eviction meanwhile is told by itself */
 };
 
@@ -54,7 +55,8 @@ static int span_share(struct fork *f, uint64_t span)
 {
 	struct mm *mm = f->parent->mm;
 	bool table = mm->pmap->has_table(f->parent->pmap, span);
-	struct need need = {.tables = table ? mm->pmap->share_tables_needed(f->child->pmap, span) : 0};
+	struct need need = {.tables =
+				table ? mm->pmap->share_tables_needed(f->child->pmap, span) : 0};
 	struct reserve r;
 	int error = reserve_make(mm, &need, 0, &r);
 	if (error)
@@ -95,7 +97,8 @@ static void entry_copy(struct fork *f, uint64_t va, struct reserve *r)
 {
 	const struct pmap_ops *ops = f->parent->mm->pmap;
 	struct pmap_entry e;
-	if (!ops->lookup(f->parent->pmap, va, &e) || ops->tables_needed(f->child->pmap, va) > r->tables)
+	if (!ops->lookup(f->parent->pmap, va, &e) ||
+	    ops->tables_needed(f->child->pmap, va) > r->tables)
 		return;
 	if (e.prot & PROT_W)
 		ops->protect(f->parent->pmap, va, e.prot & ~PROT_W);
@@ -110,8 +113,8 @@ static int page_copy(struct fork *f, uint64_t va)
 	struct pmap_entry e;
 	bool entry = mm->pmap->lookup(f->parent->pmap, va, &e);
 	struct need need = {
-		.chunks = a ? anon_map_needs(&f->child->anons, va) : 0,
-		.tables = entry ? mm->pmap->tables_needed(f->child->pmap, va) : 0,
+	    .chunks = a ? anon_map_needs(&f->child->anons, va) : 0,
+	    .tables = entry ? mm->pmap->tables_needed(f->child->pmap, va) : 0,
 	};
 	struct reserve r;
 	int error = reserve_make(mm, &need, 0, &r);
@@ -132,8 +135,8 @@ static int pages_copy(struct fork *f, uint64_t va, uint64_t end)
 	return error;
 }
 
-/* Carries over what lies in r, one span after the other; a span that is shared whole is done for the
- * regions that follow, too. */
+/* Carries over what lies in r, one span after the other; a span that is shared whole is done for
+ * the regions that follow, too. */
 static int region_carry(struct fork *f, const struct region *r)
 {
 	int error = 0;

@@ -63,7 +63,8 @@ void frame_own(struct mm *mm, uint32_t frame, enum frame_kind kind, void *owner,
 	mm->kind[kind]++;
 	/* Whatever was decoded from it when it was another's is void. */
 	mm->pmap->frame_changed(mm, frame);
-	MM_EVENT(mm, NULL, 0, frame_take, .frame = frame, .kind = kind, .key = frame_key(mm, frame));
+	MM_EVENT(mm, NULL, 0, frame_take, .frame = frame, .kind = kind,
+		 .key = frame_key(mm, frame));
 }
 
 static void frame_leave(struct mm *mm, uint32_t frame, enum policy_leave why)
@@ -130,9 +131,9 @@ void frame_enter(struct mm *mm, uint32_t frame, uint32_t space)
 	VM_ASSERT(f->state == FRAME_OWNED && !(f->flags & FRAME_POLICED));
 	f->flags |= FRAME_POLICED;
 	struct policy_enter how = {
-		.key = frame_key(mm, frame),
-		.space = space,
-		.file = f->kind == FRAME_FILE,
+	    .key = frame_key(mm, frame),
+	    .space = space,
+	    .file = f->kind == FRAME_FILE,
 	};
 	mm->policy_ops->enter(mm->policy, frame, &how);
 }
@@ -203,10 +204,12 @@ static int frame_evict(struct mm *mm, uint32_t frame)
 	if (error)
 		return error;
 	/* 3. */
-	mm->victim.what = (struct event_evict){.key = frame_key(mm, frame), .frame = frame, .dirty = dirty};
+	mm->victim.what =
+	    (struct event_evict){.key = frame_key(mm, frame), .frame = frame, .dirty = dirty};
 	mm->victim.pid = place.pid;
 	mm->victim.addr = place.va;
-	MM_EVENT(mm, NULL, place.pid, evict, .key = mm->victim.what.key, .frame = frame, .dirty = dirty);
+	MM_EVENT(mm, NULL, place.pid, evict, .key = mm->victim.what.key, .frame = frame,
+		 .dirty = dirty);
 	frame_leave(mm, frame, LEAVE_EVICTED);
 	object_drop(mm, f->owner.object, f->index);
 	return 0;
@@ -248,7 +251,8 @@ static int reserve_memory(struct mm *mm, size_t size, void **ret_memory)
 	return *ret_memory ? 0 : -ENOMEM;
 }
 
-int reserve_make(struct mm *mm, const struct need *need, uint64_t incoming, struct reserve *ret_reserve)
+int reserve_make(struct mm *mm, const struct need *need, uint64_t incoming,
+		 struct reserve *ret_reserve)
 {
 	VM_ASSERT(need->frames <= RESERVE_FRAMES && need->tables <= RESERVE_TABLES);
 	VM_ASSERT(need->anons <= RESERVE_FRAMES && need->chunks <= RESERVE_CHUNKS);
@@ -284,7 +288,8 @@ void reserve_drop(struct mm *mm, struct reserve *r)
 		alloc_put(&mm->host.alloc, r->chunk[--r->chunks], sizeof(struct chunk));
 }
 
-uint32_t reserve_frame(struct mm *mm, struct reserve *r, enum frame_kind kind, void *owner, uint64_t index)
+uint32_t reserve_frame(struct mm *mm, struct reserve *r, enum frame_kind kind, void *owner,
+		       uint64_t index)
 {
 	VM_ASSERT(r->frames > 0);
 	uint32_t frame = r->frame[--r->frames];

@@ -12,29 +12,29 @@ static uint64_t env_random(void *ctx)
 static int mm_init(struct mm *mm, const struct mm_config *config)
 {
 	*mm = (struct mm){
-		.config = *config,
-		.ram = config->ram,
-		.frames = config->frames,
-		.free = config->frames,
-		.free_first = NO_FRAME,
-		.host = *config->host,
-		.events = config->events,
-		.pmap = config->pmap,
-		.pmap_ctx = config->pmap_ctx,
-		.policy_ops = config->policy,
-		.waits_for = NO_FRAME,
+	    .config = *config,
+	    .ram = config->ram,
+	    .frames = config->frames,
+	    .free = config->frames,
+	    .free_first = NO_FRAME,
+	    .host = *config->host,
+	    .events = config->events,
+	    .pmap = config->pmap,
+	    .pmap_ctx = config->pmap_ctx,
+	    .policy_ops = config->policy,
+	    .waits_for = NO_FRAME,
 	};
 	mm->frame = alloc_get(&mm->host.alloc, sizeof(*mm->frame) * mm->frames);
 	if (!mm->frame)
 		return -ENOMEM;
 	struct policy_env env = {
-		.ctx = mm,
-		.alloc = &mm->host.alloc,
-		.frames = mm->frames,
-		.evictable = frame_evictable,
-		.harvest = frame_harvest,
-		.dirty = frame_dirty,
-		.random = env_random,
+	    .ctx = mm,
+	    .alloc = &mm->host.alloc,
+	    .frames = mm->frames,
+	    .evictable = frame_evictable,
+	    .harvest = frame_harvest,
+	    .dirty = frame_dirty,
+	    .random = env_random,
 	};
 	int error = mm->policy_ops->create(&env, config->policy_params, &mm->policy);
 	if (error) {
@@ -75,7 +75,10 @@ void mm_destroy(struct mm *mm)
 	alloc_put(&alloc, mm, sizeof(*mm));
 }
 
-uint64_t mm_now(const struct mm *mm) { return mm->host.now ? mm->host.now(mm->host.ctx) : 0; }
+uint64_t mm_now(const struct mm *mm)
+{
+	return mm->host.now ? mm->host.now(mm->host.ctx) : 0;
+}
 
 struct space *mm_space(const struct mm *mm, uint32_t serial)
 {
@@ -89,7 +92,8 @@ void mm_hold_for_instruction(struct mm *mm, uint32_t frame)
 {
 	if (frame == mm->zero)
 		return;
-	/* No instruction needs more than the array holds: what is over is of one that was given up. */
+	/* No instruction needs more than the array holds: what is over is of one that was given up.
+	 */
 	if (mm->instruction_frames == array_size(mm->instruction))
 		mm_retired(mm);
 	frame_hold(mm, frame);
@@ -111,8 +115,8 @@ void mm_usage(const struct mm *mm, struct mm_usage *ret_usage)
 	u.reserved = u.frames - u.free - owned;
 	for (uint32_t i = 0; i < mm->untouched; i++) {
 		const struct frame *f = &mm->frame[i];
-		u.file_clean_unmapped += f->state == FRAME_OWNED && f->kind == FRAME_FILE && !f->maps &&
-					 !(f->flags & FRAME_DIRTY);
+		u.file_clean_unmapped += f->state == FRAME_OWNED && f->kind == FRAME_FILE &&
+					 !f->maps && !(f->flags & FRAME_DIRTY);
 	}
 	*ret_usage = u;
 }

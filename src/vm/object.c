@@ -9,21 +9,21 @@
 static const uint64_t KEY_FILE = UINT64_C(1) << 63;
 static const uint64_t OBJECT_INDEX_MAX = (UINT64_C(1) << OBJECT_INDEX_BITS) - 1;
 
-int object_create(struct mm *mm, enum object_kind kind, uint64_t size, const struct pager *pager, void *ctx,
-		  struct object **ret_object)
+int object_create(struct mm *mm, enum object_kind kind, uint64_t size, const struct pager *pager,
+		  void *ctx, struct object **ret_object)
 {
 	struct object *o = alloc_get(&mm->host.alloc, sizeof(*o));
 	if (!o)
 		return -ENOMEM;
 	*o = (struct object){
-		.kind = kind,
-		.serial = ++mm->next_object,
-		.refs = 1,
-		.size = size,
-		.pager = pager,
-		.ctx = ctx,
-		.next = mm->objects,
-		.prev = &mm->objects,
+	    .kind = kind,
+	    .serial = ++mm->next_object,
+	    .refs = 1,
+	    .size = size,
+	    .pager = pager,
+	    .ctx = ctx,
+	    .next = mm->objects,
+	    .prev = &mm->objects,
 	};
 	sparse_init(&o->pages, &mm->host.alloc);
 	if (o->next)
@@ -111,7 +111,8 @@ static void page_zero(struct mm *mm, struct object *o, uint64_t index, struct re
 }
 
 /* Has the pager fill a new page. While the page is on its way it keeps its object alive. */
-static int page_read(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t space, struct reserve *r)
+static int page_read(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t space,
+		     struct reserve *r)
 {
 	uint32_t frame = reserve_frame(mm, r, FRAME_FILE, o, index);
 	int error = sparse_set(&o->pages, index, (void *)(uintptr_t)(frame + 1));
@@ -137,7 +138,8 @@ static int page_read(struct mm *mm, struct object *o, uint64_t index, bool fresh
 	return error;
 }
 
-int object_fetch(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t space, uint32_t *ret_frame)
+int object_fetch(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t space,
+		 uint32_t *ret_frame)
 {
 	uint32_t frame = object_cached(o, index);
 	int error;
@@ -150,7 +152,8 @@ int object_fetch(struct mm *mm, struct object *o, uint64_t index, bool fresh, ui
 
 	bool shared = o->kind == OBJECT_SHARED;
 	struct reserve r;
-	error = reserve_make(mm, &(struct need){.frames = 1, .anons = shared}, object_key(o, index), &r);
+	error = reserve_make(mm, &(struct need){.frames = 1, .anons = shared}, object_key(o, index),
+			     &r);
 	if (error)
 		return error;
 	error = sparse_prepare(&o->pages, index);
@@ -172,7 +175,10 @@ int object_page(struct mm *mm, struct object *o, uint64_t index, bool fresh, uin
 	return object_fetch(mm, o, index, fresh, 0, ret_frame);
 }
 
-static uint64_t object_pages(const struct object *o) { return page_up(o->size) >> PAGE_SHIFT; }
+static uint64_t object_pages(const struct object *o)
+{
+	return page_up(o->size) >> PAGE_SHIFT;
+}
 
 void object_ready(struct mm *mm, struct object *o, uint64_t index, int error)
 {
@@ -204,7 +210,8 @@ int object_write(struct mm *mm, uint32_t frame)
 	uint64_t at = f->index << PAGE_SHIFT;
 	if (at >= o->size || !o->pager->put)
 		return 0;
-	int error = o->pager->put(o->ctx, f->index, frame_bytes(mm, frame), min_u64(o->size - at, PAGE_SIZE));
+	int error = o->pager->put(o->ctx, f->index, frame_bytes(mm, frame),
+				  min_u64(o->size - at, PAGE_SIZE));
 	if (error)
 		f->flags |= FRAME_DIRTY | FRAME_STUCK;
 	else
@@ -220,7 +227,8 @@ int object_sync(struct mm *mm, struct object *o, uint64_t first, uint64_t last)
 	for (uint64_t i = first; i <= last && sparse_next(&o->pages, &i, last); i++) {
 		uint32_t frame = object_cached(o, i);
 		struct frame *f = frame_at(mm, frame);
-		int error = f->state == FRAME_OWNED && f->flags & FRAME_DIRTY ? object_write(mm, frame) : 0;
+		int error =
+		    f->state == FRAME_OWNED && f->flags & FRAME_DIRTY ? object_write(mm, frame) : 0;
 		if (!result)
 			result = error;
 	}

@@ -11,7 +11,10 @@ int range_check(const struct space *s, uint64_t start, uint64_t length, uint64_t
 	return 0;
 }
 
-struct region *region_new(struct mm *mm) { return alloc_get(&mm->host.alloc, sizeof(struct region)); }
+struct region *region_new(struct mm *mm)
+{
+	return alloc_get(&mm->host.alloc, sizeof(struct region));
+}
 
 void region_free(struct mm *mm, struct region *r)
 {
@@ -81,12 +84,13 @@ void range_end(struct range *g)
 		}
 	}
 	struct region *r = regions_at_or_after(&s->regions, g->start ? g->start - 1 : 0), *next;
-	for (; r && r->start < g->end && (next = region_next(r)); ) {
+	for (; r && r->start < g->end && (next = region_next(r));) {
 		if (region_alike(r, next))
 			region_merge(s, r, next);
 		else
 			r = next;
 	}
+	VM_ASSERT_DEEP(mm_verify(s->mm, NULL, 0));
 }
 
 bool range_next(const struct space *s, uint64_t *va, uint64_t end)
@@ -112,7 +116,8 @@ void range_remove(struct space *s, uint64_t start, uint64_t end)
 {
 	int64_t before = space_resident(s);
 	range_zap(s, start, end);
-	for (struct region *r = regions_at_or_after(&s->regions, start), *next; r && r->start < end; r = next) {
+	for (struct region *r = regions_at_or_after(&s->regions, start), *next; r && r->start < end;
+	     r = next) {
 		VM_ASSERT(start <= r->start && r->end <= end);
 		next = region_next(r);
 		regions_remove(&s->regions, r);
@@ -127,8 +132,8 @@ void space_insert(struct space *s, struct region *r)
 {
 	regions_insert(&s->regions, r);
 	space_account(s, r, (r->end - r->start) >> PAGE_SHIFT);
-	MM_EVENT(s->mm, s->tally, s->pid, region_map, .start = r->start, .end = r->end, .prot = r->prot,
-		 .flags = r->flags);
+	MM_EVENT(s->mm, s->tally, s->pid, region_map, .start = r->start, .end = r->end,
+		 .prot = r->prot, .flags = r->flags);
 }
 
 void space_account(struct space *s, const struct region *r, int64_t pages)
@@ -152,9 +157,13 @@ int64_t space_resident(struct space *s)
 {
 	struct pmap_stats stats;
 	s->mm->pmap->stats(s->pmap, &stats);
-	uint64_t resident = stats.resident[RESIDENT_ANON] + stats.resident[RESIDENT_FILE] + stats.resident[RESIDENT_SHMEM];
+	uint64_t resident = stats.resident[RESIDENT_ANON] + stats.resident[RESIDENT_FILE] +
+			    stats.resident[RESIDENT_SHMEM];
 	s->resident_peak = max_u64(resident, s->resident_peak);
 	return (int64_t)resident;
 }
 
-unsigned region_entry_prot(const struct region *r) { return r->prot | (r->prot & PROT_W ? PROT_R : 0); }
+unsigned region_entry_prot(const struct region *r)
+{
+	return r->prot | (r->prot & PROT_W ? PROT_R : 0);
+}

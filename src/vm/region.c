@@ -19,7 +19,10 @@ static int region_compare(const struct region *a, const struct region *b)
 RB_PROTOTYPE_INTERNAL(region_tree, region, tree, region_compare, __attribute__((unused)) static)
 RB_GENERATE_INTERNAL(region_tree, region, tree, region_compare, __attribute__((unused)) static)
 
-static uint64_t gap_max_of(const struct region *r) { return r ? r->gap_max : 0; }
+static uint64_t gap_max_of(const struct region *r)
+{
+	return r ? r->gap_max : 0;
+}
 
 static void region_augment(struct region *r)
 {
@@ -72,7 +75,10 @@ struct region *regions_find(const struct regions *rs, uint64_t va)
 	return r && r->start <= va ? r : NULL;
 }
 
-struct region *regions_first(const struct regions *rs) { return regions_at_or_after(rs, 0); }
+struct region *regions_first(const struct regions *rs)
+{
+	return regions_at_or_after(rs, 0);
+}
 
 struct region *regions_last(const struct regions *rs)
 {
@@ -121,7 +127,8 @@ struct hole {
 	uint64_t start, end;
 };
 
-static bool hole_fits(const struct region *r, uint64_t bottom, uint64_t top, uint64_t length, struct hole *ret_hole)
+static bool hole_fits(const struct region *r, uint64_t bottom, uint64_t top, uint64_t length,
+		      struct hole *ret_hole)
 {
 	uint64_t end = region_guarded_start(r);
 	struct hole h = {max_u64(end - min_u64(r->gap, end), bottom), min_u64(end, top)};
@@ -158,7 +165,8 @@ static uint64_t hole_lowest(const struct region *r, uint64_t bottom, uint64_t to
 	return found;
 }
 
-uint64_t regions_hole_below(const struct regions *rs, uint64_t bottom, uint64_t top, uint64_t length)
+uint64_t regions_hole_below(const struct regions *rs, uint64_t bottom, uint64_t top,
+			    uint64_t length)
 {
 	struct region *last = regions_last(rs);
 	uint64_t from = max_u64(bottom, last ? last->end : 0);
@@ -167,7 +175,8 @@ uint64_t regions_hole_below(const struct regions *rs, uint64_t bottom, uint64_t 
 	return hole_highest(RB_ROOT(&rs->tree), bottom, top, length);
 }
 
-uint64_t regions_hole_above(const struct regions *rs, uint64_t bottom, uint64_t top, uint64_t length)
+uint64_t regions_hole_above(const struct regions *rs, uint64_t bottom, uint64_t top,
+			    uint64_t length)
 {
 	uint64_t found = hole_lowest(RB_ROOT(&rs->tree), bottom, top, length);
 	if (found)

@@ -30,7 +30,8 @@ static int remap_check(const struct remap *m)
 	if (m->flags & DONTUNMAP && m->old_length != m->length)
 		return -EINVAL;
 	if (m->flags & FIXED) {
-		if (m->to % PAGE_SIZE || m->length > s->layout.top || m->to > s->layout.top - m->length)
+		if (m->to % PAGE_SIZE || m->length > s->layout.top ||
+		    m->to > s->layout.top - m->length)
 			return -EINVAL;
 		if (m->old < m->to + m->length && m->to < m->old + m->old_length)
 			return -EINVAL;
@@ -89,7 +90,8 @@ static void anon_move(struct space *s, uint64_t from, uint64_t to)
 static int chunks_prepare(struct space *s, uint64_t old, uint64_t to, uint64_t length)
 {
 	int error = 0;
-	for (uint64_t va = old; !error && anon_map_next(&s->anons, &va, old + length); va += PAGE_SIZE)
+	for (uint64_t va = old; !error && anon_map_next(&s->anons, &va, old + length);
+	     va += PAGE_SIZE)
 		error = anon_map_make(s->mm, &s->anons, va - old + to);
 	if (error)
 		anon_map_trim(s->mm, &s->anons, to, to + length);
@@ -109,8 +111,8 @@ static void range_move(struct space *s, uint64_t old, uint64_t to, uint64_t leng
 		 .resident = resident);
 }
 
-/* 1. Memory for the new region and for cuts at the old place; everything of the old place is made the
- *    space's own.
+/* 1. Memory for the new region and for cuts at the old place; everything of the old place is made
+ * the space's own.
  * 2. The new place is cleared; as on Linux it stays so if step 3 fails. Regions may have changed.
  * 3. Chunks for what will come. From here on nothing fails.
  * 4. Pages move, the new region is put in, the old one goes (or stays, empty). */
@@ -169,8 +171,8 @@ static bool can_grow_here(const struct remap *m)
 {
 	const struct region *r = m->region, *next = region_next(r);
 	uint64_t end = m->old + m->length;
-	return m->old + m->old_length == r->end && end <= m->space->layout.top && (!next || end <= next->start) &&
-	       !(m->flags & (FIXED | DONTUNMAP)) && m->old_length;
+	return m->old + m->old_length == r->end && end <= m->space->layout.top &&
+	       (!next || end <= next->start) && !(m->flags & (FIXED | DONTUNMAP)) && m->old_length;
 }
 
 static void region_extend(const struct remap *m)
@@ -181,7 +183,8 @@ static void region_extend(const struct remap *m)
 	r->end = m->old + m->length;
 	regions_resized(&s->regions, r);
 	space_account(s, r, (r->end - old_end) >> PAGE_SHIFT);
-	MM_EVENT(s->mm, s->tally, s->pid, region_map, .start = old_end, .end = r->end, .prot = r->prot, .flags = r->flags);
+	MM_EVENT(s->mm, s->tally, s->pid, region_map, .start = old_end, .end = r->end,
+		 .prot = r->prot, .flags = r->flags);
 	range_end(&(struct range){.space = s, .start = old_end, .end = m->old + m->length});
 }
 
@@ -189,13 +192,13 @@ int space_remap(struct space *s, uint64_t old, uint64_t old_length, uint64_t len
 		uint64_t to, uint64_t *ret_start)
 {
 	struct remap m = {
-		.space = s,
-		.region = regions_find(&s->regions, old),
-		.old = old,
-		.old_length = page_up(old_length),
-		.to = to,
-		.length = page_up(length),
-		.flags = flags,
+	    .space = s,
+	    .region = regions_find(&s->regions, old),
+	    .old = old,
+	    .old_length = page_up(old_length),
+	    .to = to,
+	    .length = page_up(length),
+	    .flags = flags,
 	};
 	int error = remap_check(&m);
 	if (error)
@@ -203,7 +206,9 @@ int space_remap(struct space *s, uint64_t old, uint64_t old_length, uint64_t len
 	bool locked = m.region->flags & REGION_LOCKED;
 
 	if (!(flags & (FIXED | DONTUNMAP)) && m.length <= m.old_length) {
-		error = m.length < m.old_length ? space_unmap(s, old + m.length, m.old_length - m.length) : 0;
+		error = m.length < m.old_length
+			    ? space_unmap(s, old + m.length, m.old_length - m.length)
+			    : 0;
 		m.to = old;
 	} else if (can_grow_here(&m)) {
 		region_extend(&m);

@@ -15,13 +15,13 @@ int space_create(struct mm *mm, int32_t pid, struct tally *tally, const struct s
 	if (!s)
 		return -ENOMEM;
 	*s = (struct space){
-		.mm = mm,
-		.serial = ++mm->next_space,
-		.pid = pid,
-		.tally = tally,
-		.layout = *layout,
-		.next = mm->spaces,
-		.prev = &mm->spaces,
+	    .mm = mm,
+	    .serial = ++mm->next_space,
+	    .pid = pid,
+	    .tally = tally,
+	    .layout = *layout,
+	    .next = mm->spaces,
+	    .prev = &mm->spaces,
 	};
 	int error = mm->pmap->create(mm, s->serial, pid, &s->pmap);
 	if (error) {
@@ -66,8 +66,8 @@ static bool is_free(const struct space *s, uint64_t start, uint64_t end)
 	return !next || end <= next->start;
 }
 
-/* As Linux does without MAP_FIXED: the wish if it is free, else the highest hole below map_top, else
- * the lowest above a third of all addresses. 0: none. */
+/* As Linux does without MAP_FIXED: the wish if it is free, else the highest hole below map_top,
+ * else the lowest above a third of all addresses. 0: none. */
 uint64_t space_place(const struct space *s, uint64_t wish, uint64_t length)
 {
 	const struct space_layout *l = &s->layout;
@@ -84,14 +84,16 @@ uint64_t space_place(const struct space *s, uint64_t wish, uint64_t length)
 }
 
 /* Where a mapping goes; -errno as mmap gives it. */
-static int map_place(const struct space *s, const struct map_request *m, uint64_t *ret_start, uint64_t *ret_end)
+static int map_place(const struct space *s, const struct map_request *m, uint64_t *ret_start,
+		     uint64_t *ret_end)
 {
 	uint64_t start = m->start, length = page_up(m->length);
 	if (m->length == 0 || m->offset % PAGE_SIZE)
 		return -EINVAL;
 	if (length == 0 || length > s->layout.top)
 		return -ENOMEM;
-	if (m->object && (m->offset + length < m->offset || (m->offset + length) >> PAGE_SHIFT >> OBJECT_INDEX_BITS))
+	if (m->object && (m->offset + length < m->offset ||
+			  (m->offset + length) >> PAGE_SHIFT >> OBJECT_INDEX_BITS))
 		return -EOVERFLOW;
 	if (s->regions.count >= REGIONS_MAX)
 		return -ENOMEM;
@@ -131,13 +133,13 @@ int space_map(struct space *s, const struct map_request *m, uint64_t *ret_start)
 		return error;
 	}
 	*r = (struct region){
-		.start = start,
-		.end = end,
-		.offset = m->object ? m->offset : 0,
-		.object = m->object,
-		.flags = m->region_flags,
-		.prot = m->prot,
-		.prot_max = m->prot_max,
+	    .start = start,
+	    .end = end,
+	    .offset = m->object ? m->offset : 0,
+	    .object = m->object,
+	    .flags = m->region_flags,
+	    .prot = m->prot,
+	    .prot_max = m->prot_max,
 	};
 	if (r->object)
 		object_get(r->object);
@@ -174,13 +176,15 @@ int space_unmap(struct space *s, uint64_t start, uint64_t length)
 /* ---- Protection ---- */
 
 /* What the entry at va may allow, by the writable rule and write-notify. */
-static unsigned entry_prot(const struct space *s, const struct region *r, uint64_t va, const struct pmap_entry *e)
+static unsigned entry_prot(const struct space *s, const struct region *r, uint64_t va,
+			   const struct pmap_entry *e)
 {
 	unsigned prot = region_entry_prot(r), read_only = prot & ~PROT_W;
 	if (prot == read_only)
 		return prot;
 	if (r->flags & REGION_SHARED) {
-		bool notify = r->object->kind == OBJECT_FILE && !(e->dirty && frame_at(s->mm, e->frame)->flags & FRAME_DIRTY);
+		bool notify = r->object->kind == OBJECT_FILE &&
+			      !(e->dirty && frame_at(s->mm, e->frame)->flags & FRAME_DIRTY);
 		return notify ? read_only : prot;
 	}
 	const struct chunk *c = anon_map_chunk(&s->anons, va);
@@ -188,11 +192,12 @@ static unsigned entry_prot(const struct space *s, const struct region *r, uint64
 }
 
 /* How far a protection can be set: the end, or where the first hole or refusal is. */
-static int protect_limit(const struct space *s, uint64_t start, uint64_t end, unsigned prot, uint64_t *ret_limit)
+static int protect_limit(const struct space *s, uint64_t start, uint64_t end, unsigned prot,
+			 uint64_t *ret_limit)
 {
 	uint64_t at = start;
 	int error = 0;
-	RANGE_REGIONS(r, s, start, end) {
+	RANGE_REGIONS (r, s, start, end) {
 		if (r->start > at)
 			break;
 		if (prot & ~r->prot_max)
@@ -232,7 +237,7 @@ int space_protect(struct space *s, uint64_t start, uint64_t length, unsigned pro
 	if (start == end)
 		return refused;
 	bool change = false;
-	RANGE_REGIONS(r, s, start, end)
+	RANGE_REGIONS (r, s, start, end)
 		change |= r->prot != prot;
 	if (!change)
 		return refused;
@@ -244,9 +249,10 @@ int space_protect(struct space *s, uint64_t start, uint64_t length, unsigned pro
 	error = s->mm->pmap->unshare(s->pmap, start, end, false);
 	if (!error) {
 		range_cut(&g);
-		RANGE_REGIONS(r, s, start, end)
+		RANGE_REGIONS (r, s, start, end)
 			region_protect(s, r, prot);
-		MM_EVENT(s->mm, s->tally, s->pid, region_protect, .start = start, .end = end, .prot = prot);
+		MM_EVENT(s->mm, s->tally, s->pid, region_protect, .start = start, .end = end,
+			 .prot = prot);
 	}
 	range_end(&g);
 	return error ? error : refused;
@@ -267,12 +273,12 @@ uint64_t space_brk(struct space *s, uint64_t brk)
 		if (next && new + PAGE_SIZE > region_guarded_start(next))
 			return s->brk;
 		struct map_request m = {
-			.start = old,
-			.length = new - old,
-			.prot = PROT_R | PROT_W,
-			.prot_max = PROT_ALL,
-			.region_flags = REGION_HEAP,
-			.map_flags = MAP_AT_FREE,
+		    .start = old,
+		    .length = new - old,
+		    .prot = PROT_R | PROT_W,
+		    .prot_max = PROT_ALL,
+		    .region_flags = REGION_HEAP,
+		    .map_flags = MAP_AT_FREE,
 		};
 		uint64_t start;
 		if (space_map(s, &m, &start) != 0)
@@ -313,7 +319,8 @@ static bool page_peek(const struct space *s, uint64_t va, uint8_t *page, const u
 		bool usable = frame != NO_FRAME && frame_at(s->mm, frame)->state == FRAME_OWNED;
 		if (!usable && r->object->kind == OBJECT_FILE) {
 			*ret_bytes = page;
-			return r->object->pager->peek && r->object->pager->peek(r->object->ctx, index, page) == 0;
+			return r->object->pager->peek &&
+			       r->object->pager->peek(r->object->ctx, index, page) == 0;
 		}
 	}
 	*ret_bytes = frame_bytes(s->mm, frame == NO_FRAME ? s->mm->zero : frame);

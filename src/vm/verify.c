@@ -3,7 +3,8 @@
  *
  *	1. frames	states sum to N; each is on the free list or has one owner, who points back;
  *			the policy knows exactly those that can be evicted
- *	2. layers	references to chunks and anons are as many as their counts say; exclusive means so
+ *	2. layers	references to chunks and anons are as many as their counts say; exclusive
+ *means so
  *	3. objects	each page has its frame and its frame has it
  *	4. entries	each is what its region and its layers say, and W only by the writable rule
  *	5. the pmap	its own account
@@ -52,15 +53,21 @@ static bool verify_frame(struct verify *v, uint32_t i)
 {
 	const struct frame *f = frame_at(v->mm, i);
 	if (f->state == FRAME_FREE || f->state == FRAME_RESERVED)
-		return f->maps || f->holds ? say(v, "frame #, which is free, is mapped or held", i, 0) : true;
+		return f->maps || f->holds
+			   ? say(v, "frame #, which is free, is mapped or held", i, 0)
+			   : true;
 	if (f->flags & FRAME_ORPHAN) {
 		v->found[f->kind]++;
-		return f->holds && !f->maps ? true : say(v, "frame # has no owner and nobody holds it", i, 0);
+		return f->holds && !f->maps
+			   ? true
+			   : say(v, "frame # has no owner and nobody holds it", i, 0);
 	}
 	if (f->kind == FRAME_ANON && f->owner.anon->frame != i)
-		return say(v, "frame # belongs to an anon that is in frame #", i, f->owner.anon->frame);
+		return say(v, "frame # belongs to an anon that is in frame #", i,
+			   f->owner.anon->frame);
 	if (f->kind == FRAME_FILE && object_cached(f->owner.object, f->index) != i)
-		return say(v, "frame # belongs to page # of an object that does not have it", i, f->index);
+		return say(v, "frame # belongs to page # of an object that does not have it", i,
+			   f->index);
 	bool evictable = f->kind == FRAME_FILE && f->state == FRAME_OWNED;
 	if (evictable != !!(f->flags & FRAME_POLICED))
 		return say(v, "frame # and the policy do not agree that it may go", i, 0);
@@ -81,13 +88,15 @@ static bool verify_frames(struct verify *v)
 		if (!verify_frame(v, i))
 			return false;
 	}
-	for (uint32_t i = mm->free_first; i != NO_FRAME && on_list <= mm->frames; i = frame_at(mm, i)->next)
+	for (uint32_t i = mm->free_first; i != NO_FRAME && on_list <= mm->frames;
+	     i = frame_at(mm, i)->next)
 		on_list++;
 	if (free != mm->free || on_list != mm->free)
 		return say(v, "# frames are free, and # are said to be", free, mm->free);
 	for (unsigned k = 0; k < FRAME_KINDS; k++)
 		if (kind[k] != mm->kind[k])
-			return say(v, "there are # frames of a kind of which # were counted", kind[k], mm->kind[k]);
+			return say(v, "there are # frames of a kind of which # were counted",
+				   kind[k], mm->kind[k]);
 	return true;
 }
 
@@ -100,7 +109,7 @@ static void layers_forget(struct mm *mm)
 {
 	struct chunk *c;
 	for (struct space *s = mm->spaces; s; s = s->next) {
-		EACH_CHUNK(c, i, s) {
+		EACH_CHUNK (c, i, s) {
 			c->seen = 0;
 			for (unsigned p = 0; p < SPAN_PAGES; p++)
 				if (c->anon[p])
@@ -109,7 +118,8 @@ static void layers_forget(struct mm *mm)
 	}
 	for (struct object *o = mm->objects; o; o = o->next) {
 		struct anon *a;
-		for (uint64_t i = 0; o->kind == OBJECT_SHARED && (a = sparse_next(&o->pages, &i, UINT64_MAX)); i++)
+		for (uint64_t i = 0;
+		     o->kind == OBJECT_SHARED && (a = sparse_next(&o->pages, &i, UINT64_MAX)); i++)
 			a->seen = 0;
 	}
 }
@@ -122,7 +132,8 @@ static bool anon_see(struct verify *v, struct anon *a)
 	if (a->frame == NO_FRAME)
 		return say(v, "page # is nowhere", a->key, 0);
 	const struct frame *f = frame_at(v->mm, a->frame);
-	if (f->kind != FRAME_ANON || f->owner.anon != a || (f->state != FRAME_OWNED && f->state != FRAME_BUSY))
+	if (f->kind != FRAME_ANON || f->owner.anon != a ||
+	    (f->state != FRAME_OWNED && f->state != FRAME_BUSY))
 		return say(v, "page # says it is in frame #, which is another's", a->key, a->frame);
 	v->found[FRAME_ANON]++;
 	return true;
@@ -132,7 +143,7 @@ static bool layers_see(struct verify *v)
 {
 	struct chunk *c;
 	for (struct space *s = v->mm->spaces; s; s = s->next) {
-		EACH_CHUNK(c, i, s) {
+		EACH_CHUNK (c, i, s) {
 			if (c->seen++)
 				continue;
 			uint64_t live = 0;
@@ -147,7 +158,8 @@ static bool layers_see(struct verify *v)
 	}
 	for (struct object *o = v->mm->objects; o; o = o->next) {
 		struct anon *a;
-		for (uint64_t i = 0; o->kind == OBJECT_SHARED && (a = sparse_next(&o->pages, &i, UINT64_MAX)); i++)
+		for (uint64_t i = 0;
+		     o->kind == OBJECT_SHARED && (a = sparse_next(&o->pages, &i, UINT64_MAX)); i++)
 			if (!anon_see(v, a))
 				return false;
 	}
@@ -176,7 +188,7 @@ static bool verify_layers(struct verify *v)
 		return false;
 	struct chunk *c;
 	for (struct space *s = v->mm->spaces; s; s = s->next)
-		EACH_CHUNK(c, i, s)
+		EACH_CHUNK (c, i, s)
 			if (!chunk_compare(v, c, i))
 				return false;
 	return true;
@@ -195,7 +207,8 @@ static bool verify_objects(struct verify *v)
 				continue;
 			v->found[FRAME_FILE]++;
 			if (f->kind != FRAME_FILE || f->owner.object != o || f->index != i)
-				return say(v, "page # of object # is in another's frame", i, o->serial);
+				return say(v, "page # of object # is in another's frame", i,
+					   o->serial);
 		}
 		if (pages != o->resident)
 			return say(v, "an object has # pages and says #", pages, o->resident);
@@ -206,7 +219,8 @@ static bool verify_objects(struct verify *v)
 /* ---- 4. Entries ---- */
 
 /* The frame that the layers show at va; *ret_write: may an entry be writable? */
-static uint32_t layers_show(const struct space *s, const struct region *r, uint64_t va, bool *ret_write)
+static uint32_t layers_show(const struct space *s, const struct region *r, uint64_t va,
+			    bool *ret_write)
 {
 	const struct chunk *c = r->flags & REGION_SHARED ? NULL : anon_map_chunk(&s->anons, va);
 	const struct anon *a = c ? anon_map_get(&s->anons, va) : NULL;
@@ -224,25 +238,29 @@ static bool verify_space(struct verify *v, struct space *s)
 	uint64_t end = 0, pages = 0, count = 0, resident[RESIDENT_KINDS] = {0};
 	for (const struct region *r = regions_first(&s->regions); r; r = region_next(r)) {
 		if (r->start < end || r->end <= r->start || r->end > s->layout.top)
-			return say(v, "the regions of pid # overlap at #", (uint64_t)s->pid, r->start);
+			return say(v, "the regions of pid # overlap at #", (uint64_t)s->pid,
+				   r->start);
 		end = r->end;
 		pages += (r->end - r->start) >> PAGE_SHIFT;
 		count++;
 	}
 	if (pages != s->pages || count != s->regions.count)
-		return say(v, "pid # has # pages mapped, which is not what it counted", (uint64_t)s->pid, pages);
+		return say(v, "pid # has # pages mapped, which is not what it counted",
+			   (uint64_t)s->pid, pages);
 
 	struct pmap_entry e;
 	for (uint64_t va = 0; s->mm->pmap->next(s->pmap, &va, s->layout.top, &e); va += PAGE_SIZE) {
 		const struct region *r = regions_find(&s->regions, va);
 		if (!r)
-			return say(v, "pid # has an entry at # and no region", (uint64_t)s->pid, va);
+			return say(v, "pid # has an entry at # and no region", (uint64_t)s->pid,
+				   va);
 		bool write;
 		uint32_t frame = layers_show(s, r, va, &write);
 		if (frame != e.frame)
 			return say(v, "an entry at # shows frame # and should not", va, e.frame);
 		if (e.prot & ~region_entry_prot(r) || (e.prot & PROT_W && (!write || e.shared)))
-			return say(v, "the entry at # of pid # allows too much", va, (uint64_t)s->pid);
+			return say(v, "the entry at # of pid # allows too much", va,
+				   (uint64_t)s->pid);
 		if (frame != s->mm->zero)
 			resident[e.as]++;
 	}
@@ -250,9 +268,11 @@ static bool verify_space(struct verify *v, struct space *s)
 	s->mm->pmap->stats(s->pmap, &stats);
 	for (unsigned k = 0; k < RESIDENT_KINDS; k++)
 		if (stats.resident[k] != resident[k])
-			return say(v, "# pages are resident, not #", resident[k], stats.resident[k]);
+			return say(v, "# pages are resident, not #", resident[k],
+				   stats.resident[k]);
 	struct anon *a;
-	for (uint64_t va = 0; (a = anon_map_next(&s->anons, &va, UINT64_MAX << SPAN_SHIFT)); va += PAGE_SIZE) {
+	for (uint64_t va = 0; (a = anon_map_next(&s->anons, &va, UINT64_MAX << SPAN_SHIFT));
+	     va += PAGE_SIZE) {
 		const struct region *r = regions_find(&s->regions, va);
 		if (!r || r->flags & REGION_SHARED || !(r->flags & REGION_ANONED))
 			return say(v, "page # at # lies in no region for it", a->key, va);
@@ -269,7 +289,8 @@ bool mm_verify(struct mm *mm, char *why, unsigned size)
 		return false;
 	for (enum frame_kind k = FRAME_ANON; k <= FRAME_FILE; k++)
 		if (v.found[k] != mm->kind[k])
-			return say(&v, "# frames have owners, of # that are owned", v.found[k], mm->kind[k]);
+			return say(&v, "# frames have owners, of # that are owned", v.found[k],
+				   mm->kind[k]);
 	uint64_t locked = 0;
 	for (struct space *s = mm->spaces; s; s = s->next) {
 		locked += s->pages_locked;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* unit.h - a small laboratory for unit tests of src/vm: one mm, spaces, a program's accesses, a file
+/* unit.h - a small laboratory for unit tests of src/vm: one mm, spaces, a program's accesses, a
+ *file
  *
  * Most tests run over a mapping without hardware and over real page tables:
  *
@@ -21,17 +22,17 @@
 struct lab {
 	struct world w;
 	struct mm *mm;
-	struct space *space; /* pid 1 */
+	struct space *space;   /* pid 1 */
 	struct tally tally[8]; /* by pid */
-	enum cause last;	 /* of the last fault */
+	enum cause last;       /* of the last fault */
 	unsigned turn;
 };
 
 static const struct space_layout lab_layout = {
-	.bottom = 65536,
-	.top = UINT64_C(1) << 38,
-	.map_top = (UINT64_C(1) << 38) - (UINT64_C(1) << 30),
-	.stack_limit = 8 << 20,
+    .bottom = 65536,
+    .top = UINT64_C(1) << 38,
+    .map_top = (UINT64_C(1) << 38) - (UINT64_C(1) << 30),
+    .stack_limit = 8 << 20,
 };
 
 static struct lab *lab_now; /* for the helpers below, which only know a space */
@@ -90,7 +91,8 @@ static inline bool lab_next(struct lab *l, uint32_t frames)
 /* ---- What a program does ---- */
 
 /* One access. Returns the cause of the fault that it took, CAUSE_none without one. */
-static inline enum cause lab_access(struct space *s, uint64_t va, enum access access, uint32_t *ret_frame)
+static inline enum cause lab_access(struct space *s, uint64_t va, enum access access,
+				    uint32_t *ret_frame)
 {
 	struct fault_request q = {.va = va, .access = access, .by = BY_PROGRAM};
 	struct fault_plan p = {.cause = CAUSE_none};
@@ -135,7 +137,10 @@ static inline enum cause lab_read(struct space *s, uint64_t va)
 static inline uint64_t lab_map_at(struct space *s, uint64_t at, uint64_t pages, unsigned prot)
 {
 	uint64_t start = 0;
-	struct map_request m = {.start = at, .length = pages << PAGE_SHIFT, .prot = prot, .prot_max = PROT_ALL,
+	struct map_request m = {.start = at,
+				.length = pages << PAGE_SHIFT,
+				.prot = prot,
+				.prot_max = PROT_ALL,
 				.map_flags = at ? MAP_AT : 0};
 	int error = space_map(s, &m, &start);
 	if (error)
@@ -143,13 +148,20 @@ static inline uint64_t lab_map_at(struct space *s, uint64_t at, uint64_t pages, 
 	return start;
 }
 
-static inline uint64_t lab_map(struct space *s, uint64_t pages, unsigned prot) { return lab_map_at(s, 0, pages, prot); }
+static inline uint64_t lab_map(struct space *s, uint64_t pages, unsigned prot)
+{
+	return lab_map_at(s, 0, pages, prot);
+}
 
-static inline uint64_t lab_map_object(struct space *s, struct object *o, uint64_t pages, unsigned prot, unsigned flags)
+static inline uint64_t lab_map_object(struct space *s, struct object *o, uint64_t pages,
+				      unsigned prot, unsigned flags)
 {
 	uint64_t start = 0;
-	struct map_request m = {.length = pages << PAGE_SHIFT, .prot = prot, .prot_max = PROT_ALL,
-				.region_flags = flags, .object = o};
+	struct map_request m = {.length = pages << PAGE_SHIFT,
+				.prot = prot,
+				.prot_max = PROT_ALL,
+				.region_flags = flags,
+				.object = o};
 	CHECK_EQ(space_map(s, &m, &start), 0);
 	return start;
 }
@@ -161,7 +173,10 @@ static inline struct space *lab_fork(struct space *parent, int32_t pid)
 	return child;
 }
 
-static inline uint64_t lab_faults(const struct space *s) { return tally_minor(s->tally) + tally_major(s->tally); }
+static inline uint64_t lab_faults(const struct space *s)
+{
+	return tally_minor(s->tally) + tally_major(s->tally);
+}
 
 static inline int64_t lab_resident(struct space *s)
 {
@@ -179,7 +194,7 @@ struct lab_file {
 	uint8_t bytes[FILE_PAGES * PAGE_SIZE];
 	unsigned gets, puts, released;
 	int get_error, put_error; /* what the next ones return; -EAGAIN: they take long */
-	uint8_t *pending;	  /* the page that a slow get will fill */
+	uint8_t *pending;         /* the page that a slow get will fill */
 	uint64_t pending_index;
 };
 
@@ -213,7 +228,10 @@ static inline int lab_file_peek(void *ctx, uint64_t index, uint8_t *bytes)
 	return 0;
 }
 
-static inline void lab_file_release(void *ctx) { ((struct lab_file *)ctx)->released++; }
+static inline void lab_file_release(void *ctx)
+{
+	((struct lab_file *)ctx)->released++;
+}
 
 static inline void lab_file_ready(struct lab_file *f, int error)
 {
@@ -225,7 +243,8 @@ static inline void lab_file_ready(struct lab_file *f, int error)
 /* Page n of it holds n + 1 in each byte. The caller of object_put is the test. */
 static inline struct object *lab_file(struct lab *l, struct lab_file *f)
 {
-	static const struct pager pager = {lab_file_get, lab_file_put, lab_file_peek, lab_file_release};
+	static const struct pager pager = {lab_file_get, lab_file_put, lab_file_peek,
+					   lab_file_release};
 	memset(f, 0, sizeof(*f));
 	for (unsigned i = 0; i < FILE_PAGES; i++)
 		memset(f->bytes + i * PAGE_SIZE, (int)i + 1, PAGE_SIZE);

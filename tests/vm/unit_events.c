@@ -64,7 +64,8 @@ static void step(struct lab *l, struct object *file, struct object *shared, uint
 	struct space *s = space_of(l, pid);
 	uint64_t slot = (x >> 8) % SLOTS, page = (x >> 16) % SLOT_PAGES, n = 1 + (x >> 24) % 40;
 	uint64_t base = (UINT64_C(1) << 30) + slot * SLOT_PAGES * P, va = base + page * P, start;
-	struct map_request m = {.start = va, .length = n * P, .prot = RW, .prot_max = PROT_ALL, .map_flags = MAP_AT};
+	struct map_request m = {
+	    .start = va, .length = n * P, .prot = RW, .prot_max = PROT_ALL, .map_flags = MAP_AT};
 	if (!s) {
 		space_create(l->mm, pid, &l->tally[pid], &lab_layout, &s);
 		return;
@@ -99,7 +100,10 @@ static void step(struct lab *l, struct object *file, struct object *shared, uint
 		break;
 	case 10: space_sync(s, va, n * P, 4); break;
 	case 11: space_lock(s, va, n * P, x >> 60 & 1); break;
-	case 12: object_resize(l->mm, x >> 60 & 1 ? file : shared, (1 + (x >> 40) % FILE_PAGES) * P - (x >> 50) % P); break;
+	case 12:
+		object_resize(l->mm, x >> 60 & 1 ? file : shared,
+			      (1 + (x >> 40) % FILE_PAGES) * P - (x >> 50) % P);
+		break;
 	case 13: space_populate(s, va, n * P, x >> 60 & 1); break;
 	default:
 		for (uint64_t i = 0; i < n; i++) {
@@ -167,7 +171,8 @@ TEST(each_cause_has_a_name_a_sentence_and_a_class)
 		CHECK(cause_text(c)[0]);
 		CHECK(strlen(cause_sentence(c)) > 10);
 	}
-	struct tally t = {.cause[CAUSE_zero_fill] = 2, .cause[CAUSE_file_read] = 3, .cause[CAUSE_bus_io] = 4};
+	struct tally t = {
+	    .cause[CAUSE_zero_fill] = 2, .cause[CAUSE_file_read] = 3, .cause[CAUSE_bus_io] = 4};
 	CHECK_EQ(tally_minor(&t), 2);
 	CHECK_EQ(tally_major(&t), 3);
 }

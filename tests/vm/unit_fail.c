@@ -98,7 +98,10 @@ static void fail_each(int (*operation)(struct scene *c))
 	}
 }
 
-static uint64_t at(uint64_t start, unsigned page) { return start + ((uint64_t)page << PAGE_SHIFT); }
+static uint64_t at(uint64_t start, unsigned page)
+{
+	return start + ((uint64_t)page << PAGE_SHIFT);
+}
 
 static int op_map(struct scene *c)
 {
@@ -110,16 +113,35 @@ static int op_map(struct scene *c)
 static int op_map_over(struct scene *c)
 {
 	uint64_t start;
-	struct map_request m = {.start = at(c->a, 10), .length = 600 << PAGE_SHIFT, .prot = PROT_R, .prot_max = PROT_ALL,
-				.map_flags = MAP_AT, .object = c->file.object};
+	struct map_request m = {.start = at(c->a, 10),
+				.length = 600 << PAGE_SHIFT,
+				.prot = PROT_R,
+				.prot_max = PROT_ALL,
+				.map_flags = MAP_AT,
+				.object = c->file.object};
 	return space_map(c->s, &m, &start);
 }
 
-static int op_unmap(struct scene *c) { return space_unmap(c->s, at(c->a, 60), 700 << PAGE_SHIFT); }
-static int op_protect(struct scene *c) { return space_protect(c->s, at(c->a, 60), 700 << PAGE_SHIFT, PROT_R); }
-static int op_dontneed(struct scene *c) { return space_advise(c->s, at(c->a, 60), 700 << PAGE_SHIFT, 4); }
-static int op_dontfork(struct scene *c) { return space_advise(c->s, at(c->a, 60), 700 << PAGE_SHIFT, 10); }
-static int op_brk(struct scene *c) { return space_brk(c->s, (1 << 20) + 5000) == (1 << 20) + 5000 ? 0 : -ENOMEM; }
+static int op_unmap(struct scene *c)
+{
+	return space_unmap(c->s, at(c->a, 60), 700 << PAGE_SHIFT);
+}
+static int op_protect(struct scene *c)
+{
+	return space_protect(c->s, at(c->a, 60), 700 << PAGE_SHIFT, PROT_R);
+}
+static int op_dontneed(struct scene *c)
+{
+	return space_advise(c->s, at(c->a, 60), 700 << PAGE_SHIFT, 4);
+}
+static int op_dontfork(struct scene *c)
+{
+	return space_advise(c->s, at(c->a, 60), 700 << PAGE_SHIFT, 10);
+}
+static int op_brk(struct scene *c)
+{
+	return space_brk(c->s, (1 << 20) + 5000) == (1 << 20) + 5000 ? 0 : -ENOMEM;
+}
 
 static int op_lock(struct scene *c)
 {
@@ -169,8 +191,14 @@ static int fault(struct scene *c, uint64_t va, enum access access)
 	}
 }
 
-static int op_touch(struct scene *c) { return fault(c, at(c->a, 1), ACCESS_WRITE); }
-static int op_cow(struct scene *c) { return fault(c, at(c->a, 64), ACCESS_WRITE); }
+static int op_touch(struct scene *c)
+{
+	return fault(c, at(c->a, 1), ACCESS_WRITE);
+}
+static int op_cow(struct scene *c)
+{
+	return fault(c, at(c->a, 64), ACCESS_WRITE);
+}
 
 static int op_read_file(struct scene *c)
 {
@@ -195,22 +223,70 @@ static int op_object(struct scene *c)
 	return error;
 }
 
-TEST(a_mapping_that_fails_leaves_no_trace) { fail_each(op_map); }
-TEST(a_mapping_over_others_that_fails_leaves_them_as_they_were) { fail_each(op_map_over); }
-TEST(an_unmapping_that_fails_leaves_all_pages) { fail_each(op_unmap); }
-TEST(a_protection_that_fails_is_not_set_in_part) { fail_each(op_protect); }
-TEST(pages_are_dropped_wholly_or_not_at_all) { fail_each(op_dontneed); }
-TEST(advice_that_fails_is_forgotten) { fail_each(op_dontfork); }
-TEST(a_heap_that_cannot_grow_stays_as_it_is) { fail_each(op_brk); }
-TEST(a_lock_that_fails_locks_nothing_in_part) { fail_each(op_lock); }
-TEST(a_move_that_fails_leaves_pages_at_their_old_place) { fail_each(op_move); }
-TEST(a_move_to_a_fixed_place_that_fails_leaves_pages_at_their_old_place) { fail_each(op_move_fixed); }
-TEST(a_fork_that_fails_leaves_the_parent_alone) { fail_each(op_fork); }
-TEST(a_space_that_cannot_be_made_leaks_nothing) { fail_each(op_create); }
-TEST(a_first_touch_that_fails_can_be_repeated) { fail_each(op_touch); }
-TEST(a_copy_on_write_that_fails_can_be_repeated) { fail_each(op_cow); }
-TEST(a_file_page_that_finds_no_memory_can_be_read_later) { fail_each(op_read_file); }
-TEST(shared_memory_that_finds_no_memory_leaks_nothing) { fail_each(op_object); }
+TEST(a_mapping_that_fails_leaves_no_trace)
+{
+	fail_each(op_map);
+}
+TEST(a_mapping_over_others_that_fails_leaves_them_as_they_were)
+{
+	fail_each(op_map_over);
+}
+TEST(an_unmapping_that_fails_leaves_all_pages)
+{
+	fail_each(op_unmap);
+}
+TEST(a_protection_that_fails_is_not_set_in_part)
+{
+	fail_each(op_protect);
+}
+TEST(pages_are_dropped_wholly_or_not_at_all)
+{
+	fail_each(op_dontneed);
+}
+TEST(advice_that_fails_is_forgotten)
+{
+	fail_each(op_dontfork);
+}
+TEST(a_heap_that_cannot_grow_stays_as_it_is)
+{
+	fail_each(op_brk);
+}
+TEST(a_lock_that_fails_locks_nothing_in_part)
+{
+	fail_each(op_lock);
+}
+TEST(a_move_that_fails_leaves_pages_at_their_old_place)
+{
+	fail_each(op_move);
+}
+TEST(a_move_to_a_fixed_place_that_fails_leaves_pages_at_their_old_place)
+{
+	fail_each(op_move_fixed);
+}
+TEST(a_fork_that_fails_leaves_the_parent_alone)
+{
+	fail_each(op_fork);
+}
+TEST(a_space_that_cannot_be_made_leaks_nothing)
+{
+	fail_each(op_create);
+}
+TEST(a_first_touch_that_fails_can_be_repeated)
+{
+	fail_each(op_touch);
+}
+TEST(a_copy_on_write_that_fails_can_be_repeated)
+{
+	fail_each(op_cow);
+}
+TEST(a_file_page_that_finds_no_memory_can_be_read_later)
+{
+	fail_each(op_read_file);
+}
+TEST(shared_memory_that_finds_no_memory_leaks_nothing)
+{
+	fail_each(op_object);
+}
 
 TEST(a_fork_of_mixed_spans_that_fails_leaves_the_parent_alone)
 {

@@ -22,7 +22,7 @@ static uint64_t writes(struct space *s, uint64_t va, unsigned step)
 
 TEST(anonymous_memory_faults_as_often_as_on_linux)
 {
-	EACH_LAB(l, 4 * N) {
+	EACH_LAB (l, 4 * N) {
 		struct space *s = l.space;
 		uint64_t p = lab_map(s, N, PROT_R | PROT_W), length = (uint64_t)N << PAGE_SHIFT;
 		CHECK_EQ(writes(s, p, 1), N);
@@ -42,7 +42,8 @@ TEST(anonymous_memory_faults_as_often_as_on_linux)
 		for (unsigned i = 0; i < 3; i++) {
 			struct space *child = lab_fork(s, 2);
 			CHECK_EQ(lab_resident(child), N);
-			CHECK_EQ(i == 0 ? reads(child, p, 1) : writes(child, p, 3 - i), i == 0 ? 0 : N / (3 - i));
+			CHECK_EQ(i == 0 ? reads(child, p, 1) : writes(child, p, 3 - i),
+				 i == 0 ? 0 : N / (3 - i));
 			lab_verify(&l);
 			space_destroy(child);
 		}
@@ -58,7 +59,7 @@ TEST(anonymous_memory_faults_as_often_as_on_linux)
 
 TEST(shared_memory_faults_as_often_as_on_linux)
 {
-	EACH_LAB(l, 3 * N) {
+	EACH_LAB (l, 3 * N) {
 		struct space *s = l.space;
 		struct object *o = lab_shared(&l, N);
 		uint64_t p = lab_map_object(s, o, N, PROT_R | PROT_W, REGION_SHARED);
@@ -76,10 +77,12 @@ TEST(shared_memory_faults_as_often_as_on_linux)
 
 TEST(populated_memory_takes_no_fault)
 {
-	EACH_LAB(l, 2 * N) {
+	EACH_LAB (l, 2 * N) {
 		uint64_t p = 0;
-		struct map_request m = {.length = (uint64_t)N << PAGE_SHIFT, .prot = PROT_R | PROT_W,
-					.prot_max = PROT_ALL, .map_flags = MAP_POPULATE_};
+		struct map_request m = {.length = (uint64_t)N << PAGE_SHIFT,
+					.prot = PROT_R | PROT_W,
+					.prot_max = PROT_ALL,
+					.map_flags = MAP_POPULATE_};
 		CHECK_EQ(space_map(l.space, &m, &p), 0);
 		CHECK_EQ(writes(l.space, p, 1), 0);
 	}
@@ -88,7 +91,7 @@ TEST(populated_memory_takes_no_fault)
 TEST(mapped_files_fault_as_often_as_on_linux)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 1024) {
+	EACH_LAB (l, 1024) {
 		struct space *s = l.space;
 		struct object *o = lab_file(&l, &f);
 		uint64_t p = lab_map_object(s, o, FILE_PAGES, PROT_R, 0), at = lab_faults(s);
@@ -123,7 +126,7 @@ TEST(mapped_files_fault_as_often_as_on_linux)
 TEST(each_of_the_four_cases_has_its_cause)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 128) {
+	EACH_LAB (l, 128) {
 		struct space *s = l.space;
 		uint64_t p = lab_map(s, 8, PROT_R | PROT_W);
 		CHECK_EQ(lab_read(s, p), CAUSE_zero_map);
@@ -155,11 +158,12 @@ TEST(each_of_the_four_cases_has_its_cause)
 
 TEST(a_plan_changes_nothing)
 {
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		uint64_t p = lab_map(l.space, 4, PROT_R | PROT_W), gets = l.w.gets;
 		uint32_t free = l.mm->free;
 		struct fault_plan plan;
-		fault_plan(l.space, &(struct fault_request){.va = p + 5, .access = ACCESS_WRITE}, &plan);
+		fault_plan(l.space, &(struct fault_request){.va = p + 5, .access = ACCESS_WRITE},
+			   &plan);
 		CHECK_EQ(plan.cause, CAUSE_zero_fill);
 		CHECK_EQ(plan.page, p);
 		CHECK_EQ(plan.need.frames, 1);
@@ -174,11 +178,14 @@ TEST(a_plan_changes_nothing)
 
 TEST(a_stack_grows_to_its_limit_and_keeps_its_distance)
 {
-	EACH_LAB(l, 128) {
+	EACH_LAB (l, 128) {
 		struct space *s = l.space;
 		uint64_t top = UINT64_C(1) << 37, p;
-		struct map_request m = {.start = top - 2 * PAGE_SIZE, .length = 2 * PAGE_SIZE, .prot = PROT_R | PROT_W,
-					.prot_max = PROT_ALL, .map_flags = MAP_AT,
+		struct map_request m = {.start = top - 2 * PAGE_SIZE,
+					.length = 2 * PAGE_SIZE,
+					.prot = PROT_R | PROT_W,
+					.prot_max = PROT_ALL,
+					.map_flags = MAP_AT,
 					.region_flags = REGION_STACK | REGION_GROWSDOWN};
 		CHECK_EQ(space_map(s, &m, &p), 0);
 		CHECK_EQ(lab_store(s, top - 3 * PAGE_SIZE, 1), CAUSE_stack_grow);

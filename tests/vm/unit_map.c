@@ -11,21 +11,28 @@ static const char *regions_text(const struct space *s, uint64_t base)
 	int n = 0;
 	text[0] = '\0';
 	for (const struct region *r = regions_first(&s->regions); r; r = region_next(r))
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%d+%d%c%c%c", n ? " " : "",
-			      (int)((int64_t)(r->start - base) >> PAGE_SHIFT), (int)((r->end - r->start) >> PAGE_SHIFT),
-			      r->prot & PROT_R ? 'r' : '-', r->prot & PROT_W ? 'w' : '-', r->prot & PROT_X ? 'x' : '-');
+		n +=
+		    snprintf(text + n, sizeof(text) - (size_t)n, "%s%d+%d%c%c%c", n ? " " : "",
+			     (int)((int64_t)(r->start - base) >> PAGE_SHIFT),
+			     (int)((r->end - r->start) >> PAGE_SHIFT), r->prot & PROT_R ? 'r' : '-',
+			     r->prot & PROT_W ? 'w' : '-', r->prot & PROT_X ? 'x' : '-');
 	return text;
 }
 
 static int map(struct space *s, uint64_t at, uint64_t length, unsigned map_flags, uint64_t *ret)
 {
-	return space_map(s, &(struct map_request){.start = at, .length = length, .prot = RW, .prot_max = PROT_ALL,
-						  .map_flags = map_flags}, ret);
+	return space_map(s,
+			 &(struct map_request){.start = at,
+					       .length = length,
+					       .prot = RW,
+					       .prot_max = PROT_ALL,
+					       .map_flags = map_flags},
+			 ret);
 }
 
 TEST(mappings_are_placed_where_linux_places_them)
 {
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		struct space *s = l.space;
 		uint64_t a = 0, top = lab_layout.map_top;
 		CHECK_EQ(map(s, 0, 3 * P, 0, &a), 0);
@@ -61,7 +68,7 @@ TEST(mappings_are_placed_where_linux_places_them)
 
 TEST(a_terabyte_hole_costs_nothing)
 {
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		uint32_t free = l.mm->free;
 		uint64_t bytes = l.w.bytes, a = 0;
 		CHECK_EQ(map(l.space, 0, UINT64_C(1) << 37, 0, &a), 0);
@@ -78,7 +85,7 @@ TEST(a_terabyte_hole_costs_nothing)
 
 TEST(munmap_of_the_middle_leaves_both_ends_as_they_were)
 {
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		struct space *s = l.space;
 		uint64_t a = lab_map(s, 9, RW);
 		for (unsigned i = 0; i < 9; i++)
@@ -101,7 +108,7 @@ TEST(munmap_of_the_middle_leaves_both_ends_as_they_were)
 
 TEST(a_child_keeps_what_its_parent_unmaps_from_a_shared_span)
 {
-	EACH_LAB(l, 128) {
+	EACH_LAB (l, 128) {
 		struct space *s = l.space;
 		uint64_t a = lab_map(s, 16, RW);
 		for (unsigned i = 0; i < 16; i++)
@@ -115,14 +122,15 @@ TEST(a_child_keeps_what_its_parent_unmaps_from_a_shared_span)
 		CHECK_EQ(lab_resident(s), 12);
 		CHECK_EQ(lab_resident(child), 16);
 		for (unsigned i = 0; i < 16; i++)
-			CHECK_EQ(lab_store(child, a + i * P, 50), i >= 4 && i < 8 ? CAUSE_cow_reuse : CAUSE_cow_copy);
+			CHECK_EQ(lab_store(child, a + i * P, 50),
+				 i >= 4 && i < 8 ? CAUSE_cow_reuse : CAUSE_cow_copy);
 		CHECK_EQ(lab_load(s, a), 1);
 	}
 }
 
 TEST(mprotect_cuts_and_joins_regions)
 {
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		struct space *s = l.space;
 		uint64_t a = lab_map(s, 9, RW);
 		lab_store(s, a + 4 * P, 1);
@@ -151,10 +159,13 @@ TEST(mprotect_cuts_and_joins_regions)
 TEST(a_file_opened_for_reading_cannot_be_made_writable_shared)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = 0;
-		struct map_request m = {.length = P, .prot = PROT_R, .prot_max = PROT_R, .object = o,
+		struct map_request m = {.length = P,
+					.prot = PROT_R,
+					.prot_max = PROT_R,
+					.object = o,
 					.region_flags = REGION_SHARED};
 		CHECK_EQ(space_map(l.space, &m, &a), 0);
 		CHECK_EQ(space_protect(l.space, a, P, RW), -EACCES);
@@ -168,7 +179,7 @@ TEST(a_file_opened_for_reading_cannot_be_made_writable_shared)
 
 TEST(mremap_grows_shrinks_and_moves)
 {
-	EACH_LAB(l, 256) {
+	EACH_LAB (l, 256) {
 		struct space *s = l.space;
 		uint64_t a = lab_map_at(s, 1 << 30, 8, RW), to = 0;
 		for (unsigned i = 0; i < 8; i++)
@@ -204,7 +215,7 @@ TEST(mremap_grows_shrinks_and_moves)
 TEST(madvise_does_what_it_says_or_says_why_not)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 256) {
+	EACH_LAB (l, 256) {
 		struct space *s = l.space;
 		uint64_t a = lab_map(s, 8, RW);
 		for (unsigned i = 0; i < 8; i++)
@@ -213,8 +224,8 @@ TEST(madvise_does_what_it_says_or_says_why_not)
 		CHECK_EQ(lab_resident(s), 6);
 		CHECK_EQ(lab_load(s, a + P), 0);
 		CHECK_EQ(lab_load(s, a + 3 * P), 1);
-		CHECK_EQ(space_advise(s, a + 4 * P, P, 18), 0);	 /* WIPEONFORK */
-		CHECK_EQ(space_advise(s, a + 5 * P, P, 10), 0);	 /* DONTFORK */
+		CHECK_EQ(space_advise(s, a + 4 * P, P, 18), 0); /* WIPEONFORK */
+		CHECK_EQ(space_advise(s, a + 5 * P, P, 10), 0); /* DONTFORK */
 		CHECK_STR(regions_text(s, a), "0+4rw- 4+1rw- 5+1rw- 6+2rw-");
 		struct space *child = lab_fork(s, 2);
 		CHECK_EQ(lab_load(child, a + 3 * P), 1);
@@ -257,7 +268,7 @@ TEST(madvise_does_what_it_says_or_says_why_not)
 
 TEST(the_heap_grows_and_shrinks)
 {
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		struct space *s = l.space;
 		s->brk_start = s->brk = (1 << 20) + 100;
 		CHECK_EQ(space_brk(s, 0), (1 << 20) + 100);
@@ -271,7 +282,8 @@ TEST(the_heap_grows_and_shrinks)
 		CHECK_EQ(space_brk(s, (1 << 20) + 2 * P), (1 << 20) + 2 * P);
 		CHECK_EQ(lab_resident(s), 0);
 		lab_map_at(s, (1 << 20) + 4 * P, 1, RW);
-		CHECK_EQ(space_brk(s, (1 << 20) + 4 * P), (1 << 20) + 2 * P); /* a page stays free */
+		CHECK_EQ(space_brk(s, (1 << 20) + 4 * P),
+			 (1 << 20) + 2 * P); /* a page stays free */
 		CHECK_EQ(space_brk(s, (1 << 20) + 3 * P), (1 << 20) + 3 * P);
 	}
 }
@@ -279,7 +291,7 @@ TEST(the_heap_grows_and_shrinks)
 TEST(mincore_msync_and_mlock_answer_as_linux_does)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 128) {
+	EACH_LAB (l, 128) {
 		struct space *s = l.space;
 		uint64_t a = lab_map(s, 4, RW);
 		uint8_t in[4] = {0};
@@ -323,7 +335,7 @@ TEST(mincore_msync_and_mlock_answer_as_linux_does)
 TEST(looking_at_memory_changes_nothing)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 128) {
+	EACH_LAB (l, 128) {
 		struct space *s = l.space;
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map(s, 4, RW), b = lab_map_object(s, o, 4, PROT_R, 0), faults;
@@ -343,7 +355,7 @@ TEST(looking_at_memory_changes_nothing)
 
 TEST(smaps_sums_what_is_resident)
 {
-	EACH_LAB(l, 128) {
+	EACH_LAB (l, 128) {
 		struct space *s = l.space;
 		uint64_t a = lab_map(s, 8, RW);
 		for (unsigned i = 0; i < 4; i++)

@@ -15,13 +15,14 @@ static void wake(void *ctx, uint32_t frame)
 
 static enum fault_result fault(struct space *s, uint64_t va, enum access access)
 {
-	return fault_handle(s, &(struct fault_request){.va = va, .access = access, .by = BY_PROGRAM});
+	return fault_handle(s,
+			    &(struct fault_request){.va = va, .access = access, .by = BY_PROGRAM});
 }
 
 TEST(read_and_mmap_show_the_same_page)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(l.space, o, 4, RW, REGION_SHARED);
 		uint32_t frame;
@@ -41,7 +42,7 @@ TEST(read_and_mmap_show_the_same_page)
 TEST(a_slow_page_makes_its_reader_wait_and_counts_as_one_major_fault)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		struct space *s = l.space;
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(s, o, 4, PROT_R, 0);
@@ -50,7 +51,8 @@ TEST(a_slow_page_makes_its_reader_wait_and_counts_as_one_major_fault)
 		f.get_error = -EAGAIN;
 		CHECK_EQ(fault(s, a + P, ACCESS_READ), FAULT_WAIT);
 		uint32_t waits_for = l.mm->waits_for, frame;
-		CHECK_EQ(fault(s, a + P, ACCESS_READ), FAULT_WAIT); /* a second one waits for the same */
+		CHECK_EQ(fault(s, a + P, ACCESS_READ),
+			 FAULT_WAIT); /* a second one waits for the same */
 		CHECK_EQ(l.mm->waits_for, waits_for);
 		CHECK_EQ(object_page(l.mm, o, 1, false, &frame), -EAGAIN);
 		CHECK_EQ(f.gets, 1);
@@ -70,7 +72,7 @@ TEST(a_slow_page_makes_its_reader_wait_and_counts_as_one_major_fault)
 TEST(a_slow_page_that_fails_gives_an_error_once_and_can_be_tried_again)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(l.space, o, 4, PROT_R, 0);
 		f.get_error = -EAGAIN;
@@ -86,7 +88,7 @@ TEST(a_slow_page_that_fails_gives_an_error_once_and_can_be_tried_again)
 TEST(an_object_outlives_its_users_until_its_pages_have_arrived)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(l.space, o, 4, PROT_R, 0);
 		f.get_error = -EAGAIN;
@@ -103,7 +105,7 @@ TEST(an_object_outlives_its_users_until_its_pages_have_arrived)
 TEST(the_page_cache_gives_way_oldest_first)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 48) {
+	EACH_LAB (l, 48) {
 		struct space *s = l.space;
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(s, o, FILE_PAGES, RW, REGION_SHARED);
@@ -137,7 +139,7 @@ TEST(the_page_cache_gives_way_oldest_first)
 TEST(a_page_that_cannot_be_written_back_is_not_lost)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 48) {
+	EACH_LAB (l, 48) {
 		struct space *s = l.space;
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(s, o, FILE_PAGES, RW, REGION_SHARED);
@@ -158,7 +160,7 @@ TEST(a_page_that_cannot_be_written_back_is_not_lost)
 TEST(a_locked_page_and_a_held_page_stay)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 48) {
+	EACH_LAB (l, 48) {
 		struct space *s = l.space;
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(s, o, FILE_PAGES, PROT_R, 0);
@@ -182,7 +184,7 @@ TEST(a_locked_page_and_a_held_page_stay)
 TEST(a_file_that_is_cut_takes_its_pages_with_it)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		struct space *s = l.space;
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(s, o, 8, RW, REGION_SHARED);
@@ -206,7 +208,7 @@ TEST(a_file_that_is_cut_takes_its_pages_with_it)
 TEST(stale_clean_pages_are_dropped_and_dirty_ones_are_not)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		struct object *o = lab_file(&l, &f);
 		uint32_t frame;
 		for (unsigned i = 0; i < 3; i++) {
@@ -223,11 +225,12 @@ TEST(stale_clean_pages_are_dropped_and_dirty_ones_are_not)
 
 TEST(shared_memory_is_one_and_is_freed_with_its_last_user)
 {
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		struct object *o = lab_shared(&l, 4);
 		uint64_t a = lab_map_object(l.space, o, 4, RW, REGION_SHARED);
 		struct space *other = lab_space(&l, 2);
-		uint64_t b = lab_map_object(other, o, 4, RW, REGION_SHARED), c = lab_map_object(other, o, 4, RW, 0);
+		uint64_t b = lab_map_object(other, o, 4, RW, REGION_SHARED),
+			 c = lab_map_object(other, o, 4, RW, 0);
 		object_put(l.mm, o);
 		CHECK_EQ(lab_store(l.space, a, 5), CAUSE_zero_fill);
 		CHECK_EQ(lab_load(other, b), 5);
@@ -246,7 +249,7 @@ TEST(shared_memory_is_one_and_is_freed_with_its_last_user)
 TEST(what_an_instruction_needs_stays_until_it_retires)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 48) {
+	EACH_LAB (l, 48) {
 		struct space *s = l.space;
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(s, o, FILE_PAGES, PROT_R, 0);
@@ -266,7 +269,7 @@ TEST(what_an_instruction_needs_stays_until_it_retires)
 
 TEST(the_kernel_has_frames_of_its_own)
 {
-	EACH_LAB(l, 64) {
+	EACH_LAB (l, 64) {
 		uint32_t frame;
 		CHECK_EQ(frame_take_kernel(l.mm, &l, &frame), 0);
 		CHECK_EQ(frame_bytes(l.mm, frame)[77], 0);
@@ -282,7 +285,7 @@ TEST(the_kernel_has_frames_of_its_own)
 TEST(neighbours_that_are_cached_come_with_a_fault_if_asked)
 {
 	static struct lab_file f;
-	EACH_LAB(l, 128) {
+	EACH_LAB (l, 128) {
 		struct object *o = lab_file(&l, &f);
 		uint32_t frame;
 		for (unsigned i = 0; i < 32; i++) {

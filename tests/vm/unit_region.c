@@ -51,7 +51,8 @@ TEST(a_hole_is_found_exactly_when_there_is_one)
 			regions_insert(&set, region_at(p, n));
 			memset(used + p, true, n);
 		}
-		unsigned low = 1 + (seed >> 20) % 100, high = low + (seed >> 40) % 150, want = 1 + (seed >> 10) % 16;
+		unsigned low = 1 + (seed >> 20) % 100, high = low + (seed >> 40) % 150,
+			 want = 1 + (seed >> 10) % 16;
 		uint64_t bottom = (uint64_t)low << PAGE_SHIFT, top = (uint64_t)high << PAGE_SHIFT;
 		CHECK_EQ(regions_hole_below(&set, bottom, top, (uint64_t)want << PAGE_SHIFT),
 			 hole_by_hand(low, high, want, true));
@@ -72,8 +73,10 @@ TEST(a_mapping_keeps_its_distance_from_a_stack)
 	stack->flags = REGION_GROWSDOWN;
 	regions_insert(&set, stack);
 	uint64_t top = stack->start + (1 << 20);
-	CHECK_EQ(regions_hole_below(&set, 65536, stack->start, PAGE_SIZE), stack->start - STACK_GUARD - PAGE_SIZE);
-	CHECK_EQ(regions_hole_below(&set, 65536, top, 2 << 20), stack->start - STACK_GUARD - (2 << 20));
+	CHECK_EQ(regions_hole_below(&set, 65536, stack->start, PAGE_SIZE),
+		 stack->start - STACK_GUARD - PAGE_SIZE);
+	CHECK_EQ(regions_hole_below(&set, 65536, top, 2 << 20),
+		 stack->start - STACK_GUARD - (2 << 20));
 	regions_remove(&set, stack);
 	free(stack);
 }
