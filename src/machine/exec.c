@@ -240,6 +240,21 @@ static bool stop_here(const struct hart *h, uint64_t pc)
 #define LABELS2(name) {&&l_##name##_0, &&l_##name##_1, &&l_##name##_2, &&l_##name##_0},
 #define LABELS3(name) {&&l_##name##_0, &&l_##name##_1, &&l_##name##_2, &&l_##name##_3},
 
+/* How many that is. */
+#define COUNT0(name) N_##name = 0,
+#define COUNT1(name) N_##name = 1,
+#define COUNT2(name) N_##name = 2,
+#define COUNT3(name) N_##name = 3,
+enum {
+#define INSN(name, text, format, ...)  SOURCES_##format(COUNT, name)
+#define ROUND(name, text, format, ...) SOURCES_##format(COUNT, name)
+#define INNER(name, slots, writes, ...) N_##name = INSN_##name == INSN_mv,
+#include "machine/insn.def"
+#undef INSN
+#undef ROUND
+#undef INNER
+};
+
 /* A pair: the first with either source, the second with any of three. */
 #define PAIR_BODY(a, b, n, first1)                                                                 \
 	l_##a##_##b##_##n##0 : STEP(a, first1, REG2, REG3);                                        \
@@ -251,6 +266,13 @@ static bool stop_here(const struct hart *h, uint64_t pc)
 	l_##a##_##b##_##n##2 : STEP(a, first1, REG2, REG3);                                        \
 	STEP(b, REG1, last, REG3);                                                                 \
 	DISPATCH();
+
+/* Variants that make no difference are not named, and so not compiled. */
+#define PAIR_LABEL(a, b, n, k) (N_##a > 0 || n == 0 ? &&l_##a##_##b##_##n##k : &&l_##a##_##b##_0##k)
+#define PAIR_LABELS(a, b, n)                                                                       \
+	{PAIR_LABEL(a, b, n, 0),                                                                   \
+	 N_##b >= 1 && WRITES_##a == 1 ? PAIR_LABEL(a, b, n, 1) : PAIR_LABEL(a, b, n, 0),               \
+	 N_##b >= 2 && WRITES_##a == 1 ? PAIR_LABEL(a, b, n, 2) : PAIR_LABEL(a, b, n, 0)}
 
 /* Called once with h NULL to fill exec_labels: labels have no names outside. */
 enum exec_exit exec_run(struct hart *h, union slot *op, int64_t *left_)
@@ -265,9 +287,7 @@ enum exec_exit exec_run(struct hart *h, union slot *op, int64_t *left_)
 #undef INNER
 	};
 	static const void *const pairs[][PAIR_FIRST_SOURCES][PAIR_SECOND_SOURCES] = {
-#define PAIR(a, b)                                                                                 \
-	{{&&l_##a##_##b##_00, &&l_##a##_##b##_01, &&l_##a##_##b##_02},                             \
-	 {&&l_##a##_##b##_10, &&l_##a##_##b##_11, &&l_##a##_##b##_12}},
+#define PAIR(a, b) {PAIR_LABELS(a, b, 0), PAIR_LABELS(a, b, 1)},
 #include "machine/insn.def"
 #undef PAIR
 	};

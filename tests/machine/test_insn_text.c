@@ -47,6 +47,9 @@ static unsigned compare(const uint8_t *bytes, uint64_t size)
 		char *theirs = line + n;
 		line_clean(theirs);
 		insn_text(bytes + at, at, ours, sizeof(ours));
+		/* Shifts by 0 are hints, which objdump gives names of another extension. */
+		if (strstr(theirs, "64\t") && strncmp(theirs, "c.s", 3) == 0)
+			continue;
 		/* objdump 2.40 does not know exact conversions with a rounding mode other than RNE. */
 		if (ours[0] == '.' || (theirs[0] == '.' && strstr(ours, "fcvt.d.")))
 			continue;
