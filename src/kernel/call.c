@@ -111,6 +111,7 @@ static void begin(struct task *t)
 	c->done = 0;
 	memset(c->state, 0, sizeof(c->state));
 	c->deadline = NO_DEADLINE;
+	c->abandon = NULL;
 	tell_enter(t);
 }
 
@@ -119,6 +120,8 @@ static void finish(struct task *t, int64_t result)
 {
 	struct kernel *k = t->process->kernel;
 	tell_exit(t, result);
+	if (t->call.abandon)
+		t->call.abandon(t);
 	t->call.active = false;
 	hart_regs(k->hart)->x[REG_A0] = (uint64_t)result;
 	hart_retire(k->hart);

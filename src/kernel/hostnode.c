@@ -582,7 +582,7 @@ int hostnode_fd(const struct file *f)
 int hostnode_open(struct kernel *k, int fd, uint32_t flags, const char *path, bool host_offset, struct file **ret_file)
 {
 	struct host_file *h = calloc(1, sizeof(*h));
-	struct node *n;
+	struct node *n = NULL;
 	if (!h) {
 		close(fd);
 		return -ENOMEM;

@@ -32,7 +32,7 @@ struct pipe {
 	unsigned slots;
 	uint32_t *frame; /* of each slot; NO_FRAME: none */
 	struct wait_queue read_queue, write_queue;	    /* for bytes; for room */
-	struct wait_queue open_readers, open_writers; /* who waits in open for the other side */
+	struct wait_queue openers; /* who waits in open for the other side */
 	uint64_t inode, device, fifo_inode;
 	uint32_t mode;
 	LIST_ENTRY(pipe) fifo;
@@ -69,8 +69,7 @@ static struct pipe *pipe_new(struct kernel *k)
 		p->frame[i] = NO_FRAME;
 	wait_queue_init(&p->read_queue);
 	wait_queue_init(&p->write_queue);
-	wait_queue_init(&p->open_readers);
-	wait_queue_init(&p->open_writers);
+	wait_queue_init(&p->openers);
 	p->inode = ++k->mounts->inode;
 	p->mode = S_IFIFO | 0600;
 	return p;
@@ -80,8 +79,7 @@ static void pipe_free(struct pipe *p)
 {
 	wait_wake_all(&p->read_queue);
 	wait_wake_all(&p->write_queue);
-	wait_wake_all(&p->open_readers);
-	wait_wake_all(&p->open_writers);
+	wait_wake_all(&p->openers);
 	if (p->named)
 		LIST_REMOVE(p, fifo);
 	pipe_drop_frames(p);
@@ -226,15 +224,33 @@ static int pipe_stat(struct file *f, struct stat *ret_stat)
 
 static int64_t pipe_ioctl(struct file *f, struct task *t, uint64_t request, uint64_t arg);
 
+static void end_add(struct pipe *p, uint32_t access)
+{
+	p->ends++;
+	if (access != ABI_O_WRONLY) {
+		p->readers++;
+		p->reader_opens++;
+	}
+	if (access != ABI_O_RDONLY) {
+		p->writers++;
+		p->writer_opens++;
+	}
+	wait_wake_all(&p->openers);
+}
+
+static void end_remove(struct pipe *p, uint32_t access)
+{
+	if (access != ABI_O_WRONLY && --p->readers == 0)
+		wait_wake_all(&p->write_queue);
+	if (access != ABI_O_RDONLY && --p->writers == 0)
+		wait_wake_all(&p->read_queue);
+	if (--p->ends == 0)
+		pipe_free(p);
+}
+
 static void pipe_release(struct file *f)
 {
-	struct pipe *p = f->ctx;
-	if (reads(f) && --p->readers == 0)
-		wait_wake_all(&p->write_queue);
-	if (writes(f) && --p->writers == 0)
-		wait_wake_all(&p->read_queue);
-	if (--p->ends == 0 && TAILQ_EMPTY(&p->open_readers) && TAILQ_EMPTY(&p->open_writers))
-		pipe_free(p);
+	end_remove(f->ctx, f->flags & ABI_O_ACCMODE);
 }
 
 static const struct file_ops pipe_ops = {
@@ -259,23 +275,10 @@ static int64_t pipe_ioctl(struct file *f, struct task *t, uint64_t request, uint
 
 static int pipe_open(struct pipe *p, uint32_t flags, const char *path, struct file **ret_file)
 {
-	struct file *f;
-	int err = file_create(p->kernel, &pipe_ops, flags, path, p, &f);
-	if (err)
-		return err;
-	p->ends++;
-	if (reads(f)) {
-		p->readers++;
-		p->reader_opens++;
-		wait_wake_all(&p->open_writers);
-	}
-	if (writes(f)) {
-		p->writers++;
-		p->writer_opens++;
-		wait_wake_all(&p->open_readers);
-	}
-	*ret_file = f;
-	return 0;
+	int err = file_create(p->kernel, &pipe_ops, flags, path, p, ret_file);
+	if (!err)
+		end_add(p, flags & ABI_O_ACCMODE);
+	return err;
 }
 
 int pipe_create(struct kernel *k, uint32_t flags, struct file **ret_reader, struct file **ret_writer)
@@ -367,39 +370,60 @@ static struct pipe *fifo_find(const struct place *at)
 	return p;
 }
 
-/* open waits until the other side is open, or was at some time since: state[0] is 1 + how often it
- * had been opened when the wait began. Who waits on the open queue counts as being there. */
-static int fifo_wait(struct task *t, uint64_t opens, unsigned there, struct wait_queue *mine, struct wait_queue *others)
+/* open of a FIFO waits until the other side is open, or was at some time since. From the first try
+ * on it counts as an end, so that the two sides find each other:
+ *
+ *	state[0]  the pipe         state[1]  how often the other side had been opened by then
+ *	state[2]  access mode
+ */
+static void fifo_abandon(struct task *t)
 {
-	if (there > 0)
-		return 0;
+	end_remove((struct pipe *)(uintptr_t)t->call.state[0], (uint32_t)t->call.state[2]);
+	t->call.state[0] = 0;
+	t->call.abandon = NULL;
+}
+
+static int fifo_wait(struct pipe *p, struct task *t, uint32_t access)
+{
+	bool reader = access == ABI_O_RDONLY;
+	uint64_t opens = reader ? p->writer_opens : p->reader_opens;
 	if (t->call.state[0] == 0) {
-		if (!TAILQ_EMPTY(others))
-			return 0;
-		t->call.state[0] = opens + 1;
+		end_add(p, access);
+		t->call.state[0] = (uint64_t)(uintptr_t)p;
+		t->call.state[1] = opens;
+		t->call.state[2] = access;
+		t->call.abandon = fifo_abandon;
 	}
-	if (opens + 1 != t->call.state[0])
+	if ((reader ? p->writers : p->readers) > 0 || opens != t->call.state[1])
 		return 0;
-	int err = wait_on(t, mine);
+	if (t->call.interrupted) {
+		fifo_abandon(t);
+		return CALL_WAIT;
+	}
+	int err = wait_on(t, &p->openers);
 	return err ? err : CALL_WAIT;
 }
 
 int fifo_open(const struct place *at, struct task *t, uint32_t flags, struct file **ret_file)
 {
-	struct pipe *p = fifo_find(at);
 	uint32_t access = flags & ABI_O_ACCMODE;
+	bool waiting = t && t->call.state[0];
+	struct pipe *p = waiting ? (struct pipe *)(uintptr_t)t->call.state[0] : fifo_find(at);
 	int err = 0;
 	if (!p)
 		return -ENOMEM;
-	if (access == ABI_O_WRONLY && (flags & ABI_O_NONBLOCK) && p->readers == 0 && TAILQ_EMPTY(&p->open_readers))
+	if (waiting || (t && !(flags & ABI_O_NONBLOCK) && access != ABI_O_RDWR)) {
+		err = fifo_wait(p, t, access);
+		if (err == CALL_WAIT)
+			return err;
+	} else if (access == ABI_O_WRONLY && p->readers == 0) {
 		err = -ENXIO;
-	else if (access == ABI_O_RDONLY && !(flags & ABI_O_NONBLOCK) && t)
-		err = fifo_wait(t, p->writer_opens, p->writers, &p->open_readers, &p->open_writers);
-	else if (access == ABI_O_WRONLY && !(flags & ABI_O_NONBLOCK) && t)
-		err = fifo_wait(t, p->reader_opens, p->readers, &p->open_writers, &p->open_readers);
+	}
 	if (!err)
 		err = pipe_open(p, flags, at->guest, ret_file);
-	if (err && p->ends == 0 && TAILQ_EMPTY(&p->open_readers) && TAILQ_EMPTY(&p->open_writers))
+	if (t && t->call.state[0])
+		fifo_abandon(t);
+	else if (err && p->ends == 0)
 		pipe_free(p);
 	return err;
 }

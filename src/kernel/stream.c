@@ -23,7 +23,7 @@
 
 struct stream {
 	int fd;
-	bool socket;
+	struct stat stat; /* what it is; nothing of the host's that changes from run to run */
 	struct host_watch in, out;
 };
 
@@ -129,8 +129,8 @@ static int host_stream_poll(struct file *f, struct task *t)
 
 static int host_stream_stat(struct file *f, struct stat *ret_stat)
 {
-	const struct stream *s = f->ctx;
-	return fstat(s->fd, ret_stat) < 0 ? -errno : 0;
+	*ret_stat = ((struct stream *)f->ctx)->stat;
+	return 0;
 }
 
 static int64_t host_stream_ioctl(struct file *f, struct task *t, uint64_t request, uint64_t arg)
@@ -153,15 +153,14 @@ static void host_stream_release(struct file *f)
 	free(s);
 }
 
-static const struct file_ops stream_ops = {
-	.name = "stream",
-	.read = host_stream_read,
-	.write = host_stream_write,
-	.stat = host_stream_stat,
-	.ioctl = host_stream_ioctl,
-	.poll = host_stream_poll,
-	.release = host_stream_release,
-};
+#define STREAM_OPS(name_)                                                                          \
+	{                                                                                          \
+		.name = name_, .read = host_stream_read, .write = host_stream_write, .stat = host_stream_stat,        \
+		.ioctl = host_stream_ioctl, .poll = host_stream_poll, .release = host_stream_release                   \
+	}
+
+/* As the links of /proc/PID/fd name them. */
+static const struct file_ops pipe_ops = STREAM_OPS("pipe"), socket_ops = STREAM_OPS("socket"), other_ops = STREAM_OPS("device");
 
 int stream_open(struct kernel *k, int host_fd, uint32_t flags, struct file **ret_file)
 {
@@ -175,7 +174,12 @@ int stream_open(struct kernel *k, int host_fd, uint32_t flags, struct file **ret
 		free(s);
 		return err;
 	}
-	int err = file_create(k, &stream_ops, flags, NULL, s, ret_file);
+	struct stat st;
+	mode_t type = fstat(s->fd, &st) == 0 ? st.st_mode & S_IFMT : 0;
+	s->stat = (struct stat){.st_dev = 14, .st_ino = ++k->mounts->inode, .st_mode = type | 0600, .st_nlink = 1,
+				.st_blksize = PAGE_SIZE, .st_uid = geteuid(), .st_gid = getegid()};
+	const struct file_ops *ops = S_ISFIFO(type) ? &pipe_ops : S_ISSOCK(type) ? &socket_ops : &other_ops;
+	int err = file_create(k, ops, flags, NULL, s, ret_file);
 	if (err) {
 		close(s->fd);
 		free(s);

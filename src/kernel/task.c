@@ -241,6 +241,8 @@ static void task_end(struct task *t)
 	wait_forget(t);
 	sched_remove(t);
 	t->state = TASK_DEAD;
+	if (t->call.active && t->call.abandon)
+		t->call.abandon(t);
 	t->call.active = false;
 	t->process->threads--;
 	/* The first task stays: its number is the process's. */

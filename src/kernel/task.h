@@ -54,6 +54,8 @@ struct call {
 	uint64_t done;	   /* progress that counts: bytes transferred so far */
 	uint64_t state[4]; /* the handler's own; zero when it begins */
 	uint64_t deadline; /* the handler's own; NO_DEADLINE when it begins */
+	/* Gives back what a waiting handler holds in state, when the call or the task ends; NULL: nothing. */
+	void (*abandon)(struct task *t);
 };
 
 struct task {
