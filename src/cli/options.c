@@ -360,9 +360,9 @@ static int unknown(const struct options *o, const char *word, size_t length, cha
 	const struct option *other = find(ALL, word, length, letter), *best = NULL;
 	const char *verb = verb_name(o->verb);
 	if (letter && !other)
-		return say("carrel %s has no option -%c; carrel %s --help lists them", verb, letter, verb);
+		return say("%s has no option -%c; carrel %s --help lists them", verb, letter, verb);
 	if (other)
-		return say("carrel %s has no option --%s; carrel %s has", verb, other->name, verb_name(other->verbs));
+		return say("%s has no option --%s; %s has", verb, other->name, verb_name(other->verbs));
 	char *name = strndup(word, length);
 	unsigned distance = 4;
 	for (size_t i = 0; name && i < array_size(options); i++) {
@@ -374,8 +374,8 @@ static int unknown(const struct options *o, const char *word, size_t length, cha
 	}
 	free(name);
 	if (best)
-		return say("carrel %s has no option --%.*s; did you mean --%s?", verb, (int)length, word, best->name);
-	return say("carrel %s has no option --%.*s; carrel %s --help lists them", verb, (int)length, word, verb);
+		return say("%s has no option --%.*s; did you mean --%s?", verb, (int)length, word, best->name);
+	return say("%s has no option --%.*s; carrel %s --help lists them", verb, (int)length, word, verb);
 }
 
 static int show_help(const struct options *o)

@@ -52,7 +52,7 @@ static void session_seen(void *ctx, const struct event *e)
 	struct session *s = ctx;
 	if (s->hooks->seen)
 		s->hooks->seen(s, e);
-	struct process *p = e->pid ? process_find(s->kernel, e->pid) : NULL;
+	struct process *p = e->pid && s->kernel ? process_find(s->kernel, e->pid) : NULL;
 	if (!s->hooks->look || !p)
 		return;
 	bool wanted = session_wants(s, p);
@@ -284,8 +284,6 @@ static int spawn_all(struct session *s)
 	};
 	for (s->envc = 0; env[s->envc];)
 		s->envc++;
-	if (s->hooks->begin)
-		s->hooks->begin(s);
 	int r = 0;
 	for (; s->started < s->o->copies && r >= 0; s->started++) {
 		/* Observers are told of the exec while the pid is not known here yet. */
@@ -341,6 +339,8 @@ static int session_start(struct session *s, const struct options *o, const struc
 	int r = s->cwd ? open_output(s) : say("the current directory: %s; choose another with -w", strerror(errno));
 	if (r < 0 && (ends_with(argv[0], ".c") || ends_with(argv[0], ".cc")))
 		r = compile(s, argv[0]);
+	if (r < 0 && hooks->begin)
+		hooks->begin(s);
 	if (r < 0)
 		r = make_kernel(s);
 	if (r < 0) {

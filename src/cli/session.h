@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* session.h - one run of one machine, from the words on the command line to an exit status
  *
- *	options -> root, .c files compiled -> machine made -> begin -> copies started
+ *	options -> root, .c files compiled -> begin -> machine made -> copies started
  *	        -> run until all have ended, --for, --timeout, Ctrl-C, or a look that ends it
  *	        -> end -> everything given back -> exit status
  *
@@ -22,7 +22,7 @@
 struct session;
 
 struct session_hooks {
-	/* The machine is made; no program has been started. */
+	/* Before anything happens in the machine, or it exists. */
 	void (*begin)(struct session *s);
 	void (*seen)(struct session *s, const struct event *e);
 	void (*look)(struct session *s, struct process *p);

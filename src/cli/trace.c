@@ -24,6 +24,7 @@ static void trace_seen(struct session *s, const struct event *e)
 	struct trace *tr = s->ctx;
 	if (!wanted(s, e))
 		return;
+	tr->envc = s->envc;
 	if (!s->o->jsonl) {
 		trace_event(tr, e);
 		return;
@@ -45,7 +46,6 @@ static void trace_begin(struct session *s)
 	tr->ctx = s;
 	tr->color = s->o->color && !s->o->output;
 	tr->argv = s->argv;
-	tr->envc = s->envc;
 	if (!s->o->jsonl)
 		return;
 	struct text t = TEXT;

@@ -72,8 +72,9 @@ static void print_touch(FILE *f, const struct walk *w, enum access a)
 		unsigned pages = t->plan.need.frames, tables = t->plan.need.tables;
 		if (pages + tables == 0)
 			fprintf(f, "; takes no frame");
-		else if (tables == 0)
-			fprintf(f, "; takes %u frame%s", pages, pages == 1 ? "" : "s");
+		else if (tables == 0 || pages == 0)
+			fprintf(f, "; takes %u frame%s%s", pages + tables, pages + tables == 1 ? "" : "s",
+				tables ? " for page tables" : "");
 		else
 			fprintf(f, "; takes %u frame%s, %u of them for page tables", pages + tables,
 				pages + tables == 1 ? "" : "s", tables);

@@ -364,6 +364,15 @@ static void show_at_flags(struct show *s, uint64_t flags)
 		names_add_flags(s->text, names_at, flags, "0");
 }
 
+/* pipe2 and dup3 take some of the flags, but no access mode. */
+static void show_open_flags(struct show *s, uint64_t flags)
+{
+	if (is_call(s, "pipe2") || is_call(s, "dup3"))
+		names_add_flags(s->text, names_open, flags, "0");
+	else
+		names_add_open_flags(s->text, flags);
+}
+
 /* Does the call itself fill this argument in? */
 static bool is_output(enum call_type type)
 {
@@ -431,7 +440,7 @@ static void show_number(struct show *s, enum call_type type, uint64_t v)
 	case T_madvise: names_add_value(t, names_madvise, (uint32_t)v, "MADV_???"); break;
 	case T_advice: names_add_value(t, names_fadvise, (uint32_t)v, "POSIX_FADV_???"); break;
 	case T_msync_flags: names_add_flags(t, names_msync, v, "0"); break;
-	case T_open_flags: names_add_open_flags(t, (uint32_t)v); break;
+	case T_open_flags: show_open_flags(s, (uint32_t)v); break;
 	case T_at_flags: show_at_flags(s, (uint32_t)v); break;
 	case T_access_mode: names_add_flags(t, names_access, (uint32_t)v, "F_OK"); break;
 	case T_clone_flags: show_clone_flags(s, v); break;

@@ -1,0 +1,380 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What a person sees: golden output of a program that is the same everywhere (tiny.S), exit statuses,
+options, and the examples of the manual pages.
+
+CARREL names the program. CARREL_GOLDEN=update writes the golden files anew: look at the difference.
+"""
+
+import glob
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(SOURCE, 'tests', 'scripts'))
+from tap import Skip, equal, main, test  # noqa: E402
+
+CARREL = os.environ.get('CARREL', 'carrel')
+CROSS = 'riscv64-linux-gnu-gcc'
+DIR = tempfile.mkdtemp(prefix='carrel-cli-', dir='/var/tmp')
+
+MEM = r'''
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int main(void)
+{
+	int *p = malloc(sizeof(int));
+	*p = 0;
+	printf("(%d) address pointed to by p: %p\n", getpid(), (void *)p);
+	for (;;) {
+		sleep(1);
+		*p = *p + 1;
+		printf("(%d) p: %d\n", getpid(), *p);
+		fflush(stdout);
+	}
+}
+'''
+HELLO = '#include <stdio.h>\nint main(void) { printf("hello\\n"); return 0; }\n'
+STATUS = r'''
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	int n = atoi(argv[1]);
+	if (n >= 128) {
+		raise(n - 128);
+		return 1;
+	}
+	if (argc > 2) /* each copy its own: pid 2 ends with 0, pid 3 with n */
+		return getpid() == 2 ? 0 : n;
+	return n;
+}
+'''
+TTY = r'''
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+int main(void)
+{
+	struct winsize w = {0};
+	int r = ioctl(1, TIOCGWINSZ, &w);
+	printf("tty %d %d, size %d %dx%d\n", isatty(0), isatty(1), r, w.ws_row, w.ws_col);
+	return 9;
+}
+'''
+
+
+def build(name, text, *flags):
+    """A program for the guest, made once."""
+    program = os.path.join(DIR, name)
+    if os.path.exists(program):
+        return program
+    if not shutil.which(CROSS):
+        raise Skip(f'no {CROSS}')
+    source = f'{program}.c'
+    with open(source, 'w', encoding='utf-8') as file:
+        file.write(text)
+    subprocess.run([CROSS, '-g', '-o', program, source, *flags], check=True)
+    return program
+
+
+def tiny():
+    program = os.path.join(DIR, 'tiny')
+    if not os.path.exists(program):
+        if not shutil.which(CROSS):
+            raise Skip(f'no {CROSS}')
+        os.makedirs(os.path.join(DIR, 'empty'), exist_ok=True)
+        subprocess.run([CROSS, '-nostdlib', '-static', '-march=rv64gc', '-Wl,-Ttext-segment=0x10000,--build-id=none',
+                        '-Wl,-z,max-page-size=4096', '-o', program, os.path.join(HERE, 'tiny.S')], check=True)
+    return ['--clean-env', '-L', os.path.join(DIR, 'empty'), '--bind', f'{program}:/tiny', '/tiny']
+
+
+def carrel(*args, timeout=60, **more):
+    return subprocess.run([CARREL, *args], cwd=DIR, timeout=timeout, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, **more)
+
+
+def golden(name, text):
+    path = os.path.join(HERE, 'golden', name)
+    text = re.sub(r'\b[0-9a-f]{2}:[0-9a-f]{2} \d+ +/', 'DEV INODE /', text)
+    text = re.sub(r'"device": "[^"]*"', '"device": "DEV"', text)
+    text = re.sub(r'"inode": [1-9]\d*', '"inode": INODE', text)
+    if os.environ.get('CARREL_GOLDEN') == 'update':
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(text)
+    with open(path, encoding='utf-8') as file:
+        wanted = file.read()
+    if text != wanted:
+        mine = os.path.join(DIR, name)
+        with open(mine, 'w', encoding='utf-8') as file:
+            file.write(text)
+        diff = subprocess.run(['diff', '-u', path, mine], capture_output=True, text=True, check=False).stdout
+        raise AssertionError(f'not as in {path}:\n{diff}')
+
+
+def look(name, *args, status=3):
+    """Runs twice: the same bytes, and those of the golden file."""
+    first, second = carrel(*args, *tiny()), carrel(*args, *tiny())
+    equal(second.stderr, first.stderr, 'the second run')
+    equal(first.returncode, status, 'exit status')
+    golden(name, first.stderr)
+    return first
+
+
+@test
+def trace_writes_calls_and_faults_as_the_manual_shows_them():
+    equal(look('trace.txt', 'trace').stdout, 'hi\n')
+
+
+@test
+def trace_shows_only_what_was_asked_for():
+    look('trace-filter.txt', 'trace', '-e', 'cow-copy,cow-reuse,clone')
+
+
+@test
+def each_line_of_jsonl_is_an_object_and_the_first_names_the_format():
+    lines = [json.loads(line) for line in carrel('trace', '--jsonl', *tiny()).stderr.splitlines()]
+    equal(lines[0], {'schema': 1, 'format': 'carrel-events', 'time': 'ns'})
+    faults = [e for e in lines if e.get('event') == 'page_fault']
+    text = carrel('trace', '-e', 'faults', *tiny()).stderr
+    equal(len(faults), text.count('--- page_fault'), 'faults')
+    equal({e['cause'] for e in faults} >= {'zero-fill', 'zero-map', 'cow-copy', 'cow-reuse'}, True)
+
+
+@test
+def maps_shows_each_process_as_it_ends():
+    look('maps.txt', 'maps')
+
+
+@test
+def maps_at_main_shows_what_a_program_starts_with():
+    look('maps-main.txt', 'maps', '--at', 'main', status=0)
+
+
+@test
+def maps_as_json_has_the_same_regions():
+    out = carrel('maps', '--json', *tiny()).stderr
+    regions = json.loads(out)['processes'][0]['regions']
+    text = carrel('maps', '--pid', '2', *tiny()).stderr
+    equal(['{}-{}'.format(r['start'][2:].zfill(8), r['end'][2:].zfill(8)) for r in regions],
+          [line.split()[0] for line in text.splitlines()])
+
+
+@test
+def walk_names_each_level_and_says_what_a_touch_would_do():
+    look('walk.txt', 'walk', 'counter,counter+4096,main,stack,0x8,poke')
+
+
+@test
+def walk_before_the_first_touch_says_where_it_stops():
+    look('walk-main.txt', 'walk', 'counter', '--at', 'main', status=0)
+
+
+@test
+def walk_in_every_format_of_page_tables():
+    for mode in ('sv39', 'sv57'):
+        look(f'walk-{mode}.txt', 'walk', 'counter', '--mmu', mode)
+
+
+@test
+def walk_brief_shows_one_address_in_two_frames():
+    look('walk-brief.txt', 'walk', '--brief', 'counter,main', '-n', '2')
+
+
+@test
+def stat_counts_faults_by_cause_and_process():
+    look('stat.txt', 'stat')
+
+
+@test
+def stat_as_json_agrees_with_the_events():
+    figures = json.loads(carrel('stat', '--json', *tiny()).stderr)
+    text = carrel('trace', *tiny()).stderr
+    equal(figures['total']['faults'], text.count('--- page_fault'))
+    for cause, count in figures['total']['causes'].items():
+        equal(text.count(f'cause={cause},'), count, cause)
+    equal(sum(p['faults'] for p in figures['processes']), figures['total']['faults'])
+
+
+@test
+def an_expectation_that_fails_is_status_1_and_a_sentence():
+    equal(carrel('stat', '--expect', 'cow-copy<=512', *tiny()).returncode, 3)
+    r = carrel('stat', '--expect', 'cow-copy<1', *tiny())
+    equal(r.returncode, 1)
+    equal('expected cow-copy < 1, but it is' in r.stderr, True, r.stderr)
+
+
+@test
+def looks_at_a_fault_and_at_a_call():
+    equal(carrel('maps', '--at', 'fault:2', *tiny()).stdout, '')
+    equal(carrel('maps', '--at', 'syscall:openat', *tiny()).stdout, 'hi\n')
+    r = carrel('maps', '--at', 'syscall:mremap', *tiny())
+    equal((r.returncode, 'ended before' in r.stderr), (125, True), r.stderr)
+
+
+@test
+def the_exit_status_is_the_programs():
+    build('status', STATUS, '-static')
+    for status in (0, 1, 77, 255 - 128):
+        equal(carrel('run', './status', str(status)).returncode, status)
+    equal(carrel('run', '-n', '2', './status', '5', 'each').returncode, 5)
+
+
+@test
+def a_program_killed_by_a_signal_kills_carrel_by_the_same_and_leaves_no_core():
+    build('status', STATUS, '-static')
+    for number in (signal.SIGABRT, signal.SIGSEGV, signal.SIGKILL, signal.SIGTERM):
+        equal(carrel('run', './status', str(128 + number)).returncode, -number)
+    equal(glob.glob(os.path.join(DIR, 'core*')), [])
+
+
+@test
+def own_failures_have_their_own_statuses():
+    with open(os.path.join(DIR, 'text'), 'w', encoding='utf-8') as file:
+        file.write('no program\n')
+    equal(carrel('run', './nothing').returncode, 127)
+    equal(carrel('run', './text').returncode, 126)
+    equal(carrel('run', '-L', '/nowhere', './text').returncode, 125)
+    build('mem', MEM)
+    started = time.monotonic()
+    endless = subprocess.run([CARREL, 'run', '--timeout', '0.2s', './mem'], cwd=DIR, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, timeout=60, check=False)
+    equal(endless.returncode, 124)
+    equal(time.monotonic() - started >= 0.2, True)
+
+
+@test
+def wrong_options_are_named_with_what_to_write_instead():
+    said = []
+    for args in (('rnu', 'x'), ('run',), ('run', '--memroy', '1M', 'x'), ('run', '--memory', '3q', 'x'),
+                 ('run', '-m', '1K', 'x'), ('run', '-m'), ('run', '-q', 'x'), ('run', '--expect', 'a', 'x'),
+                 ('stat', '--expect', 'foo', 'x'), ('stat', '--expect', 'foo<3', 'x'), ('run', '-n', '0', 'x'),
+                 ('run', '--mmu', 'sv32', 'x'), ('run', '--va', '100T', '--mmu', 'sv39', 'x'),
+                 ('run', '--for', 'ever', 'x'), ('run', '--timeout', '0', 'x'), ('run', '--policy', 'best', 'x'),
+                 ('run', '--like', 'macos', 'x'), ('run', '--clean-env=1', 'x'), ('run', '-E', 'A', 'x'),
+                 ('run', '--fault-around', '17', 'x'), ('run', '--bind', '/usr:relative', 'x'),
+                 ('maps', '--at', '?', 'x'), ('trace', '-e', 'faults,nonsense', 'x'), ('walk',), ('walk', 'main'),
+                 ('help', 'me')):
+        r = carrel(*args)
+        equal((r.returncode, r.stdout), (125, ''), ' '.join(args))
+        said.append(f'$ carrel {" ".join(args)}\n{r.stderr}')
+    golden('errors.txt', ''.join(said))
+
+
+@test
+def options_stop_at_the_program():
+    build('status', STATUS, '-static')
+    equal(carrel('run', './status', '7').returncode, 7)
+    equal(carrel('run', '--', './status', '7').returncode, 7)
+    equal(carrel('run', '-vm8M', '--memory=8M', './status', '--help').returncode, 0)
+
+
+@test
+def help_lists_every_verb_and_its_options():
+    equal(carrel('--version').stdout.split()[0], 'carrel')
+    text = carrel('help').stdout
+    for verb in ('run', 'trace', 'stat', 'maps', 'walk', 'cc', 'root', 'help'):
+        equal(f'\n  {verb} ' in text, True, verb)
+    equal('--memory SIZE' in carrel('run', '--help').stdout, True)
+
+
+@test
+def the_options_in_the_manual_are_those_that_exist():
+    r = subprocess.run([os.path.join(SOURCE, 'scripts', 'man-options'), '--check'], capture_output=True, text=True,
+                       check=False)
+    equal((r.returncode, r.stderr), (0, ''))
+
+
+@test
+def two_copies_print_one_address_and_count_by_themselves():
+    build('mem', MEM)
+    lines = carrel('run', '-n', '2', '--for', '3500ms', '--brk', '0x200000', './mem').stdout.splitlines()
+    addresses = [line.split(': ')[1] for line in lines if 'address' in line]
+    equal(len(addresses), 2)
+    equal(addresses[0], addresses[1])
+    equal(addresses[0].startswith('0x200'), True, addresses[0])
+    for pid in (2, 3):
+        equal([line for line in lines if line.startswith(f'({pid}) p:')], [f'({pid}) p: {n}' for n in (1, 2, 3)])
+
+
+@test
+def a_c_file_is_compiled_and_seen_beside_its_source():
+    build('hello', HELLO)
+    r = carrel('run', 'hello.c')
+    equal((r.stdout, r.returncode), ('hello\n', 0), r.stderr)
+
+
+@test
+def ctrl_c_makes_a_looking_verb_look_print_and_end():
+    build('mem', MEM)
+    with subprocess.Popen([CARREL, 'maps', './mem'], cwd=DIR, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as p:
+        p.stdout.readline()
+        p.send_signal(signal.SIGINT)
+        p.stdout.close()
+        equal('[heap]' in p.stderr.read(), True)
+        equal(p.wait(), 0)
+
+
+@test
+def a_terminal_of_its_own_has_the_size_of_the_outer_one():
+    build('tty', TTY, '-static')
+    outer, inner = pty.openpty()
+    subprocess.run(['stty', 'rows', '30', 'cols', '90'], stdin=inner, check=True)
+    before = subprocess.run(['stty', '-g'], stdin=inner, capture_output=True, check=True).stdout
+    p = subprocess.run([CARREL, 'run', '-t', './tty'], cwd=DIR, stdin=inner, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    after = subprocess.run(['stty', '-g'], stdin=inner, capture_output=True, check=True).stdout
+    os.close(outer)
+    os.close(inner)
+    equal(p.stdout.replace('\r', ''), 'tty 1 1, size 0 30x90\n')
+    equal((p.returncode, after), (9, before))
+
+
+def examples():
+    """(page, command) for each line of an EXAMPLES section that runs carrel."""
+    for page in sorted(glob.glob(os.path.join(SOURCE, 'man', '*.scd'))):
+        if os.path.basename(page) in ('carrel-root.1.scd', 'carrel-cc.1.scd'):
+            continue
+        with open(page, encoding='utf-8') as file:
+            section = re.search(r'^# EXAMPLES\n(.*?)(?=^# |\Z)', file.read(), re.MULTILINE | re.DOTALL)
+        for line in section.group(1).split('\n') if section else ():
+            if line.startswith('carrel '):
+                yield os.path.basename(page), line
+
+
+@test
+def every_example_of_the_manual_pages_works():
+    build('mem', MEM)
+    build('hello', HELLO)
+    tools = os.path.join(DIR, 'bin')
+    os.makedirs(tools, exist_ok=True)
+    if not os.path.exists(os.path.join(tools, 'carrel')):
+        os.symlink(CARREL, os.path.join(tools, 'carrel'))
+    environment = dict(os.environ, PATH=f'{tools}:{os.environ["PATH"]}')
+    count = 0
+    for page, command in examples():
+        r = subprocess.run(['sh', '-c', command], cwd=DIR, env=environment, stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, timeout=60, check=False)
+        equal((r.returncode, [line for line in r.stderr.splitlines() if line.startswith('carrel:')]), (0, []),
+              f'{page}: {command}')
+        count += 1
+    equal(count > 10, True, 'examples found')
+
+
+try:
+    main()
+finally:
+    shutil.rmtree(DIR, ignore_errors=True)
