@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sys_copy.c - bytes from file to file inside the kernel; and what this kernel has not */
 #include <errno.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "kernel/abi.h"
@@ -32,6 +33,19 @@ static int64_t copy(struct task *t, struct file *in, uint64_t *in_pos, struct fi
 	return (int64_t)t->call.done;
 }
 
+/* The file's own position, which may be kept elsewhere. */
+static uint64_t position(struct file *f)
+{
+	int64_t at = f->ops->seek ? f->ops->seek(f, 0, SEEK_CUR) : -1;
+	return at < 0 ? f->pos : (uint64_t)at;
+}
+
+static void set_position(struct file *f, uint64_t pos)
+{
+	if (!f->ops->seek || f->ops->seek(f, (int64_t)pos, SEEK_SET) < 0)
+		f->pos = pos;
+}
+
 int64_t sys_sendfile(struct task *t, const uint64_t a[6])
 {
 	struct file *in, *out;
@@ -43,8 +57,12 @@ int64_t sys_sendfile(struct task *t, const uint64_t a[6])
 		return err;
 	if (!in->ops->size || (out->flags & ABI_O_APPEND))
 		return -EINVAL;
-	if (!a[2])
-		return copy(t, in, &in->pos, out, &out->pos, a[3]);
+	if (!a[2]) {
+		pos = position(in);
+		int64_t moved = copy(t, in, &pos, out, &out->pos, a[3]);
+		set_position(in, pos);
+		return moved;
+	}
 	err = uaccess_read(t, &pos, a[2], sizeof(pos));
 	if (err)
 		return err;
@@ -74,8 +92,8 @@ int64_t sys_copy_file_range(struct task *t, const uint64_t a[6])
 		return -EINVAL;
 	if (out->flags & ABI_O_APPEND)
 		return -EBADF;
-	in_pos = in->pos;
-	out_pos = out->pos;
+	in_pos = position(in);
+	out_pos = position(out);
 	if (a[1])
 		err = uaccess_read(t, &in_pos, a[1], sizeof(in_pos));
 	if (!err && a[3])
@@ -99,11 +117,11 @@ int64_t sys_copy_file_range(struct task *t, const uint64_t a[6])
 	if (a[1])
 		err = uaccess_write(t, a[1], &in_pos, sizeof(in_pos));
 	else
-		in->pos = in_pos;
+		set_position(in, in_pos);
 	if (!err && a[3])
 		err = uaccess_write(t, a[3], &out_pos, sizeof(out_pos));
 	else if (!a[3])
-		out->pos = out_pos;
+		set_position(out, out_pos);
 	return err ? err : n;
 }
 
