@@ -147,7 +147,7 @@ int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel
 			kernel_say(k, "the host cannot give an event descriptor: %s", strerror(-r));
 	}
 	if (r == 0)
-		r = mounts_create(k);
+		r = files_create(k);
 	if (r != 0) {
 		kernel_destroy(k);
 		return r;
@@ -177,7 +177,7 @@ void kernel_destroy(struct kernel *k)
 	if (k->mm)
 		signals_finish_kernel(k);
 	if (k->mounts)
-		mounts_destroy(k);
+		files_destroy(k);
 	if (k->mm)
 		mm_destroy(k->mm);
 	if (k->machine)
@@ -275,7 +275,7 @@ static int start(struct kernel *k, struct process *p, const struct kernel_progra
 	char path[PATH_SIZE];
 	int r = fd_table_create(&p->files);
 	if (r == 0)
-		r = fs_create(k, k->config.cwd, &p->fs);
+		r = fs_create(k, k->mounts->cwd, &p->fs);
 	if (r == 0)
 		r = give_stdio(p, program->stdio);
 	if (r != 0) {

@@ -152,7 +152,8 @@ static bool dotted(const char *path)
 }
 
 /* Puts a directory, or one file, of the host into the guest's tree. what: the option to name. */
-static int mount_host(struct kernel *k, const char *host, const char *guest, bool readonly, const char *what)
+static int mount_host(struct kernel *k, const char *host, const char *guest, bool readonly, const char *what,
+		      struct mount **ret_mount)
 {
 	char target[PATH_SIZE], real[PATH_MAX];
 	struct stat st;
@@ -198,6 +199,8 @@ static int mount_host(struct kernel *k, const char *host, const char *guest, boo
 	x->readonly = readonly;
 	x->host = strdup(real);
 	x->device = st.st_dev;
+	if (ret_mount)
+		*ret_mount = x;
 	return 0;
 }
 
@@ -243,7 +246,29 @@ static int mount_tmp(struct kernel *k)
 		(void)rmdir(path);
 		return -ENOMEM;
 	}
-	return mount_host(k, path, "/tmp", false, "/tmp");
+	return mount_host(k, path, "/tmp", false, "/tmp", NULL);
+}
+
+static int mount_cwd(struct kernel *k)
+{
+	char real[PATH_MAX];
+	const char *guest = "/";
+	if (k->config.cwd) {
+		struct mount *x;
+		if (!realpath(k->config.cwd, real)) {
+			int err = -errno;
+			kernel_say(k, "cannot use %s as the working directory: %s.", k->config.cwd, strerror(errno));
+			return err;
+		}
+		if (strcmp(real, "/") != 0) {
+			int err = mount_host(k, real, real, false, "working directory", &x);
+			if (err)
+				return err;
+			guest = x->guest;
+		}
+	}
+	k->mounts->cwd = strdup(guest);
+	return k->mounts->cwd ? 0 : -ENOMEM;
 }
 
 int mounts_create(struct kernel *k)
@@ -269,18 +294,11 @@ int mounts_create(struct kernel *k)
 		err = mount_add(k, &procfs_tree, "/proc", &x);
 	if (!err)
 		err = mount_tmp(k);
-	if (!err && c->cwd) {
-		char real[PATH_MAX];
-		if (!realpath(c->cwd, real)) {
-			err = -errno;
-			kernel_say(k, "cannot use %s as the working directory: %s.", c->cwd, strerror(errno));
-		} else if (strcmp(real, "/") != 0) {
-			err = mount_host(k, real, real, false, "working directory");
-		}
-	}
+	if (!err)
+		err = mount_cwd(k);
 	for (unsigned i = 0; !err && i < c->binds; i++) {
 		const struct kernel_bind *b = &c->bind[i];
-		err = mount_host(k, b->host, b->guest ? b->guest : b->host, b->readonly, "--bind");
+		err = mount_host(k, b->host, b->guest ? b->guest : b->host, b->readonly, "--bind", NULL);
 	}
 	if (err)
 		mounts_destroy(k);
@@ -332,6 +350,7 @@ void mounts_destroy(struct kernel *k)
 		(void)rmdir(m->tmp);
 		free(m->tmp);
 	}
+	free(m->cwd);
 	free(m);
 	k->mounts = NULL;
 }

@@ -79,6 +79,7 @@ struct mounts {
 	unsigned count;
 	struct mount mount[MOUNTS_MAX];
 	char *tmp; /* host path of the private /tmp */
+	char *cwd; /* where programs start: canonical */
 	LIST_HEAD(, file) named; /* open files with a path */
 	LIST_HEAD(, fs) fss;
 	struct hostfs *hostfs; /* the page cache of host files: hostnode.c */
