@@ -33,6 +33,7 @@ struct fs;
 struct file_ops {
 	const char *name;
 	int64_t (*read)(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos);
+	/* pos NULL, for files that cannot seek: a write that a pipe takes whole or not at all. */
 	int64_t (*write)(struct file *f, struct task *t, const void *bytes, size_t size, uint64_t *pos);
 	/* Size for SEEK_END; NULL: the file cannot seek (-ESPIPE). */
 	int (*size)(struct file *f, uint64_t *ret_size);

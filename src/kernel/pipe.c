@@ -161,8 +161,9 @@ static int64_t pipe_write(struct file *f, struct task *t, const void *bytes, siz
 			(void)signal_send_task(t, &(struct signal_info){.number = SIGPIPE});
 		return -EPIPE;
 	}
+	/* A write of at most PIPE_ATOMIC comes whole, without a position; others fill what room there is. */
 	uint64_t room = p->capacity - pipe_used(p);
-	if (size > PIPE_ATOMIC || size <= room) {
+	if (pos || size <= room) {
 		while (done < size && pipe_used(p) < p->capacity) {
 			int err = pipe_grow(p);
 			if (err && done == 0 && pipe_used(p) == 0)

@@ -58,8 +58,8 @@ static int64_t result(struct task *t, int64_t n)
 	return t->call.done > 0 && n != CALL_WAIT ? (int64_t)t->call.done : n;
 }
 
-/* Streams take a small write whole or not at all. */
-static int64_t write_whole(struct task *t, struct file *f, const struct abi_iovec *iov, unsigned count, uint64_t size, uint64_t *pos)
+/* Streams take a small write whole or not at all: one without a position. */
+static int64_t write_whole(struct task *t, struct file *f, const struct abi_iovec *iov, unsigned count, uint64_t size)
 {
 	uint8_t bytes[PIPE_ATOMIC];
 	uint64_t at = 0;
@@ -69,7 +69,7 @@ static int64_t write_whole(struct task *t, struct file *f, const struct abi_iove
 			return err;
 		at += iov[i].len;
 	}
-	return f->ops->write(f, t, bytes, size, pos);
+	return f->ops->write(f, t, bytes, size, NULL);
 }
 
 /* Moves one stretch of held memory; returns how much, or what is to be returned when that is
@@ -107,7 +107,7 @@ int64_t transfer(struct task *t, struct file *f, bool write, const struct abi_io
 	if (size == 0)
 		return 0;
 	if (write && stream && t->call.done == 0 && size <= PIPE_ATOMIC) {
-		int64_t n = write_whole(t, f, iov, count, size, pos);
+		int64_t n = write_whole(t, f, iov, count, size);
 		if (n < 0 || (uint64_t)n == size)
 			return n;
 		t->call.done = (uint64_t)n;

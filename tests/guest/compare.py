@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""compare.py --carrel FILE --guest DIR [--native DIR] [--root DIR] [TEST] - guest programs as tests
+
+Each program of programs/ was built for the guest (DIR/NAME.rv) and for this host (DIR/NAME.host). What
+it says and how it ends must be the same on Carrel and on the Linux that this runs on. A few programs
+make sense on Carrel only; what they must say is in expected/. Dynamic programs find their libraries in
+the root that is given.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'scripts'))
+from tap import Skip, equal, main, test  # noqa: E402
+
+parser = argparse.ArgumentParser()
+parser.add_argument('--carrel', required=True)
+parser.add_argument('--guest', required=True)
+parser.add_argument('--native')
+parser.add_argument('--root', help='a directory with the guest\'s libraries, for dynamic programs')
+options, rest = parser.parse_known_args()
+sys.argv[1:] = rest
+
+CARREL = os.path.abspath(options.carrel)
+GUEST = os.path.abspath(options.guest)
+ROOT = options.root if options.root and os.path.isdir(options.root) else None
+LIMIT = 300  # seconds: far beyond any; nothing is measured
+ENV = {'PATH': '/usr/bin:/bin', 'LC_ALL': 'C', 'HOME': '/'}
+
+
+class Ran:
+    def __init__(self, done):
+        self.status = done.returncode
+        self.out = done.stdout.decode(errors='replace')
+        self.err = done.stderr.decode(errors='replace')
+
+    @property
+    def sentences(self):
+        return [line for line in self.err.split('\n') if line.startswith('carrel: ')]
+
+
+def run(argv, cwd):
+    # The guest's first process has a standard input that nobody types into.
+    return Ran(subprocess.run(argv, cwd=cwd, env=dict(ENV, **EXTRA), stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT))
+
+
+EXTRA = {name: os.environ[name] for name in os.environ if name.startswith(('ASAN_', 'UBSAN_', 'LSAN_'))}
+
+
+def carrel(name, *args, verb='run', given=()):
+    program = os.path.join(GUEST, name + '.rv')
+    if not os.path.exists(program):
+        raise Skip('no cross compiler')
+    root = ('-L', ROOT) if ROOT else ()
+    return run([CARREL, verb, *root, *given, '--', './' + name + '.rv', *args], GUEST)
+
+
+def native(name, *args):
+    program = os.path.join(options.native or '', name + '.host')
+    if not options.native or not os.path.exists(program):
+        raise Skip('nothing to compare with: the program was not built for this host')
+    # In a directory of its own, so that both see ./NAME.rv.
+    with tempfile.TemporaryDirectory() as place:
+        shutil.copy(program, os.path.join(place, name + '.rv'))
+        return run(['./' + name + '.rv', *args], place)
+
+
+def same(got, wanted):
+    got_lines, lines = got.out.split('\n'), wanted.out.split('\n')
+    for number, (a, b) in enumerate(zip(got_lines, lines), 1):
+        if a != b:
+            raise AssertionError(f'line {number}: Carrel says {a!r}, Linux {b!r}\n{got.err}')
+    equal(len(got_lines), len(lines), 'the number of lines')
+    equal(got.status, wanted.status, 'the status')
+
+
+# Programs that say the same everywhere, by what a user would lose.
+SAME = {
+    'handlers': 'handlers_run_with_the_right_masks_and_in_order',
+    'restart': 'a_signal_interrupts_or_restarts_a_call_as_on_linux',
+    'suspend': 'sigsuspend_ppoll_and_sigtimedwait_wait_with_their_own_masks',
+    'altstack': 'a_stack_overflow_can_be_handled_on_an_alternate_stack',
+    'children': 'a_parent_is_told_of_its_children_and_orphans_are_taken_in',
+    'faultinfo': 'a_handler_learns_the_address_and_the_cause_of_a_fault',
+    'timers': 'timers_come_once_or_again_and_missed_ones_are_counted',
+    'maps': 'mmap_and_its_family_keep_their_promises',
+    'forks': 'processes_make_processes_pipes_groups_and_sessions',
+    'args': 'arguments_environment_auxv_scripts_and_e2big_are_linux_s',
+    'misaligned': 'loads_and_stores_work_at_every_address',
+    'usage': 'a_program_learns_what_it_used_and_where_it_runs',
+}
+
+# Those of them whose words do not tell of residence or fault counts.
+DROPPED = ['handlers', 'restart', 'altstack', 'children', 'faultinfo', 'forks', 'args', 'misaligned']
+
+
+def compare(name):
+    def body():
+        same(carrel(name), native(name))
+    return body
+
+
+def drop(name):
+    def body():
+        plain, dropped = carrel(name), carrel(name, given=['--drop-mappings', '8'])
+        equal(dropped.out, plain.out, 'what it says')
+        equal(dropped.status, plain.status, 'the status')
+        equal(dropped.err, plain.err, 'standard error')
+    return body
+
+
+def expected(name):
+    def body():
+        ran = carrel(name)
+        with open(os.path.join(HERE, 'expected', name + '.txt'), encoding='utf-8') as file:
+            equal(ran.out, file.read(), 'what it says')
+        equal(ran.status, 0, 'the status')
+    return body
+
+
+def add(name, body):
+    body.__name__ = name
+    test(body)
+
+
+for program, name in SAME.items():
+    add(name, compare(program))
+for program in DROPPED:
+    add(f'dropping_mappings_changes_nothing_for_{program}', drop(program))
+add('time_begins_in_2026_and_costs_nobody_but_him_who_sleeps', expected('clocks'))
+add('signal_frames_are_laid_out_as_on_riscv64_and_forged_ones_do_no_harm', expected('sigframe'))
+add('a_thousand_forks_leave_the_free_frames_of_before', expected('thousand'))
+
+
+# How to die, and how many sentences that is worth: one a fault, none for what was asked for.
+DEATHS = {
+    'null': r'wrote to 0x8 at die\+0x[0-9a-f]+ .*in no region',
+    'text': r'wrote to 0x[0-9a-f]+ at die\+0x[0-9a-f]+ .*\(r-x\)',
+    'constant': r'wrote to 0x[0-9a-f]+ at die\+0x[0-9a-f]+ .*\(r-[-x]\)',
+    'data': r'jumped to 0x[0-9a-f]+.*\(rw-\)',
+    'nowhere': r'jumped to 0x1000.*in no region',
+    'stack': r'wrote to 0x[0-9a-f]+ at deep\+0x[0-9a-f]+ .*stack',
+    'freed': r'wrote to 0x[0-9a-f]+ at die\+0x[0-9a-f]+ .*in no region',
+    'kernel half': r'wrote to 0xffffffff80000000 ',
+    'abort': None,
+    'kill': None,
+    'term': None,
+    'exit': None,
+}
+
+
+def death(how):
+    def body():
+        ran, linux = carrel('deaths', how), native('deaths', how)
+        same(ran, linux)
+        pattern = DEATHS[how]
+        equal(len(ran.sentences), 1 if pattern else 0, f'the number of sentences in {ran.err!r}')
+        if pattern and not re.search(pattern, ran.sentences[0]):
+            raise AssertionError(f'{ran.sentences[0]!r} is not like {pattern!r}')
+        # And once more as the program that was started: carrel ends in the same way.
+        same(carrel('deaths', how, 'again'), native('deaths', how, 'again'))
+    return body
+
+
+for how in DEATHS:
+    add(f'a_death_by_{how.replace(" ", "_")}_is_told_and_leaves_the_neighbour_alone', death(how))
+
+
+@test
+def an_illegal_instruction_is_sigill_and_one_sentence():
+    ran = carrel('deaths', 'trap')
+    equal('it was: SIGILL' in ran.out or 'it was: SIGTRAP' in ran.out, True, 'death by __builtin_trap')
+    equal(len(ran.sentences), 1, 'the number of sentences')
+
+
+# Minor faults of each operation on Linux 6 with 4 KiB pages and without huge ones.
+COUNTS = {
+    'anon write': 1024, 'anon write again': 0, 'anon read': 1024, 'anon write after read': 1024,
+    'anon write after dontneed': 1024, 'anon write after mprotect and back': 0,
+    'fork child reads': 1, 'fork child writes every second': 512, 'fork child writes': 1024,
+    'fork parent writes after its children': 1024, 'fork parent writes again': 0,
+    'mremap read at the new place': 0, 'shared write': 1024, 'shared child writes': 1024,
+    'populated write': 0, 'file private write': 1024, 'file shared write after read': 1024,
+    'read into fresh memory': 1024, 'stack descent': 101, 'stack descent again': 0, 'brk write': 1024,
+}
+
+
+def counts(ran):
+    found = {}
+    for line in ran.out.rstrip('\n').split('\n'):
+        number, operation = line.split(' ', 1)
+        found[operation] = int(number)
+    return found
+
+
+def counts_are(found, wanted):
+    for operation, number in wanted.items():
+        if abs(found.get(operation, -9) - number) > 2:
+            raise AssertionError(f'{operation}: {found.get(operation)} minor faults, on Linux {number}')
+
+
+@test
+def every_operation_takes_the_minor_faults_that_it_takes_on_linux():
+    counts_are(counts(carrel('faultcounts')), COUNTS | {'file private read': 1024, 'file shared read': 1024})
+
+
+@test
+def faults_of_files_map_their_neighbours_when_asked_to():
+    counts_are(counts(carrel('faultcounts', given=['--fault-around', '16'])),
+               COUNTS | {'file private read': 64, 'file shared read': 64})
+
+
+@test
+def the_same_program_counts_the_same_faults_on_this_linux():
+    found = counts(native('faultcounts'))
+    # How many neighbours a fault maps, and whether pages are huge, is this kernel's affair.
+    if found.get('anon write', 0) < 1024:
+        raise Skip('this kernel does not give each page its own fault')
+    counts_are(found, COUNTS)
+
+
+@test
+def a_cxx_program_sorts_a_vector_and_catches_exceptions_through_dynamic_libraries():
+    if not ROOT or not os.path.exists(os.path.join(ROOT, 'lib', 'libstdc++.so.6')):
+        raise Skip('no riscv64 C++ library')
+    ran = carrel('vector')
+    same(ran, native('vector'))
+    equal(ran.err, '', 'standard error')
+
+
+@test
+def a_dynamic_program_says_what_qemu_says():
+    qemu = shutil.which('qemu-riscv64')
+    if not ROOT or not qemu:
+        raise Skip('no qemu-riscv64, or no riscv64 libraries')
+    for name in ('vector', 'misaligned-dynamic'):
+        ran = carrel(name)
+        same(ran, run([qemu, '-L', ROOT, './' + name + '.rv'], GUEST))
+
+
+@test
+def dropping_mappings_changes_nothing_for_a_dynamic_cxx_program():
+    if not ROOT or not os.path.exists(os.path.join(ROOT, 'lib', 'libstdc++.so.6')):
+        raise Skip('no riscv64 C++ library')
+    drop('vector')()
+
+
+@test
+def dropped_mappings_come_back_by_refills():
+    ran = carrel('misaligned', verb='stat', given=['--drop-mappings', '50', '--json'])
+    found = re.search(r'"refill": *(\d+)', ran.err)
+    equal(bool(found and int(found.group(1)) > 0), True, f'refills in {ran.err[:300]!r}')
+
+
+@test
+def two_runs_of_a_forking_program_are_the_same_to_the_byte():
+    first, second = (carrel('forks', verb='trace') for _ in range(2))
+    equal(first.out, second.out, 'what it says')
+    equal(first.err, second.err, 'its trace')
+
+
+@test
+def a_small_ram_is_enough_and_its_end_is_told():
+    ran = carrel('handlers', given=['-m', '1M'])
+    same(ran, native('handlers'))
+    ran = carrel('maps', given=['-m', '256K'])
+    equal(ran.status == 0 or len(ran.sentences) > 0, True, 'an end without a word')
+
+
+main()
