@@ -24,8 +24,8 @@ struct soft_entry {
 	struct soft_entry *next, *prev; /* of the same frame */
 	uint32_t frame;
 	uint16_t index; /* in its table */
-	uint8_t bits;	/* 0: nothing is mapped here */
-	uint8_t as;	/* enum resident */
+	uint8_t bits;   /* 0: nothing is mapped here */
+	uint8_t as;     /* enum resident */
 };
 
 struct table {
@@ -56,7 +56,8 @@ RB_GENERATE_INTERNAL(soft_tree, table, tree, soft_compare, __attribute__((unused
 
 static struct soft *soft_of(const struct pmap *p)
 {
-	return (struct soft *)p; /* its first member; the pmap of a call is the caller's to change */
+	return (
+	    struct soft *)p; /* its first member; the pmap of a call is the caller's to change */
 }
 
 static uint64_t soft_va(const struct soft_entry *e)
@@ -129,13 +130,14 @@ static void soft_unlink(struct mm *mm, struct soft_entry *e)
 	f->maps--;
 }
 
-static void soft_set(struct table *t, struct soft_entry *e, uint32_t frame, unsigned bits, enum resident as)
+static void soft_set(struct table *t, struct soft_entry *e, uint32_t frame, unsigned bits,
+		     enum resident as)
 {
 	struct mm *mm = t->owner->pmap.mm;
 
 	VM_ASSERT(!e->bits && frame < mm->frames);
 	*e = (struct soft_entry){
-		.frame = frame, .index = e - t->entry, .bits = bits | SOFT_PRESENT, .as = as};
+	    .frame = frame, .index = e - t->entry, .bits = bits | SOFT_PRESENT, .as = as};
 	t->present++;
 	if (frame == mm->zero)
 		return;
@@ -151,14 +153,17 @@ static void soft_clear(struct table *t, struct soft_entry *e)
 	if (e->frame != mm->zero) {
 		soft_unlink(mm, e);
 		t->owner->resident[e->as]--;
-		mm->frame[e->frame].flags |= (e->bits & SOFT_A ? FRAME_ACCESSED : 0) |
-					     (e->bits & SOFT_D ? FRAME_DIRTY : 0);
+		mm->frame[e->frame].flags |=
+		    (e->bits & SOFT_A ? FRAME_ACCESSED : 0) | (e->bits & SOFT_D ? FRAME_DIRTY : 0);
 	}
 	e->bits = 0;
 	t->present--;
 }
 
-static unsigned soft_prot(unsigned prot) { return prot & PROT_W ? prot | PROT_R : prot; }
+static unsigned soft_prot(unsigned prot)
+{
+	return prot & PROT_W ? prot | PROT_R : prot;
+}
 
 /* Tables. */
 
@@ -272,13 +277,15 @@ static bool soft_lookup(const struct pmap *p, uint64_t va, struct pmap_entry *re
 	return e != NULL;
 }
 
-static bool soft_next(const struct pmap *p, uint64_t *va, uint64_t end, struct pmap_entry *ret_entry)
+static bool soft_next(const struct pmap *p, uint64_t *va, uint64_t end,
+		      struct pmap_entry *ret_entry)
 {
 	uint64_t at = page_down(*va);
 
 	if (at >= end)
 		return false;
-	for (const struct table *t = soft_table_from(p, at); t; t = soft_tree_RB_NEXT((struct table *)t)) {
+	for (const struct table *t = soft_table_from(p, at); t;
+	     t = soft_tree_RB_NEXT((struct table *)t)) {
 		uint64_t base = t->span << SPAN_SHIFT;
 		unsigned i = at > base ? (at - base) >> PAGE_SHIFT : 0;
 
@@ -298,7 +305,7 @@ static bool soft_next(const struct pmap *p, uint64_t *va, uint64_t end, struct p
 static bool soft_touch(struct pmap *p, uint64_t va, enum access access, uint32_t *ret_frame)
 {
 	static const uint8_t need[] = {
-		[ACCESS_READ] = PROT_R, [ACCESS_WRITE] = PROT_W, [ACCESS_EXEC] = PROT_X};
+	    [ACCESS_READ] = PROT_R, [ACCESS_WRITE] = PROT_W, [ACCESS_EXEC] = PROT_X};
 	struct soft_entry *e = soft_entry(p, va);
 
 	if (!e || !(e->bits & need[access]))
@@ -308,7 +315,10 @@ static bool soft_touch(struct pmap *p, uint64_t va, enum access access, uint32_t
 	return true;
 }
 
-static int soft_unshare(struct pmap *p, uint64_t start, uint64_t end, bool partial) { return 0; }
+static int soft_unshare(struct pmap *p, uint64_t start, uint64_t end, bool partial)
+{
+	return 0;
+}
 
 static void soft_unmap(struct pmap *p, uint64_t start, uint64_t end)
 {
@@ -317,7 +327,8 @@ static void soft_unmap(struct pmap *p, uint64_t start, uint64_t end)
 	for (; t && t->span << SPAN_SHIFT < end; t = next) {
 		uint64_t base = t->span << SPAN_SHIFT;
 		unsigned i = start > base ? (start - base) >> PAGE_SHIFT : 0;
-		unsigned to = end - base < SPAN_SIZE ? page_up(end - base) >> PAGE_SHIFT : SPAN_PAGES;
+		unsigned to =
+		    end - base < SPAN_SIZE ? page_up(end - base) >> PAGE_SHIFT : SPAN_PAGES;
 
 		next = soft_tree_RB_NEXT(t);
 		for (; i < to && t->present; i++)
@@ -417,12 +428,14 @@ static bool soft_dirty(struct mm *mm, uint32_t frame)
 	return false;
 }
 
-static unsigned soft_places(struct mm *mm, uint32_t frame, struct pmap_place *ret_places, unsigned max)
+static unsigned soft_places(struct mm *mm, uint32_t frame, struct pmap_place *ret_places,
+			    unsigned max)
 {
 	unsigned n = 0;
 
 	for (struct soft_entry *e = soft_first(mm, frame); e; e = e->next, n++) {
-		const struct pmap *p = &container_of(e - e->index, struct table, entry)->owner->pmap;
+		const struct pmap *p =
+		    &container_of(e - e->index, struct table, entry)->owner->pmap;
 
 		if (n < max)
 			ret_places[n] = (struct pmap_place){p->space, p->pid, soft_va(e)};
@@ -444,7 +457,8 @@ static void soft_stats(const struct pmap *p, struct pmap_stats *ret_stats)
 /* Verify. Each list holds distinct entries that name its frame, and all lists together hold as many
  * as there are: so every entry is in the list of its frame, once. */
 
-__attribute__((format(printf, 3, 4))) static bool soft_wrong(char *why, unsigned size, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static bool soft_wrong(char *why, unsigned size,
+							     const char *format, ...)
 {
 	va_list args;
 
@@ -454,18 +468,20 @@ __attribute__((format(printf, 3, 4))) static bool soft_wrong(char *why, unsigned
 	return false;
 }
 
-static bool soft_verify_frame(const struct mm *mm, uint32_t frame, uint64_t *listed, char *why, unsigned size)
+static bool soft_verify_frame(const struct mm *mm, uint32_t frame, uint64_t *listed, char *why,
+			      unsigned size)
 {
 	const struct soft_entry *prev = NULL;
 	uint32_t maps = 0;
 
 	for (struct soft_entry *e = soft_first(mm, frame); e; prev = e, e = e->next, maps++)
 		if (!e->bits || e->frame != frame || e->prev != prev)
-			return soft_wrong(why, size, "frame %u: entry %u of its reverse map maps frame %u",
+			return soft_wrong(why, size,
+					  "frame %u: entry %u of its reverse map maps frame %u",
 					  frame, maps, e->frame);
 	if (maps != mm->frame[frame].maps)
-		return soft_wrong(why, size, "frame %u: %u entries map it, but its maps say %u", frame,
-				  maps, mm->frame[frame].maps);
+		return soft_wrong(why, size, "frame %u: %u entries map it, but its maps say %u",
+				  frame, maps, mm->frame[frame].maps);
 	*listed += maps;
 	return true;
 }
@@ -493,19 +509,23 @@ static bool soft_verify_pmap(struct soft *s, uint64_t *entries, char *why, unsig
 		unsigned present = soft_table_count(s->pmap.mm, t, resident);
 
 		if (!present || present != t->present || t->owner != s)
-			return soft_wrong(why, size, "space %u: the table at 0x%" PRIx64 " has %u entries, not %u",
-					  s->pmap.space, t->span << SPAN_SHIFT, present, t->present);
+			return soft_wrong(
+			    why, size,
+			    "space %u: the table at 0x%" PRIx64 " has %u entries, not %u",
+			    s->pmap.space, t->span << SPAN_SHIFT, present, t->present);
 		tables++;
 	}
 	for (unsigned k = 0; k < RESIDENT_KINDS; k++) {
 		if (resident[k] != s->resident[k])
-			return soft_wrong(why, size, "space %u: %" PRIu64 " pages of kind %u are resident, not %" PRIu64,
+			return soft_wrong(why, size,
+					  "space %u: %" PRIu64
+					  " pages of kind %u are resident, not %" PRIu64,
 					  s->pmap.space, resident[k], k, s->resident[k]);
 		*entries += resident[k];
 	}
 	if (tables != s->tables)
-		return soft_wrong(why, size, "space %u: %" PRIu64 " tables, not %" PRIu64, s->pmap.space,
-				  tables, s->tables);
+		return soft_wrong(why, size, "space %u: %" PRIu64 " tables, not %" PRIu64,
+				  s->pmap.space, tables, s->tables);
 	return true;
 }
 
@@ -521,35 +541,36 @@ static bool soft_verify(struct mm *mm, char *why, unsigned size)
 		if (!soft_verify_pmap(s, &entries, why, size))
 			return false;
 	if (listed != entries)
-		return soft_wrong(why, size, "%" PRIu64 " entries, but %" PRIu64 " in reverse maps", entries, listed);
+		return soft_wrong(why, size, "%" PRIu64 " entries, but %" PRIu64 " in reverse maps",
+				  entries, listed);
 	return true;
 }
 
 const struct pmap_ops soft_ops = {
-	.name = "soft",
-	.tables_take_frames = false,
-	.create = soft_create,
-	.destroy = soft_destroy,
-	.table_alloc = soft_table_alloc,
-	.table_free = soft_table_free,
-	.tables_needed = soft_tables_needed,
-	.enter = soft_enter,
-	.lookup = soft_lookup,
-	.next = soft_next,
-	.touch = soft_touch,
-	.unshare = soft_unshare,
-	.unmap = soft_unmap,
-	.protect = soft_protect,
-	.share_tables_needed = soft_tables_needed,
-	.share = soft_share,
-	.has_table = soft_has_table,
-	.move = soft_move,
-	.remove = soft_remove,
-	.harvest = soft_harvest,
-	.clean = soft_clean,
-	.dirty = soft_dirty,
-	.places = soft_places,
-	.frame_changed = soft_frame_changed,
-	.stats = soft_stats,
-	.verify = soft_verify,
+    .name = "soft",
+    .tables_take_frames = false,
+    .create = soft_create,
+    .destroy = soft_destroy,
+    .table_alloc = soft_table_alloc,
+    .table_free = soft_table_free,
+    .tables_needed = soft_tables_needed,
+    .enter = soft_enter,
+    .lookup = soft_lookup,
+    .next = soft_next,
+    .touch = soft_touch,
+    .unshare = soft_unshare,
+    .unmap = soft_unmap,
+    .protect = soft_protect,
+    .share_tables_needed = soft_tables_needed,
+    .share = soft_share,
+    .has_table = soft_has_table,
+    .move = soft_move,
+    .remove = soft_remove,
+    .harvest = soft_harvest,
+    .clean = soft_clean,
+    .dirty = soft_dirty,
+    .places = soft_places,
+    .frame_changed = soft_frame_changed,
+    .stats = soft_stats,
+    .verify = soft_verify,
 };

@@ -53,7 +53,10 @@ static unsigned sv_prot(uint64_t pte)
 	return (pte & PTE_R ? PROT_R : 0) | (pte & PTE_W ? PROT_W : 0) | (pte & PTE_X ? PROT_X : 0);
 }
 
-static unsigned sv_index(uint64_t va) { return mmu_index(va, 0); }
+static unsigned sv_index(uint64_t va)
+{
+	return mmu_index(va, 0);
+}
 
 /* The indices of a leaf's span at base that lie in [start, end). */
 static unsigned sv_index_from(uint64_t base, uint64_t start)
@@ -188,7 +191,8 @@ static void sv_leaf_clear(struct sv *s, struct table *t, uint64_t base, unsigned
 
 	for (; i < to && t->present; i++)
 		if (entry[i])
-			sv_flush_add(flush, base + (uint64_t)i * PAGE_SIZE, sv_entry_clear(mm, t, i, true));
+			sv_flush_add(flush, base + (uint64_t)i * PAGE_SIZE,
+				     sv_entry_clear(mm, t, i, true));
 	sv_table_free_if_empty(mm, t);
 }
 
@@ -208,7 +212,8 @@ static void sv_unmap(struct pmap *p, uint64_t start, uint64_t end)
 	struct sv_flush flush = {.sv = s};
 	struct table *t;
 
-	for (uint64_t va = start; (t = sv_leaf_next(s, &va, end)); va = align_down(va, SPAN_SIZE) + SPAN_SIZE) {
+	for (uint64_t va = start; (t = sv_leaf_next(s, &va, end));
+	     va = align_down(va, SPAN_SIZE) + SPAN_SIZE) {
 		uint64_t base = align_down(va, SPAN_SIZE);
 		unsigned from = sv_index_from(base, start), to = sv_index_to(base, end);
 
@@ -219,7 +224,8 @@ static void sv_unmap(struct pmap *p, uint64_t start, uint64_t end)
 
 			sv_table_detach(s, upper, mmu_index(base, 1));
 			sv_upper_free_if_empty(s, upper);
-			flush.pages = SV_FLUSH_MAX + 1; /* the others' A bits stay: any may be cached */
+			flush.pages =
+			    SV_FLUSH_MAX + 1; /* the others' A bits stay: any may be cached */
 		} else {
 			VM_ASSERT(!sv_leaf_meets(p->mm, t, from, to));
 		}
@@ -286,8 +292,9 @@ static void sv_enter(struct pmap *p, uint64_t va, uint32_t frame, unsigned prot,
 
 	if (sv_entries(p->mm, t->frame)[i])
 		sv_entry_flush(p->mm, t, i, sv_entry_clear(p->mm, t, i, true));
-	sv_entry_set(p->mm, t, i, (uint64_t)frame << PTE_PPN_SHIFT | (uint64_t)as << SV_RSW_SHIFT |
-				      sv_permissions(prot) | PTE_U);
+	sv_entry_set(p->mm, t, i,
+		     (uint64_t)frame << PTE_PPN_SHIFT | (uint64_t)as << SV_RSW_SHIFT |
+			 sv_permissions(prot) | PTE_U);
 }
 
 static void sv_tell(const struct table *t, uint64_t pte, struct pmap_entry *ret_entry)
@@ -335,7 +342,7 @@ static bool sv_next(const struct pmap *p, uint64_t *va, uint64_t end, struct pma
 static bool sv_touch(struct pmap *p, uint64_t va, enum access access, uint32_t *ret_frame)
 {
 	static const enum mmu_access how[] = {
-		[ACCESS_READ] = MMU_READ, [ACCESS_WRITE] = MMU_WRITE, [ACCESS_EXEC] = MMU_EXEC};
+	    [ACCESS_READ] = MMU_READ, [ACCESS_WRITE] = MMU_WRITE, [ACCESS_EXEC] = MMU_EXEC};
 	uint64_t pa;
 
 	if (mmu_translate(sv_of(p)->state->ram, sv_satp(p), va, how[access], &pa, NULL) != MMU_OK)
@@ -405,7 +412,8 @@ static void sv_share(struct pmap *parent, struct pmap *child, uint64_t va, struc
 }
 
 /* The next leaf from *va on that unshare must copy. */
-static struct table *sv_leaf_to_unshare(struct sv *s, uint64_t *va, uint64_t start, uint64_t end, bool partial)
+static struct table *sv_leaf_to_unshare(struct sv *s, uint64_t *va, uint64_t start, uint64_t end,
+					bool partial)
 {
 	struct table *t;
 
@@ -439,102 +447,6 @@ static int sv_unshare(struct pmap *p, uint64_t start, uint64_t end, bool partial
 	return 0;
 }
 
-/* Frames. */
-
-/* Tells of each space that an entry goes from. */
-static void sv_tell_unmap(struct mm *mm, const struct table *t, unsigned index, uint32_t frame)
-{
-	const struct sv_state *st = mm->pmap_state;
-
-	SV_LINKS (st, mm, t->frame, o) {
-		const struct table *upper = sv_link_table(st, o);
-
-		MM_EVENT(mm, NULL, upper->pmap->pmap.pid, page_unmap,
-			 .addr = sv_link_va(upper, o) + (uint64_t)index * PAGE_SIZE,
-			 .key = frame_key(mm, frame), .frame = frame, .resident = -1);
-	}
-}
-
-static void sv_remove(struct mm *mm, uint32_t frame)
-{
-	struct frame *f = &mm->frame[frame];
-
-	if (!f->maps)
-		return;
-	VM_ASSERT(f->kind != FRAME_TABLE);
-	while (f->rmap) {
-		uint32_t link = f->rmap;
-		struct table *t = sv_link_table(mm->pmap_state, link);
-		unsigned i = link % MMU_ENTRIES;
-
-		sv_tell_unmap(mm, t, i, frame);
-		sv_entry_flush(mm, t, i, sv_entry_clear(mm, t, i, true));
-		sv_table_free_if_empty(mm, t);
-	}
-}
-
-/* Clears bits in every entry that maps the frame and returns those that were set in any. What may
- * be cached because of when is invalidated where it was set. */
-static uint64_t sv_frame_clear(struct mm *mm, uint32_t frame, uint64_t bits, uint64_t when)
-{
-	const struct sv_state *st = mm->pmap_state;
-	uint64_t any = 0;
-
-	if (!mm->frame[frame].maps)
-		return 0;
-	SV_LINKS (st, mm, frame, l) {
-		const struct table *t = sv_link_table(st, l);
-		uint64_t *entry = &sv_entries(mm, t->frame)[l % MMU_ENTRIES], was = *entry;
-
-		any |= was;
-		*entry = was & ~bits;
-		if (was & when)
-			sv_entry_flush(mm, t, l % MMU_ENTRIES, was);
-	}
-	return any;
-}
-
-static bool sv_harvest(struct mm *mm, uint32_t frame)
-{
-	bool was = mm->frame[frame].flags & FRAME_ACCESSED;
-
-	mm->frame[frame].flags &= ~FRAME_ACCESSED;
-	return (sv_frame_clear(mm, frame, PTE_A, PTE_A) & PTE_A) || was;
-}
-
-/* Only with D is a writable translation cached, so that W alone needs no invalidation. */
-static bool sv_clean(struct mm *mm, uint32_t frame, bool clear_w)
-{
-	return sv_frame_clear(mm, frame, PTE_D | (clear_w ? PTE_W : 0), PTE_D) & PTE_D;
-}
-
-static bool sv_dirty(struct mm *mm, uint32_t frame)
-{
-	return sv_frame_clear(mm, frame, 0, 0) & PTE_D;
-}
-
-static unsigned sv_places(struct mm *mm, uint32_t frame, struct pmap_place *ret_places, unsigned max)
-{
-	const struct sv_state *st = mm->pmap_state;
-	unsigned n = 0;
-
-	if (!mm->frame[frame].maps)
-		return 0;
-	SV_LINKS (st, mm, frame, l) {
-		SV_LINKS (st, mm, sv_link_table(st, l)->frame, o) {
-			const struct table *upper = sv_link_table(st, o);
-
-			if (n < max)
-				ret_places[n] = (struct pmap_place){
-					.space = upper->pmap->pmap.space,
-					.pid = upper->pmap->pmap.pid,
-					.va = sv_link_va(upper, o) + (uint64_t)(l % MMU_ENTRIES) * PAGE_SIZE};
-			n++;
-		}
-	}
-	return n;
-}
-
 static void sv_frame_changed(struct mm *mm, uint32_t frame)
 {
 	const struct sv_config *config = mm->pmap_ctx;
@@ -556,33 +468,36 @@ uint64_t sv_satp(const struct pmap *p)
 	return mmu_satp(s->state->mode, s->asid, s->root->frame);
 }
 
-unsigned sv_asid(const struct pmap *p) { return sv_of(p)->asid; }
+unsigned sv_asid(const struct pmap *p)
+{
+	return sv_of(p)->asid;
+}
 
 const struct pmap_ops sv_ops = {
-	.name = "sv",
-	.tables_take_frames = true,
-	.create = sv_create,
-	.destroy = sv_destroy,
-	.table_alloc = sv_table_alloc,
-	.table_free = sv_ops_table_free,
-	.tables_needed = sv_tables_needed,
-	.enter = sv_enter,
-	.lookup = sv_lookup,
-	.next = sv_next,
-	.touch = sv_touch,
-	.unshare = sv_unshare,
-	.unmap = sv_unmap,
-	.protect = sv_protect,
-	.share_tables_needed = sv_share_tables_needed,
-	.share = sv_share,
-	.has_table = sv_has_table,
-	.move = sv_move,
-	.remove = sv_remove,
-	.harvest = sv_harvest,
-	.clean = sv_clean,
-	.dirty = sv_dirty,
-	.places = sv_places,
-	.frame_changed = sv_frame_changed,
-	.stats = sv_stats,
-	.verify = sv_verify,
+    .name = "sv",
+    .tables_take_frames = true,
+    .create = sv_create,
+    .destroy = sv_destroy,
+    .table_alloc = sv_table_alloc,
+    .table_free = sv_ops_table_free,
+    .tables_needed = sv_tables_needed,
+    .enter = sv_enter,
+    .lookup = sv_lookup,
+    .next = sv_next,
+    .touch = sv_touch,
+    .unshare = sv_unshare,
+    .unmap = sv_unmap,
+    .protect = sv_protect,
+    .share_tables_needed = sv_share_tables_needed,
+    .share = sv_share,
+    .has_table = sv_has_table,
+    .move = sv_move,
+    .remove = sv_remove,
+    .harvest = sv_harvest,
+    .clean = sv_clean,
+    .dirty = sv_dirty,
+    .places = sv_places,
+    .frame_changed = sv_frame_changed,
+    .stats = sv_stats,
+    .verify = sv_verify,
 };

@@ -263,7 +263,8 @@ struct table *sv_leaf_copy(struct sv *s, uint64_t va, struct table *leaf, struct
 			sv_entry_set(mm, copy, i, entry[i]);
 	sv_table_detach(s, upper, mmu_index(va, 1));
 	sv_table_attach(s, upper, mmu_index(va, 1), copy);
-	MM_EVENT(mm, NULL, s->pmap.pid, table_unshare, .addr = align_down(va, SPAN_SIZE), .frame = copy->frame);
+	MM_EVENT(mm, NULL, s->pmap.pid, table_unshare, .addr = align_down(va, SPAN_SIZE),
+		 .frame = copy->frame);
 	return copy;
 }
 
@@ -305,7 +306,8 @@ uint64_t sv_entry_clear(struct mm *mm, struct table *t, unsigned index, bool han
 	mm->frame[frame].maps--;
 	sv_resident_add(mm, t, sv_pte_as(was), -1);
 	if (hand_back)
-		mm->frame[frame].flags |= (was & PTE_A ? FRAME_ACCESSED : 0) | (was & PTE_D ? FRAME_DIRTY : 0);
+		mm->frame[frame].flags |=
+		    (was & PTE_A ? FRAME_ACCESSED : 0) | (was & PTE_D ? FRAME_DIRTY : 0);
 	return was;
 }
 

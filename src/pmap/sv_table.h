@@ -11,12 +11,12 @@
  * it takes 8 bytes, and a list is left or joined at once however long it is.
  *
  * A leaf counts its resident pages by kind, a pmap those of all its leaves. So sharing and dropping
- * a leaf takes one addition for each kind, and only what changes in a shared leaf visits its owners.
+ * a leaf takes one addition for each kind, and only a change in a shared leaf visits its owners.
  *
  * An entry of a leaf, beside what the hardware defines:
  *
  *	0				nothing is mapped
- *	V 0, U 1			mapped, but nothing is allowed (PROT_NONE); A and D still say what was
+ *	V 0, U 1			mapped, but nothing is allowed (PROT_NONE)
  *	V 1, U 1, R and maybe W, X	mapped (or X alone)
  *	RSW				enum resident
  *
@@ -38,12 +38,12 @@ struct sv_link {
 struct table {
 	uint32_t id;
 	uint32_t frame;
-	uint32_t owners;  /* entries that point here; a root has none */
-	uint16_t present; /* entries of this table */
-	uint16_t level;	  /* 0: leaf */
+	uint32_t owners;                   /* entries that point here; a root has none */
+	uint16_t present;                  /* entries of this table */
+	uint16_t level;                    /* 0: leaf */
 	uint16_t resident[RESIDENT_KINDS]; /* leaf: pages, the zero frame not counted */
-	struct sv *pmap;  /* upper: whose it is; NULL for a leaf or a table in a reserve */
-	uint64_t base;	  /* upper: the first address that it maps */
+	struct sv *pmap; /* upper: whose it is; NULL for a leaf or a table in a reserve */
+	uint64_t base;   /* upper: the first address that it maps */
 	struct sv_link link[MMU_ENTRIES];
 };
 
@@ -86,8 +86,14 @@ static inline uint64_t *sv_entries(const struct mm *mm, uint32_t frame)
 	return (uint64_t *)(mm->ram + ((uint64_t)frame << PAGE_SHIFT));
 }
 
-static inline uint32_t sv_pte_frame(uint64_t pte) { return pte >> PTE_PPN_SHIFT; }
-static inline enum resident sv_pte_as(uint64_t pte) { return pte >> SV_RSW_SHIFT & 3; }
+static inline uint32_t sv_pte_frame(uint64_t pte)
+{
+	return pte >> PTE_PPN_SHIFT;
+}
+static inline enum resident sv_pte_as(uint64_t pte)
+{
+	return pte >> SV_RSW_SHIFT & 3;
+}
 
 /* The table that an upper entry points to. */
 static inline struct table *sv_pte_table(const struct mm *mm, uint64_t pte)
@@ -148,6 +154,14 @@ uint64_t sv_entry_clear(struct mm *mm, struct table *t, unsigned index, bool han
  * with V and A is ever cached. */
 void sv_entry_flush(struct mm *mm, const struct table *t, unsigned index, uint64_t was);
 
+/* sv_frame.c: for a frame, in all its mappings at once; as pmap.h says. */
+void sv_remove(struct mm *mm, uint32_t frame);
+bool sv_harvest(struct mm *mm, uint32_t frame);
+bool sv_clean(struct mm *mm, uint32_t frame, bool clear_w);
+bool sv_dirty(struct mm *mm, uint32_t frame);
+unsigned sv_places(struct mm *mm, uint32_t frame, struct pmap_place *ret_places, unsigned max);
+
+/* sv_verify.c */
 bool sv_verify(struct mm *mm, char *why, unsigned size);
 
 #endif

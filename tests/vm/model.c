@@ -26,7 +26,7 @@ static struct {
 	unsigned at; /* operation */
 	uint64_t done, refused;
 	char why[512];
-} *told;
+} * told;
 
 /* Generating. */
 
@@ -43,9 +43,10 @@ static uint64_t draw(uint64_t below)
 
 /* How often each comes, in all of 1000. */
 static const unsigned weight[OP_KINDS] = {
-	[OP_WRITE] = 260, [OP_READ] = 130, [OP_EXEC] = 30, [OP_MAP] = 130, [OP_UNMAP] = 50, [OP_PROTECT] = 70,
-	[OP_FORK] = 45, [OP_EXIT] = 30, [OP_BRK] = 30, [OP_REMAP] = 60, [OP_ADVISE] = 45, [OP_POPULATE] = 20,
-	[OP_SYNC] = 15, [OP_LOCK] = 15, [OP_OPEN] = 10, [OP_RESIZE] = 10, [OP_REMOVE] = 40, [OP_HARVEST] = 10,
+    [OP_WRITE] = 260,  [OP_READ] = 130,    [OP_EXEC] = 30,    [OP_MAP] = 130, [OP_UNMAP] = 50,
+    [OP_PROTECT] = 70, [OP_FORK] = 45,     [OP_EXIT] = 30,    [OP_BRK] = 30,  [OP_REMAP] = 60,
+    [OP_ADVISE] = 45,  [OP_POPULATE] = 20, [OP_SYNC] = 15,    [OP_LOCK] = 15, [OP_OPEN] = 10,
+    [OP_RESIZE] = 10,  [OP_REMOVE] = 40,   [OP_HARVEST] = 10,
 };
 
 static uint8_t draw_kind(void)
@@ -85,11 +86,18 @@ static void draw_sequence(uint64_t seed, struct op *ops, unsigned n)
 	bool failing = draw(2); /* every other sequence: else the rest would hardly be tried */
 	for (unsigned i = 0; i < n; i++) {
 		struct op *op = &ops[i];
-		*op = (struct op){.kind = draw_kind(), .space = (uint8_t)draw(SPACES), .mode = (uint8_t)draw(256), .fail = -1,
-				  .page = draw_page(), .pages = draw_pages(), .to = draw_page(), .value = (uint32_t)draw(UINT32_MAX)};
+		*op = (struct op){.kind = draw_kind(),
+				  .space = (uint8_t)draw(SPACES),
+				  .mode = (uint8_t)draw(256),
+				  .fail = -1,
+				  .page = draw_page(),
+				  .pages = draw_pages(),
+				  .to = draw_page(),
+				  .value = (uint32_t)draw(UINT32_MAX)};
 		if (failing && draw(6) == 0)
 			op->fail = (int8_t)draw(draw(2) ? 4 : 12);
-		bool io = op->kind == OP_READ || op->kind == OP_WRITE || op->kind == OP_POPULATE || op->kind == OP_SYNC;
+		bool io = op->kind == OP_READ || op->kind == OP_WRITE || op->kind == OP_POPULATE ||
+			  op->kind == OP_SYNC;
 		if (io && draw(16) == 0)
 			op->io = 1 + (uint8_t)draw(2);
 	}
@@ -108,7 +116,8 @@ static void died(int signal_number)
 }
 
 /* Runs those that are kept (NULL: all); false when something did not hold. */
-static bool sequence_run(uint64_t seed, const struct op *ops, unsigned n, const bool *keep, bool verbose)
+static bool sequence_run(uint64_t seed, const struct op *ops, unsigned n, const bool *keep,
+			 bool verbose)
 {
 	struct model *m = &model;
 	bool ok = true;
@@ -134,7 +143,8 @@ static bool sequence_run(uint64_t seed, const struct op *ops, unsigned n, const 
 }
 
 /* The same in a child of its own, as what is wrong may end it. */
-static bool sequence_try(uint64_t seed, const struct op *ops, unsigned n, const bool *keep, bool verbose)
+static bool sequence_try(uint64_t seed, const struct op *ops, unsigned n, const bool *keep,
+			 bool verbose)
 {
 	int status;
 
@@ -189,12 +199,14 @@ static void sequence_failed(uint64_t seed, const struct op *ops, unsigned n)
 {
 	static bool keep[SEQUENCE * 1000];
 
-	printf("# sequence SEED=%" PRIu64 " OPS=%u fails (%s); shrinking it\n", seed, n, world_name[seed % WORLD_KINDS]);
+	printf("# sequence SEED=%" PRIu64 " OPS=%u fails (%s); shrinking it\n", seed, n,
+	       world_name[seed % WORLD_KINDS]);
 	memset(keep, 1, n);
 	unsigned left = shrink(seed, ops, n, keep);
 	printf("# %u operations are enough:\n", left);
 	sequence_try(seed, ops, n, keep, true);
-	FAIL("SEED=%" PRIu64 " OPS=%u: %s", seed, n, told->why[0] ? told->why : "it ended the process");
+	FAIL("SEED=%" PRIu64 " OPS=%u: %s", seed, n,
+	     told->why[0] ? told->why : "it ended the process");
 }
 
 static void run_one(uint64_t seed, unsigned n)
@@ -204,7 +216,8 @@ static void run_one(uint64_t seed, unsigned n)
 	draw_sequence(seed, ops, n);
 	if (!sequence_try(seed, ops, n, NULL, false))
 		sequence_failed(seed, ops, n);
-	printf("# SEED=%" PRIu64 " OPS=%u: %" PRIu64 " operations, %" PRIu64 " refused\n", seed, n, told->done, told->refused);
+	printf("# SEED=%" PRIu64 " OPS=%u: %" PRIu64 " operations, %" PRIu64 " refused\n", seed, n,
+	       told->done, told->refused);
 	free(ops);
 }
 
@@ -238,8 +251,9 @@ static void run_kind(enum world_kind kind)
 	}
 	waitpid(child, &status, 0);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		printf("# %s: seeds from %" PRIu64 ", %" PRIu64 " operations, %" PRIu64 " refused\n", world_name[kind],
-		       first * WORLD_KINDS + kind, told->done, told->refused);
+		printf("# %s: seeds from %" PRIu64 ", %" PRIu64 " operations, %" PRIu64
+		       " refused\n",
+		       world_name[kind], first * WORLD_KINDS + kind, told->done, told->refused);
 		return;
 	}
 	draw_sequence(told->seed, ops, SEQUENCE);
@@ -252,9 +266,21 @@ __attribute__((constructor)) static void told_make(void)
 	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
 
-TEST(spaces_show_what_a_flat_model_says_soft) { run_kind(WORLD_SOFT); }
-TEST(spaces_show_what_a_flat_model_says_sv39) { run_kind(WORLD_SV39); }
-TEST(spaces_show_what_a_flat_model_says_sv48) { run_kind(WORLD_SV48); }
-TEST(spaces_show_what_a_flat_model_says_sv57) { run_kind(WORLD_SV57); }
+TEST(spaces_show_what_a_flat_model_says_soft)
+{
+	run_kind(WORLD_SOFT);
+}
+TEST(spaces_show_what_a_flat_model_says_sv39)
+{
+	run_kind(WORLD_SV39);
+}
+TEST(spaces_show_what_a_flat_model_says_sv48)
+{
+	run_kind(WORLD_SV48);
+}
+TEST(spaces_show_what_a_flat_model_says_sv57)
+{
+	run_kind(WORLD_SV57);
+}
 
 TEST_MAIN

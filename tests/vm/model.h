@@ -2,8 +2,10 @@
 /* model.h - the paging system against a flat model of what a program may see
  *
  *	model.c		sequences of operations, and what to do with one that fails: shrink it
- *	model_ops.c	each operation, done to the model and to the system
- *	model_check.c	does the system show what the model says?
+ *	model_ops.c	each operation, done to the model and to the system: accesses, mapping,
+ *processes model_range.c	those on ranges that stay or move model_object.c	files and
+ *shared memory; how a world begins and ends model_check.c	does the system show what the model
+ *says?
  *
  * The model has an array of pages for each space: permissions, what backs the page, and four bytes
  * of its contents. It knows nothing of frames, faults, sharing or tables. Operations are numbers
@@ -23,15 +25,32 @@ enum { OBJECTS = 4, FILES = 2, OBJECT_PAGES = 48 };
 extern const unsigned probe_at[PROBES]; /* which bytes of a page the model knows */
 
 enum op_kind {
-	OP_WRITE, OP_READ, OP_EXEC, OP_MAP, OP_UNMAP, OP_PROTECT, OP_FORK, OP_EXIT, OP_BRK, OP_REMAP,
-	OP_ADVISE, OP_POPULATE, OP_SYNC, OP_LOCK, OP_OPEN, OP_RESIZE, OP_REMOVE, OP_HARVEST, OP_KINDS
+	OP_WRITE,
+	OP_READ,
+	OP_EXEC,
+	OP_MAP,
+	OP_UNMAP,
+	OP_PROTECT,
+	OP_FORK,
+	OP_EXIT,
+	OP_BRK,
+	OP_REMAP,
+	OP_ADVISE,
+	OP_POPULATE,
+	OP_SYNC,
+	OP_LOCK,
+	OP_OPEN,
+	OP_RESIZE,
+	OP_REMOVE,
+	OP_HARVEST,
+	OP_KINDS
 };
 
 /* The numbers are taken modulo whatever there is. */
 struct op {
 	uint8_t kind, space, mode;
-	uint8_t io;    /* 1: reading files fails during it; 2: writing them does */
-	int8_t fail;   /* the allocation that fails; -1: none */
+	uint8_t io;  /* 1: reading files fails during it; 2: writing them does */
+	int8_t fail; /* the allocation that fails; -1: none */
 	uint16_t page, pages, to;
 	uint32_t value;
 };
@@ -54,8 +73,8 @@ struct model_space {
 
 struct model_object {
 	struct object *object; /* NULL: not alive */
-	bool open;	       /* the test has a reference */
-	unsigned pages;	       /* its size */
+	bool open;             /* the test has a reference */
+	unsigned pages;        /* its size */
 	uint8_t bytes[OBJECT_PAGES][PROBES];
 	uint8_t (*disk)[PAGE_SIZE]; /* of a file; what the pager reads and writes */
 	struct model *model;
@@ -66,20 +85,21 @@ struct model {
 	struct mm *mm;
 	uint64_t base; /* address of page 0 */
 	bool verbose;
-	unsigned io;   /* of the current op */
+	unsigned io; /* of the current op */
 	int32_t last_pid;
 	struct model_space space[SPACES];
 	struct model_object object[OBJECTS];
-	unsigned first, last; /* pages that the current op may have changed */
-	char text[256];	      /* what the current op is */
-	char why[512];	      /* what does not hold; "" while all does */
+	unsigned first, last;   /* pages that the current op may have changed */
+	char text[256];         /* what the current op is */
+	char why[512];          /* what does not hold; "" while all does */
 	uint64_t done, refused; /* operations that succeeded, and not */
 };
 
 void model_begin(struct model *m, uint64_t seed, bool verbose);
 /* Does one operation and checks; false: m->why says what does not hold. */
 bool model_op(struct model *m, const struct op *op);
-/* Gives everything back, and checks that all of it came back and nothing that was stored is lost. */
+/* Gives everything back, and checks that all of it came back and nothing that was stored is lost.
+ */
 bool model_end(struct model *m);
 
 /* Says what is wrong, once; returns false. */

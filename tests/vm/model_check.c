@@ -53,16 +53,18 @@ static bool check_entry(struct model *m, const struct model_space *s, unsigned p
 	if (!m->mm->pmap->lookup(s->space->pmap, model_va(m, page), &e))
 		return true;
 	if (!p->mapped || model_beyond(m, p))
-		return model_wrong(m, "page %u of pid %d is in the page tables, but not there", page, s->space->pid);
+		return model_wrong(m, "page %u of pid %d is in the page tables, but not there",
+				   page, s->space->pid);
 	unsigned allowed = p->prot | (p->prot & PROT_W ? PROT_R : 0);
 	if (e.prot & ~allowed)
-		return model_wrong(m, "page %u of pid %d may be used as %u, but only %u is allowed", page,
-				   s->space->pid, e.prot, allowed);
+		return model_wrong(m, "page %u of pid %d may be used as %u, but only %u is allowed",
+				   page, s->space->pid, e.prot, allowed);
 	const uint8_t *bytes = frame_bytes(m->mm, e.frame), *want = model_bytes(m, p);
 	for (unsigned i = 0; i < PROBES; i++)
 		if (bytes[probe_at[i]] != want[i])
-			return model_wrong(m, "page %u of pid %d: byte %u is %u in its mapped frame %u, not %u", page,
-					   s->space->pid, probe_at[i], bytes[probe_at[i]], e.frame, want[i]);
+			return model_wrong(
+			    m, "page %u of pid %d: byte %u is %u in its mapped frame %u, not %u",
+			    page, s->space->pid, probe_at[i], bytes[probe_at[i]], e.frame, want[i]);
 	return true;
 }
 
@@ -72,18 +74,23 @@ static bool check_region(struct model *m, const struct model_space *s, unsigned 
 	const struct region *r = regions_find(&s->space->regions, model_va(m, page));
 
 	if (!r != !p->mapped)
-		return model_wrong(m, "page %u of pid %d is %smapped", page, s->space->pid, r ? "" : "not ");
+		return model_wrong(m, "page %u of pid %d is %smapped", page, s->space->pid,
+				   r ? "" : "not ");
 	if (!r)
 		return true;
 	const struct object *o = p->object < 0 ? NULL : m->object[p->object].object;
 	if (r->prot != p->prot || r->prot_max != p->prot_max || r->object != o ||
 	    !(r->flags & REGION_SHARED) != !p->shared || !(r->flags & REGION_LOCKED) != !p->locked)
-		return model_wrong(m, "page %u of pid %d: its region says prot %u of %u, flags 0x%x; not prot %u of %u, %s%s, object %d",
-				   page, s->space->pid, r->prot, r->prot_max, r->flags, p->prot, p->prot_max,
-				   p->shared ? "shared" : "private", p->locked ? ", locked" : "", p->object);
+		return model_wrong(m,
+				   "page %u of pid %d: its region says prot %u of %u, flags 0x%x; "
+				   "not prot %u of %u, %s%s, object %d",
+				   page, s->space->pid, r->prot, r->prot_max, r->flags, p->prot,
+				   p->prot_max, p->shared ? "shared" : "private",
+				   p->locked ? ", locked" : "", p->object);
 	if (o && region_index(r, model_va(m, page)) != p->index)
-		return model_wrong(m, "page %u of pid %d shows page %u of its object, not %u", page, s->space->pid,
-				   (unsigned)region_index(r, model_va(m, page)), p->index);
+		return model_wrong(m, "page %u of pid %d shows page %u of its object, not %u", page,
+				   s->space->pid, (unsigned)region_index(r, model_va(m, page)),
+				   p->index);
 	return true;
 }
 
@@ -96,12 +103,13 @@ bool model_check_page(struct model *m, const struct model_space *s, unsigned pag
 		return false;
 	bool seen = space_peek(s->space, model_va(m, page), bytes, PAGE_SIZE);
 	if (seen != (p->mapped && !model_beyond(m, p)))
-		return model_wrong(m, "page %u of pid %d can %sbe peeked at", page, s->space->pid, seen ? "" : "not ");
+		return model_wrong(m, "page %u of pid %d can %sbe peeked at", page, s->space->pid,
+				   seen ? "" : "not ");
 	const uint8_t *want = seen ? model_bytes(m, p) : NULL;
 	for (unsigned i = 0; seen && i < PROBES; i++)
 		if (bytes[probe_at[i]] != want[i])
-			return model_wrong(m, "page %u of pid %d: byte %u is %u, not %u", page, s->space->pid,
-					   probe_at[i], bytes[probe_at[i]], want[i]);
+			return model_wrong(m, "page %u of pid %d: byte %u is %u, not %u", page,
+					   s->space->pid, probe_at[i], bytes[probe_at[i]], want[i]);
 	return true;
 }
 
@@ -118,14 +126,16 @@ bool model_check(struct model *m)
 		if (!s->space)
 			continue;
 		if (s->space->brk != s->brk)
-			return model_wrong(m, "the heap of pid %d ends at 0x%llx, not 0x%llx", s->space->pid,
-					   (unsigned long long)s->space->brk, (unsigned long long)s->brk);
+			return model_wrong(m, "the heap of pid %d ends at 0x%llx, not 0x%llx",
+					   s->space->pid, (unsigned long long)s->space->brk,
+					   (unsigned long long)s->brk);
 		unsigned n = m->last - m->first, step = n / 16 + 1;
 		for (unsigned page = m->first; page < m->last; page += step)
 			if (!model_check_page(m, s, page))
 				return false;
 		for (unsigned k = 0; k < 4; k++)
-			if (!model_check_page(m, s, m->world.host.random(&m->world) / 65536 % PAGES))
+			if (!model_check_page(m, s,
+					      m->world.host.random(&m->world) / 65536 % PAGES))
 				return false;
 	}
 	return true;

@@ -1,17 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /* pmap_common.c - what every implementation of pmap.h must do, over all of them */
-#include "pmap_world.h"
 #include "../test.h"
+#include "pmap_world.h"
 
 #include <errno.h>
 
 /* The same body in each world, as a test of its own; whatever is true at the end of each. */
 #define TEST_WORLDS(name)                                                                          \
 	static void in_##name(struct world *w, const struct pmap_ops *ops, struct mm *mm);         \
-	TEST(name##_soft) { run(WORLD_SOFT, in_##name); }                                          \
-	TEST(name##_sv39) { run(WORLD_SV39, in_##name); }                                          \
-	TEST(name##_sv48) { run(WORLD_SV48, in_##name); }                                          \
-	TEST(name##_sv57) { run(WORLD_SV57, in_##name); }                                          \
+	TEST(name##_soft)                                                                          \
+	{                                                                                          \
+		run(WORLD_SOFT, in_##name);                                                        \
+	}                                                                                          \
+	TEST(name##_sv39)                                                                          \
+	{                                                                                          \
+		run(WORLD_SV39, in_##name);                                                        \
+	}                                                                                          \
+	TEST(name##_sv48)                                                                          \
+	{                                                                                          \
+		run(WORLD_SV48, in_##name);                                                        \
+	}                                                                                          \
+	TEST(name##_sv57)                                                                          \
+	{                                                                                          \
+		run(WORLD_SV57, in_##name);                                                        \
+	}                                                                                          \
 	static void in_##name(struct world *w, const struct pmap_ops *ops, struct mm *mm)
 
 static struct world world;
@@ -25,7 +37,8 @@ static void verify(struct mm *mm)
 		FAIL("%s", why);
 }
 
-static void run(enum world_kind kind, void (*in)(struct world *, const struct pmap_ops *, struct mm *))
+static void run(enum world_kind kind,
+		void (*in)(struct world *, const struct pmap_ops *, struct mm *))
 {
 	struct world *w = &world;
 
@@ -176,7 +189,9 @@ TEST_WORLDS(a_store_through_any_mapping_is_known_after_the_mapping_is_gone)
 	uint32_t f;
 
 	for (unsigned i = 0; i < 4; i++)
-		CHECK_EQ(world_enter(w, i & 1 ? q : p, A, frames[i], PROT_R | PROT_W, RESIDENT_SHMEM), 0);
+		CHECK_EQ(
+		    world_enter(w, i & 1 ? q : p, A, frames[i], PROT_R | PROT_W, RESIDENT_SHMEM),
+		    0);
 	CHECK_EQ(mm->frame[frames[0]].maps, 0);
 	CHECK(ops->touch(p, A, ACCESS_WRITE, &f) && ops->touch(q, A, ACCESS_WRITE, &f));
 	ops->unmap(p, A, A + PAGE_SIZE);
@@ -204,7 +219,8 @@ TEST_WORLDS(removing_a_frame_takes_it_out_of_every_space_and_hands_its_bits_back
 	CHECK_EQ(w->events.total.event[EVENT_page_unmap], told + 3);
 	CHECK_EQ(mm->frame[frames[0]].maps, 0);
 	CHECK_EQ(mm->frame[frames[0]].flags, FRAME_ACCESSED | FRAME_DIRTY);
-	CHECK(!ops->lookup(p, A, &e) && !ops->lookup(p, B, &e) && !ops->lookup(q, B + PAGE_SIZE, &e));
+	CHECK(!ops->lookup(p, A, &e) && !ops->lookup(p, B, &e) &&
+	      !ops->lookup(q, B + PAGE_SIZE, &e));
 	CHECK(ops->lookup(q, B, &e));
 	CHECK(!ops->has_table(p, A) && ops->has_table(q, B));
 	ops->remove(mm, frames[0]); /* nothing maps it: nothing happens */
@@ -233,7 +249,8 @@ TEST_WORLDS(harvest_and_clean_see_each_bit_once_whoever_set_it)
 	mm->frame[frames[0]].flags |= FRAME_ACCESSED; /* handed back earlier: counts too */
 	CHECK(ops->harvest(mm, frames[0]));
 	CHECK(!(mm->frame[frames[0]].flags & FRAME_ACCESSED));
-	CHECK(!ops->harvest(mm, frames[1]) && !ops->dirty(mm, frames[1]) && !ops->clean(mm, frames[1], true));
+	CHECK(!ops->harvest(mm, frames[1]) && !ops->dirty(mm, frames[1]) &&
+	      !ops->clean(mm, frames[1], true));
 	ops->destroy(p);
 	ops->destroy(q);
 }
@@ -331,7 +348,9 @@ TEST_WORLDS(an_unshared_span_can_be_changed_for_one_owner)
 	uint32_t f;
 
 	for (unsigned i = 0; i < 4; i++)
-		CHECK_EQ(world_enter(w, p, A + i * PAGE_SIZE, frames[i], PROT_R | PROT_W, RESIDENT_ANON), 0);
+		CHECK_EQ(
+		    world_enter(w, p, A + i * PAGE_SIZE, frames[i], PROT_R | PROT_W, RESIDENT_ANON),
+		    0);
 	CHECK(ops->touch(p, A, ACCESS_WRITE, &f));
 	CHECK_EQ(world_share(w, p, q, A), 0);
 	CHECK_EQ(ops->unshare(q, A, A + SPAN_SIZE, true), 0); /* wholly inside: may stay */
@@ -421,7 +440,8 @@ TEST_WORLDS(whatever_fails_for_want_of_memory_has_changed_nothing)
 		ops->unmap(q, 0, UINT64_MAX);
 		verify(mm);
 		CHECK(ops->lookup(p, A, &e) && e.frame == frames[0] && !e.shared);
-		CHECK(w->bytes == bytes || w->kind != WORLD_SOFT); /* sv may have grown its table of tables */
+		CHECK(w->bytes == bytes ||
+		      w->kind != WORLD_SOFT); /* sv may have grown its table of tables */
 		if (!w->failed)
 			break;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pmap_sv.c - what only hardware page tables can do: be walked, be shared, be cached by a hart */
-#include "pmap_world.h"
 #include "../test.h"
+#include "pmap_world.h"
 
 #include <time.h>
 
@@ -31,7 +31,10 @@ static void end(struct world *w)
 	CHECK_EQ(w->bytes, 0);
 }
 
-static uint64_t next_random(void) { return world.host.random(&world) >> 17; }
+static uint64_t next_random(void)
+{
+	return world.host.random(&world) >> 17;
+}
 
 /* What a walk of RAM says of va is what the pmap says. */
 static void same_as_walk(struct world *w, const struct pmap *p, uint64_t va)
@@ -83,7 +86,9 @@ static void walk_in(enum world_kind kind)
 		case 3: sv_ops.touch(who, at, next_random() % 3, &f); break;
 		case 4: sv_ops.clean(w->mm, frame[next_random() % array_size(frame)], true); break;
 		default:
-			CHECK_EQ(world_enter(w, who, at, frame[next_random() % array_size(frame)], prot, n % 3), 0);
+			CHECK_EQ(world_enter(w, who, at, frame[next_random() % array_size(frame)],
+					     prot, n % 3),
+				 0);
 		}
 		for (unsigned i = n % 8; i < array_size(va); i += 8) {
 			same_as_walk(w, p, va[i]);
@@ -98,15 +103,25 @@ static void walk_in(enum world_kind kind)
 	end(w);
 }
 
-TEST(the_mmu_reads_what_the_pmap_says_sv39) { walk_in(WORLD_SV39); }
-TEST(the_mmu_reads_what_the_pmap_says_sv48) { walk_in(WORLD_SV48); }
-TEST(the_mmu_reads_what_the_pmap_says_sv57) { walk_in(WORLD_SV57); }
+TEST(the_mmu_reads_what_the_pmap_says_sv39)
+{
+	walk_in(WORLD_SV39);
+}
+TEST(the_mmu_reads_what_the_pmap_says_sv48)
+{
+	walk_in(WORLD_SV48);
+}
+TEST(the_mmu_reads_what_the_pmap_says_sv57)
+{
+	walk_in(WORLD_SV57);
+}
 
 /* Fills n spans with one page each. */
 static void fill(struct world *w, struct pmap *p, uint32_t frame, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		CHECK_EQ(world_enter(w, p, A + i * SPAN_SIZE, frame, PROT_R | PROT_W, RESIDENT_ANON), 0);
+		CHECK_EQ(
+		    world_enter(w, p, A + i * SPAN_SIZE, frame, PROT_R | PROT_W, RESIDENT_ANON), 0);
 }
 
 TEST(a_forked_child_takes_frames_for_its_upper_tables_only)
@@ -149,7 +164,8 @@ TEST(two_spaces_alive_never_have_the_same_asid)
 	struct world *w = &world;
 
 	world_begin(w, WORLD_SV39, 64);
-	struct pmap *p = pmap_new(w->mm, 5), *q = pmap_new(w->mm, 5 + 65536), *r = pmap_new(w->mm, 6);
+	struct pmap *p = pmap_new(w->mm, 5), *q = pmap_new(w->mm, 5 + 65536),
+		    *r = pmap_new(w->mm, 6);
 	CHECK_EQ(sv_asid(p), 5);
 	CHECK(sv_asid(q) != sv_asid(p) && sv_asid(r) != sv_asid(q) && sv_asid(r) != sv_asid(p));
 	CHECK(sv_satp(p) != sv_satp(q));

@@ -32,7 +32,10 @@ static void world_put(void *ctx, void *p, size_t size)
 	free(p);
 }
 
-static uint64_t world_now(void *ctx) { return ((struct world *)ctx)->now++; }
+static uint64_t world_now(void *ctx)
+{
+	return ((struct world *)ctx)->now++;
+}
 
 static uint64_t world_random(void *ctx)
 {
@@ -101,16 +104,16 @@ static void fifo_rejected(struct policy *p, uint32_t frame) {}
 static void fifo_tick(struct policy *p, uint64_t now) {}
 
 const struct policy_ops world_policy = {
-	.name = "test",
-	.create = fifo_create,
-	.destroy = fifo_destroy,
-	.enter = fifo_enter,
-	.touch = fifo_touch,
-	.leave = fifo_leave,
-	.forget = fifo_forget,
-	.victim = fifo_victim,
-	.rejected = fifo_rejected,
-	.tick = fifo_tick,
+    .name = "test",
+    .create = fifo_create,
+    .destroy = fifo_destroy,
+    .enter = fifo_enter,
+    .touch = fifo_touch,
+    .leave = fifo_leave,
+    .forget = fifo_forget,
+    .victim = fifo_victim,
+    .rejected = fifo_rejected,
+    .tick = fifo_tick,
 };
 
 /* Worlds. */
@@ -126,7 +129,7 @@ static void world_must(bool ok, const char *what)
 void world_begin(struct world *w, enum world_kind kind, uint32_t frames)
 {
 	static const enum mmu_mode mode[] = {
-		[WORLD_SV39] = MMU_SV39, [WORLD_SV48] = MMU_SV48, [WORLD_SV57] = MMU_SV57};
+	    [WORLD_SV39] = MMU_SV39, [WORLD_SV48] = MMU_SV48, [WORLD_SV57] = MMU_SV57};
 
 	*w = (struct world){.kind = kind,
 			    .fail_in = -1,
@@ -172,7 +175,10 @@ uint32_t world_frame(struct world *w)
 	return reserve_frame(w->mm, &r, FRAME_ANON, &world_anon, 0);
 }
 
-void world_frame_free(struct world *w, uint32_t frame) { frame_free(w->mm, frame); }
+void world_frame_free(struct world *w, uint32_t frame)
+{
+	frame_free(w->mm, frame);
+}
 
 int world_enter(struct world *w, struct pmap *p, uint64_t va, uint32_t frame, unsigned prot,
 		enum resident as)

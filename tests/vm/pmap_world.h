@@ -19,16 +19,16 @@ struct world {
 	struct mm *mm;
 	const struct pmap_ops *ops;
 	struct machine *machine; /* NULL: soft */
-	uint8_t *ram;		 /* soft's own */
+	uint8_t *ram;            /* soft's own */
 	struct sv_config sv;
 	struct events events;
 	struct host host;
 	uint64_t now, seed;
 	/* Allocations. fail_in: how many succeed before one fails; -1: all do. */
 	int64_t fail_in;
-	bool failed;	    /* one did */
-	uint64_t gets;	    /* how many there were */
-	uint64_t bytes;	    /* not yet given back */
+	bool failed;    /* one did */
+	uint64_t gets;  /* how many there were */
+	uint64_t bytes; /* not yet given back */
 };
 
 /* Exits where the host has no memory: a test cannot go on. */
