@@ -389,6 +389,9 @@ static int64_t host_write(struct file *f, struct task *t, const void *bytes, siz
 		}
 		size = min_u64(size, limit - *pos);
 	}
+	/* What the host changed meanwhile must be known before our own change hides it. */
+	if (fstat(n->fd, &st) == 0)
+		node_refresh(n, &st);
 	uint64_t old_size = n->object->size;
 	int64_t put = write_host(f, n->fd, bytes, size, pos);
 	if (put <= 0)
