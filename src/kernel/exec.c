@@ -48,12 +48,12 @@ static __attribute__((format(printf, 3, 4))) void complain(const struct exec *x,
 /* Says what is wrong. A file that is no ELF file at all is for a shell to try: no word of it then. */
 static int refuse(const struct exec *x, const struct file *f, const char *why)
 {
-	const char *name = name_of(x, f);
+	const char *name = name_of(x, f), *slash = strrchr(name, '/');
 	if (!*why)
 		complain(x, false, "%s is neither an ELF program nor a script that begins with #!", name);
 	else if (strstr(why, "Carrel runs riscv64"))
 		complain(x, true, "%s is %s.\n  From source:   carrel run %s.c\n  With a build:  make clean && make CC=\"carrel cc\"",
-			 name, why, name);
+			 name, why, slash ? slash + 1 : name);
 	else
 		complain(x, *why, "%s is %s", name, why);
 	return -ENOEXEC;

@@ -127,6 +127,15 @@ static void trap_handle(struct kernel *k, struct task *t, const struct trap *tra
 	}
 }
 
+static void run_due(struct kernel *k)
+{
+	struct task *t;
+	uint64_t now = kernel_now(k);
+	while ((t = RB_MIN(task_sleep, &k->sleepers)) && t->deadline <= now)
+		wait_wake(t);
+	timers_run(k);
+}
+
 /* Runs t until its slice is over, it waits, or it is no more. */
 static void run(struct kernel *k, struct task *t)
 {
@@ -149,6 +158,8 @@ static void run(struct kernel *k, struct task *t)
 		trap_handle(k, t, &trap);
 	}
 	account(k, t);
+	/* Who is due at this very instruction comes before t. */
+	run_due(k);
 	if (t->state == TASK_RUNNING)
 		sched_ready(t);
 }
@@ -158,15 +169,6 @@ static uint64_t next_deadline(struct kernel *k)
 {
 	struct task *t = RB_MIN(task_sleep, &k->sleepers);
 	return min_u64(t ? t->deadline : NO_DEADLINE, timers_next(k));
-}
-
-static void run_due(struct kernel *k)
-{
-	struct task *t;
-	uint64_t now = kernel_now(k);
-	while ((t = RB_MIN(task_sleep, &k->sleepers)) && t->deadline <= now)
-		wait_wake(t);
-	timers_run(k);
 }
 
 static void advance(struct kernel *k, uint64_t ns)

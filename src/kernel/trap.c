@@ -7,6 +7,7 @@
 
 #include "base/bits.h"
 #include "base/text.h"
+#include "kernel/file.h"
 #include "kernel/kernel.h"
 #include "kernel/sched.h"
 #include "kernel/task.h"
@@ -24,9 +25,23 @@ static void add_place(struct text *s, struct process *p, uint64_t va)
 		text_add(s, "0x%llx", (unsigned long long)va);
 }
 
+/* The file that a region shows, without its directories; false: it has no name. */
+static bool add_file(struct text *s, const struct object *o)
+{
+	struct text name = TEXT;
+	uint64_t device, inode;
+	bool named = object_file_name(o, &name, &device, &inode) && !text_failed(&name);
+	if (named) {
+		const char *slash = strrchr(text_str(&name), '/');
+		text_add(s, "%s", slash ? slash + 1 : text_str(&name));
+	}
+	text_finish(&name);
+	return named;
+}
+
 static void add_region(struct text *s, const struct process *p, const struct region *r)
 {
-	const char *what = r->object ? "a file mapping" : "anonymous memory";
+	const char *what = "anonymous memory";
 	if (r->flags & REGION_STACK)
 		what = "the stack";
 	else if (r->flags & REGION_HEAP)
@@ -35,6 +50,10 @@ static void add_region(struct text *s, const struct process *p, const struct reg
 		what = "text";
 	else if (r->start < p->data_end && p->data_start < r->end)
 		what = "data";
+	else if (signal_is_trampoline(p->kernel, r->object))
+		what = "[vdso]";
+	else if (r->object)
+		what = add_file(s, r->object) ? "" : "shared memory";
 	text_add(s, "%s 0x%llx-0x%llx (%c%c%c)", what, (unsigned long long)r->start, (unsigned long long)r->end,
 		 r->prot & PROT_R ? 'r' : '-', r->prot & PROT_W ? 'w' : '-', r->prot & PROT_X ? 'x' : '-');
 }
