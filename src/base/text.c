@@ -87,9 +87,15 @@ void text_add_quoted(struct text *t, const void *bytes, size_t size, size_t max)
 	text_add_bytes(t, "\"...", size > max ? 4 : 1);
 }
 
-const char *text_str(const struct text *t) { return t->bytes ? t->bytes : ""; }
+const char *text_str(const struct text *t)
+{
+	return t->bytes ? t->bytes : "";
+}
 
-bool text_failed(const struct text *t) { return t->failed; }
+bool text_failed(const struct text *t)
+{
+	return t->failed;
+}
 
 void text_finish(struct text *t)
 {
@@ -168,8 +174,13 @@ int parse_time(const char *s, uint64_t *ret_ns)
 	static const struct {
 		const char *name;
 		uint64_t ns;
-	} unit[] = {{"", 1000000000}, {"s", 1000000000}, {"ms", 1000000}, {"us", 1000}, {"ns", 1},
-		    {"m", 60 * UINT64_C(1000000000)}, {"h", 3600 * UINT64_C(1000000000)}};
+	} unit[] = {{"", 1000000000},
+		    {"s", 1000000000},
+		    {"ms", 1000000},
+		    {"us", 1000},
+		    {"ns", 1},
+		    {"m", 60 * UINT64_C(1000000000)},
+		    {"h", 3600 * UINT64_C(1000000000)}};
 	if (!isdigit((unsigned char)*s))
 		return -EINVAL;
 	const char *point = s + strspn(s, "0123456789"), *fraction = point, *end = point;

@@ -8,7 +8,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-static inline json_t *json_hex(uint64_t v) { return json_sprintf("0x%llx", (unsigned long long)v); }
+static inline json_t *json_hex(uint64_t v)
+{
+	return json_sprintf("0x%llx", (unsigned long long)v);
+}
 
 /* A name that may be no UTF-8: bytes that are none become the characters of their values. */
 static inline json_t *json_text(const char *s)

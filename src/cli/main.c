@@ -12,7 +12,7 @@ const struct verb verbs[] = {
 #define VERB(name, args, summary) {#name, args, summary, verb_##name},
 #include "cli/verbs.def"
 #undef VERB
-	{0},
+    {0},
 };
 
 const struct verb *verb_find(const char *name)
@@ -64,7 +64,8 @@ static int unknown_verb(const char *word)
 			best = v;
 	if (word_distance(word, best->name) <= 2)
 		return say("there is no verb %s; did you mean carrel %s?", word, best->name);
-	return say("there is no verb %s; to run a program: carrel run %s. All verbs: carrel help", word, word);
+	return say("there is no verb %s; to run a program: carrel run %s. All verbs: carrel help",
+		   word, word);
 }
 
 int main(int argc, char **argv)

@@ -31,11 +31,14 @@ static json_t *json_regions(struct process *p, const struct region_lines *lines)
 		struct region_usage u = {0};
 		if (r)
 			space_usage(p->space, r, &u);
-		json_array_append_new(regions, json_pack("{s:o, s:o, s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:I}",
-			"start", json_hex(l->start), "end", json_hex(l->end), "permissions", l->perms,
-			"offset", json_hex(l->offset), "device", l->device, "inode", (json_int_t)l->inode,
-			"name", json_text(l->name), "resident", (json_int_t)u.resident,
-			"anonymous", (json_int_t)u.anonymous, "shared", (json_int_t)u.shared));
+		json_array_append_new(
+		    regions,
+		    json_pack("{s:o, s:o, s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:I}", "start",
+			      json_hex(l->start), "end", json_hex(l->end), "permissions", l->perms,
+			      "offset", json_hex(l->offset), "device", l->device, "inode",
+			      (json_int_t)l->inode, "name", json_text(l->name), "resident",
+			      (json_int_t)u.resident, "anonymous", (json_int_t)u.anonymous,
+			      "shared", (json_int_t)u.shared));
 	}
 	return regions;
 }
@@ -76,10 +79,12 @@ static int maps_end(struct session *s, int status)
 	for (unsigned i = 0; i < vs->count; i++) {
 		struct view *v = &vs->view[i];
 		if (v->json)
-			json_array_append_new(all, json_pack("{s:i, s:o, s:o}", "pid", v->pid, "name",
-							     json_text(v->name), "regions", v->json));
+			json_array_append_new(all,
+					      json_pack("{s:i, s:o, s:o}", "pid", v->pid, "name",
+							json_text(v->name), "regions", v->json));
 		else if (vs->count > 1)
-			fprintf(s->out, "%s%d: %s\n", i ? "\n" : "", v->pid, v->name ? v->name : "?");
+			fprintf(s->out, "%s%d: %s\n", i ? "\n" : "", v->pid,
+				v->name ? v->name : "?");
 		fputs(v->text ? v->text : "", s->out);
 		free(v->name);
 		free(v->text);
@@ -93,7 +98,8 @@ static int maps_end(struct session *s, int status)
 
 int verb_maps(int argc, char **argv)
 {
-	static const struct session_hooks hooks = {.look = maps_look, .end = maps_end, .ctrl_c_ends = true};
+	static const struct session_hooks hooks = {
+	    .look = maps_look, .end = maps_end, .ctrl_c_ends = true};
 	struct options o;
 	struct views views = {0};
 	int at = 0, r = session_options(&o, argc, argv, NULL, &at);

@@ -54,14 +54,14 @@ static const char *verb_name(unsigned verb)
 void options_init(struct options *o, enum option_verbs verb)
 {
 	*o = (struct options){
-		.verb = verb,
-		.memory = 64 << 20,
-		.mmu = MMU_SV48,
-		.fault_around = 1,
-		.copies = 1,
-		.policy = policies[0],
-		.color = isatty(STDERR_FILENO) && !getenv("NO_COLOR"),
-		.at = AT_EXIT,
+	    .verb = verb,
+	    .memory = 64 << 20,
+	    .mmu = MMU_SV48,
+	    .fault_around = 1,
+	    .copies = 1,
+	    .policy = policies[0],
+	    .color = isatty(STDERR_FILENO) && !getenv("NO_COLOR"),
+	    .at = AT_EXIT,
 	};
 }
 
@@ -110,14 +110,15 @@ static bool set_time(const struct option *op, const char *value, uint64_t *ret)
 	return true;
 }
 
-static bool set_number(const struct option *op, const char *value, uint64_t least, uint64_t most, uint64_t *ret)
+static bool set_number(const struct option *op, const char *value, uint64_t least, uint64_t most,
+		       uint64_t *ret)
 {
 	uint64_t v;
 	if (parse_u64(value, &v) < 0)
 		return wrong(op, value, "not a number");
 	if (v < least || v > most) {
-		say("--%s %s: must be from %llu to %llu", op->name, value, (unsigned long long)least,
-		    (unsigned long long)most);
+		say("--%s %s: must be from %llu to %llu", op->name, value,
+		    (unsigned long long)least, (unsigned long long)most);
 		return false;
 	}
 	*ret = v;
@@ -201,7 +202,8 @@ static bool set_policy(struct options *o, const struct option *op, const char *v
 {
 	size_t length = strcspn(value, ":");
 	for (unsigned i = 0; policies[i]; i++) {
-		if (strlen(policies[i]->name) != length || strncmp(policies[i]->name, value, length) != 0)
+		if (strlen(policies[i]->name) != length ||
+		    strncmp(policies[i]->name, value, length) != 0)
 			continue;
 		o->policy = policies[i];
 		o->policy_params = value[length] ? value + length + 1 : NULL;
@@ -248,7 +250,9 @@ static bool set_at(struct options *o, const struct option *op, const char *value
 	} else if (isalpha((unsigned char)value[0]) || value[0] == '_') {
 		o->at = AT_FUNCTION;
 	} else {
-		return wrong(op, value, "must be exit, a function, fault:N, syscall:NAME, or a time such as 2s");
+		return wrong(
+		    op, value,
+		    "must be exit, a function, fault:N, syscall:NAME, or a time such as 2s");
 	}
 	return true;
 }
@@ -267,7 +271,8 @@ static bool set_pid(struct options *o, const struct option *op, const char *valu
 	return true;
 }
 
-static bool add_string(const struct option *op, const char *value, const char **list, unsigned *count, unsigned most)
+static bool add_string(const struct option *op, const char *value, const char **list,
+		       unsigned *count, unsigned most)
 {
 	if (*count == most)
 		return wrong(op, value, "too many of them");
@@ -349,7 +354,8 @@ static const struct option *find(unsigned verb, const char *name, size_t length,
 		const struct option *op = &options[i];
 		if (!(op->verbs & verb))
 			continue;
-		if (letter ? op->letter == letter : strlen(op->name) == length && strncmp(op->name, name, length) == 0)
+		if (letter ? op->letter == letter
+			   : strlen(op->name) == length && strncmp(op->name, name, length) == 0)
 			return op;
 	}
 	return NULL;
@@ -362,7 +368,8 @@ static int unknown(const struct options *o, const char *word, size_t length, cha
 	if (letter && !other)
 		return say("%s has no option -%c; carrel %s --help lists them", verb, letter, verb);
 	if (other)
-		return say("%s has no option --%s; %s has", verb, other->name, verb_name(other->verbs));
+		return say("%s has no option --%s; %s has", verb, other->name,
+			   verb_name(other->verbs));
 	char *name = strndup(word, length);
 	unsigned distance = 4;
 	for (size_t i = 0; name && i < array_size(options); i++) {
@@ -374,8 +381,10 @@ static int unknown(const struct options *o, const char *word, size_t length, cha
 	}
 	free(name);
 	if (best)
-		return say("%s has no option --%.*s; did you mean --%s?", verb, (int)length, word, best->name);
-	return say("%s has no option --%.*s; carrel %s --help lists them", verb, (int)length, word, verb);
+		return say("%s has no option --%.*s; did you mean --%s?", verb, (int)length, word,
+			   best->name);
+	return say("%s has no option --%.*s; carrel %s --help lists them", verb, (int)length, word,
+		   verb);
 }
 
 static int show_help(const struct options *o)
@@ -387,7 +396,8 @@ static int show_help(const struct options *o)
 }
 
 /* Carries out one option; value NULL: it has none yet, the next word is it. */
-static int take(struct options *o, const struct option *op, const char *value, int argc, char **argv, int *at)
+static int take(struct options *o, const struct option *op, const char *value, int argc,
+		char **argv, int *at)
 {
 	enum option_id id = (enum option_id)(op - options);
 	if (id == OPTION_help)
@@ -462,8 +472,8 @@ void options_help(FILE *f, enum option_verbs verb)
 		if (!(op->verbs & verb))
 			continue;
 		char letter[] = {'-', op->letter, ',', ' ', 0};
-		fprintf(f, "  %s--%s%s%s\n", op->letter ? letter : "", op->name, op->value ? " " : "",
-			op->value ? op->value : "");
+		fprintf(f, "  %s--%s%s%s\n", op->letter ? letter : "", op->name,
+			op->value ? " " : "", op->value ? op->value : "");
 		help_wrap(f, op->help);
 	}
 }

@@ -29,7 +29,14 @@ enum option_verbs {
 /* When a looking verb looks. */
 enum at { AT_EXIT, AT_FUNCTION, AT_FAULT, AT_CALL, AT_TIME };
 
-enum { BINDS_MAX = 32, ENVS_MAX = 256, EXPECTS_MAX = 32, COPIES_MAX = 1000, PID_FIRST = 0, PID_ALL = -1 };
+enum {
+	BINDS_MAX = 32,
+	ENVS_MAX = 256,
+	EXPECTS_MAX = 32,
+	COPIES_MAX = 1000,
+	PID_FIRST = 0,
+	PID_ALL = -1
+};
 
 struct options {
 	enum option_verbs verb;
@@ -52,12 +59,12 @@ struct options {
 	enum at at;
 	const char *at_name; /* function or call */
 	uint64_t at_number;  /* fault number, ns */
-	int32_t pid;	     /* or PID_FIRST, PID_ALL */
+	int32_t pid;         /* or PID_FIRST, PID_ALL */
 	const char *filter, *output;
 };
 
-/* Reads options of argv from argv[*at] on, and leaves *at at the first word that is none. Returns -1:
- * go on; else the exit status: an option was wrong, or help was asked for. */
+/* Reads options of argv from argv[*at] on, and leaves *at at the first word that is none. Returns
+ * -1: go on; else the exit status: an option was wrong, or help was asked for. */
 int options_parse(struct options *o, int argc, char **argv, int *at);
 void options_init(struct options *o, enum option_verbs verb);
 void options_finish(struct options *o);

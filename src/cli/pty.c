@@ -46,14 +46,18 @@ static void on_resize(int number)
 }
 
 /* Somebody ends the relay: it passes that on, and ends when the child has. */
-static void on_end(int number) { kill(child_pid, number); }
+static void on_end(int number)
+{
+	kill(child_pid, number);
+}
 
 /* The size of the outer terminal becomes that of the pty, whose programs get SIGWINCH. */
 static void copy_size(int master)
 {
 	struct winsize size;
 	resized = 0;
-	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 ||
+	    ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		ioctl(master, TIOCSWINSZ, &size);
 }
 
@@ -75,7 +79,8 @@ static bool write_all(int fd, const char *bytes, ssize_t size)
 static void relay(int master)
 {
 	char bytes[4096];
-	struct pollfd p[2] = {{.fd = master, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
+	struct pollfd p[2] = {{.fd = master, .events = POLLIN},
+			      {.fd = STDIN_FILENO, .events = POLLIN}};
 	for (;;) {
 		if (resized)
 			copy_size(master);

@@ -14,8 +14,8 @@
 static bool parse_line(char *s, struct region_line *l)
 {
 	int at = 0;
-	if (sscanf(s, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %15s %" SCNu64 "%n", &l->start, &l->end, l->perms,
-		   &l->offset, l->device, &l->inode, &at) != 6 ||
+	if (sscanf(s, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %15s %" SCNu64 "%n", &l->start,
+		   &l->end, l->perms, &l->offset, l->device, &l->inode, &at) != 6 ||
 	    at == 0)
 		return false;
 	s += at;
@@ -71,5 +71,7 @@ void region_describe(const struct region_line *l, char *ret_text, unsigned size)
 		snprintf(ret_text, size, "%s", l->name);
 	else
 		snprintf(ret_text, size, "%s %s", slash ? slash + 1 : l->name,
-			 l->perms[2] == 'x' ? "text" : l->perms[1] == 'w' ? "data" : "constants");
+			 l->perms[2] == 'x'   ? "text"
+			 : l->perms[1] == 'w' ? "data"
+					      : "constants");
 }

@@ -30,7 +30,8 @@ int region_lines_read(struct kernel *k, struct process *p, struct region_lines *
 void region_lines_finish(struct region_lines *l);
 /* The line that contains va, or NULL. */
 const struct region_line *region_lines_at(const struct region_lines *l, uint64_t va);
-/* "libc.so.6 text", "[heap]", "anonymous memory": the last part of the name and what it is used for. */
+/* "libc.so.6 text", "[heap]", "anonymous memory": the last part of the name and what it is used
+ * for. */
 void region_describe(const struct region_line *l, char *ret_text, unsigned size);
 
 #endif

@@ -30,13 +30,17 @@ const char *process_name(const struct process *p)
 	return slash ? slash + 1 : p->exe ? p->exe : "?";
 }
 
-bool process_alive(const struct process *p) { return p->space && !p->zombie && p != p->kernel->init; }
+bool process_alive(const struct process *p)
+{
+	return p->space && !p->zombie && p != p->kernel->init;
+}
 
 bool session_wants(const struct session *s, const struct process *p)
 {
 	int32_t pid = s->o->pid;
 	/* While the first is being started its pid is not known yet: it is the only one. */
-	return pid == PID_ALL || p->pid == pid || (pid == PID_FIRST && (s->started == 0 || p->pid == s->pid[0]));
+	return pid == PID_ALL || p->pid == pid ||
+	       (pid == PID_FIRST && (s->started == 0 || p->pid == s->pid[0]));
 }
 
 /* --- what happens in the machine ------------------------------------------------------------- */
@@ -61,16 +65,15 @@ static void session_seen(void *ctx, const struct event *e)
 		if (s->o->at == AT_EXIT && wanted && p->space)
 			look_once(s, p);
 		break;
-	case EVENT_process_exec:
-		s->wish.exec = s->o->at == AT_FUNCTION;
-		break;
+	case EVENT_process_exec: s->wish.exec = s->o->at == AT_FUNCTION; break;
 	case EVENT_fault:
 		if (wanted && s->o->at == AT_FAULT && ++s->faults == s->o->at_number)
 			s->wish.look = true;
 		break;
 	case EVENT_syscall_enter: {
 		const struct call_info *info = call_info(e->syscall_enter.number);
-		if (wanted && s->o->at == AT_CALL && info && info->name && strcmp(info->name, s->o->at_name) == 0)
+		if (wanted && s->o->at == AT_CALL && info && info->name &&
+		    strcmp(info->name, s->o->at_name) == 0)
 			s->wish.look = true;
 		break;
 	}
@@ -124,7 +127,10 @@ static void signals_release(void)
 	active = NULL;
 }
 
-static void say_sentence(void *ctx, const char *sentence) { say("%s", sentence); }
+static void say_sentence(void *ctx, const char *sentence)
+{
+	say("%s", sentence);
+}
 
 /* --- from words to a machine ----------------------------------------------------------------- */
 
@@ -137,7 +143,8 @@ int session_options(struct options *o, int argc, char **argv, const char **ret_o
 		return r;
 	if (ret_operand) {
 		if (at >= argc)
-			return say("carrel %s wants an address and a program: carrel help %s", argv[0], argv[0]);
+			return say("carrel %s wants an address and a program: carrel help %s",
+				   argv[0], argv[0]);
 		*ret_operand = argv[at++];
 		r = options_parse(o, argc, argv, &at);
 		if (r >= 0)
@@ -146,7 +153,8 @@ int session_options(struct options *o, int argc, char **argv, const char **ret_o
 	if (at >= argc)
 		return say("carrel %s wants a program to run: carrel help %s", argv[0], argv[0]);
 	if (o->va && o->va > UINT64_C(1) << (mmu_va_bits(o->mmu) - 1))
-		return say("--va is more than the user half of this format of page tables has; it ends at %#llx",
+		return say("--va is more than the user half of this format of page tables has; it "
+			   "ends at %#llx",
 			   1ULL << (mmu_va_bits(o->mmu) - 1));
 	*ret_at = at;
 	return -1;
@@ -158,7 +166,8 @@ static bool ends_with(const char *s, const char *end)
 	return n > m && strcmp(s + n - m, end) == 0;
 }
 
-/* mem.c becomes a program that the guest sees beside its source, as if it had been compiled there. */
+/* mem.c becomes a program that the guest sees beside its source, as if it had been compiled there.
+ */
 static int compile(struct session *s, const char *source)
 {
 	char program[PATH_MAX], copy[PATH_MAX];
@@ -172,7 +181,8 @@ static int compile(struct session *s, const char *source)
 	int stem = (int)(strrchr(base, '.') - base);
 	if (!s->compiled || !directory ||
 	    asprintf(&s->compiled_guest, "%s/%.*s", directory, stem, base) < 0 ||
-	    asprintf(&s->compiled_name, "%.*s%.*s", slash ? (int)(base - source) : 2, slash ? source : "./", stem, base) < 0) {
+	    asprintf(&s->compiled_name, "%.*s%.*s", slash ? (int)(base - source) : 2,
+		     slash ? source : "./", stem, base) < 0) {
 		free(directory);
 		return say("%s: no memory", source);
 	}
@@ -237,34 +247,36 @@ static int make_kernel(struct session *s)
 	if (r >= 0)
 		return r;
 	struct kernel_config c = {
-		.mode = o->mmu,
-		.va_top = o->va,
-		.brk = o->brk,
-		.seed = o->seed,
-		.clock_real = o->clock_real,
-		.pace = o->verb == RUN && isatty(STDOUT_FILENO),
-		.verbose = o->verbose,
-		.root = s->root,
-		.root_writable = o->root_writable,
-		.bind = s->bind,
-		.binds = o->binds,
-		.cwd = s->cwd,
-		.policy = o->policy,
-		.policy_params = o->policy_params,
-		.eager = o->eager,
-		.fault_around = o->fault_around,
-		.drop_mappings = o->drop_mappings,
-		.events = &s->events,
-		.say = say_sentence,
-		.symbol = symbol_text,
-		.say_ctx = s->symbols, /* symbol is given it, too */
+	    .mode = o->mmu,
+	    .va_top = o->va,
+	    .brk = o->brk,
+	    .seed = o->seed,
+	    .clock_real = o->clock_real,
+	    .pace = o->verb == RUN && isatty(STDOUT_FILENO),
+	    .verbose = o->verbose,
+	    .root = s->root,
+	    .root_writable = o->root_writable,
+	    .bind = s->bind,
+	    .binds = o->binds,
+	    .cwd = s->cwd,
+	    .policy = o->policy,
+	    .policy_params = o->policy_params,
+	    .eager = o->eager,
+	    .fault_around = o->fault_around,
+	    .drop_mappings = o->drop_mappings,
+	    .events = &s->events,
+	    .say = say_sentence,
+	    .symbol = symbol_text,
+	    .say_ctx = s->symbols, /* symbol is given it, too */
 	};
 	if (o->memory / PAGE_SIZE > UINT32_MAX - 1)
-		return say("--memory is more than a machine can have: %llu frames", (unsigned long long)UINT32_MAX - 1);
+		return say("--memory is more than a machine can have: %llu frames",
+			   (unsigned long long)UINT32_MAX - 1);
 	c.frames = (uint32_t)(o->memory / PAGE_SIZE);
 	memcpy(s->bind, o->bind, sizeof(o->bind));
 	if (s->compiled)
-		s->bind[c.binds++] = (struct kernel_bind){.host = s->compiled, .guest = s->compiled_guest, .readonly = true};
+		s->bind[c.binds++] = (struct kernel_bind){
+		    .host = s->compiled, .guest = s->compiled_guest, .readonly = true};
 	return kernel_create(&c, &s->kernel) < 0 ? STATUS_CARREL : -1;
 }
 
@@ -277,10 +289,10 @@ static int spawn_all(struct session *s)
 	if (s->compiled)
 		s->argv[0] = s->compiled_name;
 	struct kernel_program program = {
-		.path = s->path,
-		.argv = (const char *const *)s->argv,
-		.env = env,
-		.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
+	    .path = s->path,
+	    .argv = (const char *const *)s->argv,
+	    .env = env,
+	    .stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
 	};
 	for (s->envc = 0; env[s->envc];)
 		s->envc++;
@@ -296,7 +308,9 @@ static int spawn_all(struct session *s)
 	free(pwd);
 	if (r >= 0)
 		return -1;
-	return r == -ENOENT ? STATUS_NOT_FOUND : r == -ENOMEM || r == -EAGAIN ? STATUS_CARREL : STATUS_CANNOT;
+	return r == -ENOENT                   ? STATUS_NOT_FOUND
+	       : r == -ENOMEM || r == -EAGAIN ? STATUS_CARREL
+					      : STATUS_CANNOT;
 }
 
 static int open_output(struct session *s)
@@ -326,7 +340,8 @@ static void release_files(struct session *s)
 	symbol_cache_destroy(s->symbols);
 }
 
-static int session_start(struct session *s, const struct options *o, const struct session_hooks *hooks, void *ctx, char **argv)
+static int session_start(struct session *s, const struct options *o,
+			 const struct session_hooks *hooks, void *ctx, char **argv)
 {
 	*s = (struct session){.o = o, .hooks = hooks, .ctx = ctx, .argv = argv, .path = argv[0]};
 	s->events.seen = session_seen;
@@ -336,7 +351,8 @@ static int session_start(struct session *s, const struct options *o, const struc
 	while (argv[s->argc])
 		s->argc++;
 	s->cwd = o->workdir ? strdup(o->workdir) : getcwd(NULL, 0);
-	int r = s->cwd ? open_output(s) : say("the current directory: %s; choose another with -w", strerror(errno));
+	int r = s->cwd ? open_output(s)
+		       : say("the current directory: %s; choose another with -w", strerror(errno));
 	if (r < 0 && (ends_with(argv[0], ".c") || ends_with(argv[0], ".cc")))
 		r = compile(s, argv[0]);
 	if (r < 0 && hooks->begin)
@@ -366,7 +382,8 @@ static void look_at_wanted(struct session *s)
 			look_once(s, p);
 }
 
-/* Sets the stop addresses of programs that were loaded since the last time. Returns -1 or a status. */
+/* Sets the stop addresses of programs that were loaded since the last time. Returns -1 or a status.
+ */
 static int set_stops(struct session *s)
 {
 	s->wish.exec = false;
@@ -377,7 +394,8 @@ static int set_stops(struct session *s)
 		if (symbol_find(s->symbols, p, s->o->at_name, true, &va))
 			hart_stop_at(s->kernel->hart, sv_asid(p->space->pmap), va);
 		else if (p->pid == s->pid[0])
-			return say("--at %s: %s has no function of that name%s", s->o->at_name, process_name(p),
+			return say("--at %s: %s has no function of that name%s", s->o->at_name,
+				   process_name(p),
 				   "; was it stripped? Also: exit, fault:N, syscall:NAME, 2s");
 	}
 	return -1;
@@ -402,7 +420,8 @@ static uint64_t deadline(const struct session *s)
 static void look_here(struct session *s)
 {
 	struct process *p = s->kernel->current ? s->kernel->current->process : NULL;
-	if (s->o->at == AT_FUNCTION && p && process_alive(p) && session_wants(s, p) && s->o->pid != PID_ALL)
+	if (s->o->at == AT_FUNCTION && p && process_alive(p) && session_wants(s, p) &&
+	    s->o->pid != PID_ALL)
 		look_once(s, p);
 	else
 		look_at_wanted(s);
@@ -422,7 +441,8 @@ static int guest_status(const struct session *s)
 static int ended(struct session *s)
 {
 	if (s->hooks->look && s->o->at != AT_EXIT && !s->looked) {
-		say("--at %s: the program ended before that", s->o->at == AT_CALL ? "syscall" : s->o->at_name);
+		say("--at %s: the program ended before that",
+		    s->o->at == AT_CALL ? "syscall" : s->o->at_name);
 		return STATUS_CARREL << 8;
 	}
 	return guest_status(s);

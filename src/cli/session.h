@@ -53,20 +53,23 @@ struct session {
 	char **argv; /* the program's, its own words */
 	unsigned argc, envc;
 	const char *path; /* as the guest names it */
-	char *compiled, *compiled_guest, *compiled_name; /* of a .c file: on the host, in the guest, argv[0] */
+	char *compiled, *compiled_guest,
+	    *compiled_name; /* of a .c file: on the host, in the guest, argv[0] */
 	char *cwd, *root;
 	struct kernel_bind bind[BINDS_MAX + 1];
-	uint64_t faults;  /* seen so far, for --at fault:N */
+	uint64_t faults; /* seen so far, for --at fault:N */
 	bool looked;
 };
 
 /* Reads options and PROG from argv; argv[0] is the verb. operands: how many words stand between the
  * options and PROG (ADDR of walk); they are left in ret_operand. Returns -1, or the exit status. */
-int session_options(struct options *o, int argc, char **argv, const char **ret_operand, int *ret_at);
+int session_options(struct options *o, int argc, char **argv, const char **ret_operand,
+		    int *ret_at);
 
-/* All of a run. argv: PROG and its arguments. Returns the exit status; if the program was killed by a
- * signal, dies of the same one. */
-int session_main(const struct options *o, const struct session_hooks *hooks, void *ctx, char **argv);
+/* All of a run. argv: PROG and its arguments. Returns the exit status; if the program was killed by
+ * a signal, dies of the same one. */
+int session_main(const struct options *o, const struct session_hooks *hooks, void *ctx,
+		 char **argv);
 
 /* The processes to look at, by --pid: in pid order. */
 bool session_wants(const struct session *s, const struct process *p);

@@ -14,7 +14,7 @@ struct figures {
 	char name[32];
 	struct tally tally;
 	uint64_t instructions, time; /* time: ns of virtual time from start to end */
-	uint64_t resident_peak;	     /* pages */
+	uint64_t resident_peak;      /* pages */
 	uint64_t tables, tables_shared, zero_pages, shared_pages;
 };
 
@@ -32,7 +32,8 @@ void stat_print_json(FILE *f, const struct run_figures *st);
 
 /* A figure by the name that stat prints for it, such as cow-copy, minor, instructions. Returns 0 or
  * -EINVAL. */
-int stat_figure(const struct run_figures *st, const struct figures *g, const char *name, uint64_t *ret_value);
+int stat_figure(const struct run_figures *st, const struct figures *g, const char *name,
+		uint64_t *ret_value);
 /* "cow-copy<=512". Returns 1: it holds; 0: it does not, after saying so; -EINVAL: it means nothing,
  * after saying why. */
 int stat_expect(const struct run_figures *st, const struct figures *g, const char *expect);

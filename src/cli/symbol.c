@@ -17,7 +17,7 @@
 enum { FILE_MAX = 1 << 30 };
 
 struct entry {
-	uint32_t object; /* serial */
+	uint32_t object;         /* serial */
 	struct symbols *symbols; /* NULL: it has none */
 	struct entry *next;
 };
@@ -26,7 +26,10 @@ struct symbol_cache {
 	struct entry *first;
 };
 
-struct symbol_cache *symbol_cache_create(void) { return calloc(1, sizeof(struct symbol_cache)); }
+struct symbol_cache *symbol_cache_create(void)
+{
+	return calloc(1, sizeof(struct symbol_cache));
+}
 
 void symbol_cache_destroy(struct symbol_cache *c)
 {
@@ -45,7 +48,8 @@ void symbol_cache_destroy(struct symbol_cache *c)
 static uint8_t *read_object(const struct object *o)
 {
 	uint8_t page[PAGE_SIZE], *bytes;
-	if (o->kind != OBJECT_FILE || !o->pager || !o->pager->peek || o->size == 0 || o->size > FILE_MAX)
+	if (o->kind != OBJECT_FILE || !o->pager || !o->pager->peek || o->size == 0 ||
+	    o->size > FILE_MAX)
 		return NULL;
 	bytes = malloc(o->size);
 	for (uint64_t at = 0; bytes && at < o->size; at += PAGE_SIZE) {
@@ -79,7 +83,8 @@ static struct symbols *symbols_of(struct symbol_cache *c, const struct object *o
 static uint64_t load_start(const struct region *r)
 {
 	const struct region *first = r;
-	for (const struct region *q = r; q && r->start - q->start < UINT64_C(1) << 32; q = region_prev(q)) {
+	for (const struct region *q = r; q && r->start - q->start < UINT64_C(1) << 32;
+	     q = region_prev(q)) {
 		if (q->object == r->object && q->offset <= first->offset)
 			first = q;
 		if (first->offset == 0)
@@ -91,9 +96,11 @@ static uint64_t load_start(const struct region *r)
 bool symbol_add(struct symbol_cache *c, struct process *p, uint64_t va, struct text *t)
 {
 	struct region *r = c && p->space ? regions_find(&p->space->regions, va) : NULL;
-	/* What lies behind a file's last page in memory, its zeroed data, has no object: look below. */
+	/* What lies behind a file's last page in memory, its zeroed data, has no object: look
+	 * below. */
 	for (struct region *q = r; q && q->end > va - min_u64(va, 16 << 20); q = region_prev(q)) {
-		struct symbols *s = q->object && !(q->flags & REGION_SHARED) ? symbols_of(c, q->object) : NULL;
+		struct symbols *s =
+		    q->object && !(q->flags & REGION_SHARED) ? symbols_of(c, q->object) : NULL;
 		if (s)
 			return symbols_add(s, va - load_start(q) + symbols_base(s), t);
 		if (q->start != r->start && !q->object && q->flags & (REGION_HEAP | REGION_STACK))
@@ -117,14 +124,16 @@ bool symbol_text(void *cache, struct process *p, uint64_t va, char *ret_text, un
 	return known;
 }
 
-bool symbol_find(struct symbol_cache *c, struct process *p, const char *name, bool function, uint64_t *ret_va)
+bool symbol_find(struct symbol_cache *c, struct process *p, const char *name, bool function,
+		 uint64_t *ret_va)
 {
 	const struct object *last = NULL;
 	if (!c || !p->space)
 		return false;
 	for (struct region *r = regions_first(&p->space->regions); r; r = region_next(r)) {
 		uint64_t address;
-		struct symbols *s = r->object && r->object != last ? symbols_of(c, r->object) : NULL;
+		struct symbols *s =
+		    r->object && r->object != last ? symbols_of(c, r->object) : NULL;
 		last = r->object;
 		if (!s || !symbols_find(s, name, function, &address))
 			continue;
@@ -139,13 +148,16 @@ static bool file_address(struct process *p, const char *word, uint64_t *ret_va)
 {
 	bool found = false;
 	size_t length = strlen(word);
-	for (struct region *r = regions_first(&p->space->regions); r && !found; r = region_next(r)) {
+	for (struct region *r = regions_first(&p->space->regions); r && !found;
+	     r = region_next(r)) {
 		struct text name = TEXT;
 		uint64_t device, inode;
-		if (r->object && (r->prot & PROT_X) && object_file_name(r->object, &name, &device, &inode)) {
+		if (r->object && (r->prot & PROT_X) &&
+		    object_file_name(r->object, &name, &device, &inode)) {
 			const char *slash = strrchr(text_str(&name), '/');
 			const char *base = slash ? slash + 1 : text_str(&name);
-			found = strncmp(base, word, length) == 0 && !isalnum((unsigned char)base[length]);
+			found = strncmp(base, word, length) == 0 &&
+				!isalnum((unsigned char)base[length]);
 			if (found)
 				*ret_va = r->start;
 		}
@@ -156,13 +168,15 @@ static bool file_address(struct process *p, const char *word, uint64_t *ret_va)
 
 static bool region_address(struct process *p, const char *word, uint64_t *ret_va)
 {
-	unsigned flag = strcmp(word, "heap") == 0 || strcmp(word, "[heap]") == 0 ? REGION_HEAP
-			: strcmp(word, "stack") == 0 || strcmp(word, "[stack]") == 0 ? REGION_STACK : 0;
+	unsigned flag = strcmp(word, "heap") == 0 || strcmp(word, "[heap]") == 0     ? REGION_HEAP
+			: strcmp(word, "stack") == 0 || strcmp(word, "[stack]") == 0 ? REGION_STACK
+										     : 0;
 	for (struct region *r = regions_first(&p->space->regions); r && flag; r = region_next(r)) {
 		if (!(r->flags & flag))
 			continue;
 		/* The heap from its start, the stack from the page that every program has. */
-		*ret_va = flag == REGION_STACK ? r->end - PAGE_SIZE : max_u64(r->start, p->space->brk_start);
+		*ret_va = flag == REGION_STACK ? r->end - PAGE_SIZE
+					       : max_u64(r->start, p->space->brk_start);
 		return true;
 	}
 	return false;
@@ -174,10 +188,11 @@ bool symbol_address(struct symbol_cache *c, struct process *p, const char *word,
 	if (parse_u64(word, ret_va) == 0)
 		return true;
 	const char *sign = strrchr(word, '+');
-	char *name = sign && parse_u64(sign + 1, &plus) == 0 ? strndup(word, sign - word) : strdup(word);
+	char *name =
+	    sign && parse_u64(sign + 1, &plus) == 0 ? strndup(word, sign - word) : strdup(word);
 	bool found = name && p->space &&
-		     (parse_u64(name, &va) == 0 || symbol_find(c, p, name, false, &va) || region_address(p, name, &va) ||
-		      file_address(p, name, &va));
+		     (parse_u64(name, &va) == 0 || symbol_find(c, p, name, false, &va) ||
+		      region_address(p, name, &va) || file_address(p, name, &va));
 	free(name);
 	if (found)
 		*ret_va = va + plus;

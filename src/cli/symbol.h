@@ -24,7 +24,8 @@ bool symbol_add(struct symbol_cache *c, struct process *p, uint64_t va, struct t
 bool symbol_text(void *cache, struct process *p, uint64_t va, char *ret_text, unsigned size);
 /* Where a function or variable lies: in the program first, then in its libraries in order of their
  * addresses. function: only functions. False: none is called so. */
-bool symbol_find(struct symbol_cache *c, struct process *p, const char *name, bool function, uint64_t *ret_va);
+bool symbol_find(struct symbol_cache *c, struct process *p, const char *name, bool function,
+		 uint64_t *ret_va);
 
 /* An address as a person writes it: a number, a symbol, heap, stack, or the beginning of a file's
  * name (libc: its first page of text), and any of them with +NUMBER. */

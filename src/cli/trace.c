@@ -63,12 +63,15 @@ static int trace_end(struct session *s, int status)
 
 static int run(const struct options *o, char **argv)
 {
-	static const struct session_hooks hooks = {.begin = trace_begin, .seen = trace_seen, .end = trace_end};
+	static const struct session_hooks hooks = {
+	    .begin = trace_begin, .seen = trace_seen, .end = trace_end};
 	struct trace tr = {0};
 	char word[64];
 	if (trace_filter_parse(o->filter, &tr.filter, word) < 0)
-		return say("-e %s: %s is no system call that Carrel has, no cause of a fault, and none of "
-			   "faults, calls, signals, exits", o->filter, word);
+		return say(
+		    "-e %s: %s is no system call that Carrel has, no cause of a fault, and none of "
+		    "faults, calls, signals, exits",
+		    o->filter, word);
 	return session_main(o, &hooks, &tr, argv);
 }
 

@@ -57,7 +57,8 @@ static void take_frame(struct kernel *k, struct walk *w)
 /* What an access would do: the hardware does it if the entry allows it, else it is a fault. */
 static void take_touch(struct process *p, struct walk *w, enum access access)
 {
-	static const uint64_t bit[] = {[ACCESS_READ] = PTE_R, [ACCESS_WRITE] = PTE_W, [ACCESS_EXEC] = PTE_X};
+	static const uint64_t bit[] = {
+	    [ACCESS_READ] = PTE_R, [ACCESS_WRITE] = PTE_W, [ACCESS_EXEC] = PTE_X};
 	struct walk_touch *t = &w->touch[access];
 	uint64_t leaf = w->walk.steps ? w->walk.step[w->walk.steps - 1].pte : 0;
 	t->fault = w->walk.result != MMU_OK || !(leaf & bit[access]) || !(leaf & PTE_U);
@@ -67,7 +68,8 @@ static void take_touch(struct process *p, struct walk *w, enum access access)
 	}
 }
 
-void walk_take(struct kernel *k, struct symbol_cache *c, struct process *p, const char *word, unsigned n, struct walk *ret_walk)
+void walk_take(struct kernel *k, struct symbol_cache *c, struct process *p, const char *word,
+	       unsigned n, struct walk *ret_walk)
 {
 	struct walk *w = ret_walk;
 	*w = (struct walk){.pid = p->pid, .word = n, .mode = k->config.mode};
@@ -121,7 +123,8 @@ static int walk_end(struct session *s, int status)
 	for (unsigned i = 0; i < ws->count; i++) {
 		const struct walk *w = &ws->walk[i];
 		if (!w->found) {
-			say("%s: %s (pid %d) has no symbol, region or file of that name; carrel maps shows what it has",
+			say("%s: %s (pid %d) has no symbol, region or file of that name; carrel "
+			    "maps shows what it has",
 			    ws->words[w->word], w->name, w->pid);
 			status = STATUS_CARREL << 8;
 		}
@@ -154,12 +157,15 @@ static int split(struct walks *ws, char *words)
 			return say("more than %d addresses to walk to", WORDS_MAX);
 		ws->words[ws->words_count++] = word;
 	}
-	return ws->words_count ? -1 : say("carrel walk wants an address: 0x2002a0, main, heap, stack, libc");
+	return ws->words_count
+		   ? -1
+		   : say("carrel walk wants an address: 0x2002a0, main, heap, stack, libc");
 }
 
 int verb_walk(int argc, char **argv)
 {
-	static const struct session_hooks hooks = {.look = walk_look, .end = walk_end, .ctrl_c_ends = true};
+	static const struct session_hooks hooks = {
+	    .look = walk_look, .end = walk_end, .ctrl_c_ends = true};
 	struct options o;
 	struct walks ws = {0};
 	const char *operand = NULL;

@@ -24,24 +24,26 @@ struct walk {
 	unsigned word; /* which of the addresses that were asked for */
 	bool found;    /* the word means something in this process */
 	uint64_t va;
-	char name[64];	    /* of the process */
-	char symbol[128];   /* "" if there is none */
-	char what[128];	    /* "libc.so.6 text", or "no region" */
+	char name[64];       /* of the process */
+	char symbol[128];    /* "" if there is none */
+	char what[128];      /* "libc.so.6 text", or "no region" */
 	uint64_t start, end; /* of the region */
-	char perms[5];	    /* "" without a region */
+	char perms[5];       /* "" without a region */
 	enum mmu_mode mode;
-	uint64_t root;	    /* frame of the root table */
+	uint64_t root; /* frame of the root table */
 	struct mmu_walk walk;
-	uint32_t frame;	    /* if the walk arrived */
+	uint32_t frame; /* if the walk arrived */
 	enum frame_kind kind;
-	unsigned places, processes; /* entries that map the frame, and processes that they belong to */
+	unsigned places,
+	    processes; /* entries that map the frame, and processes that they belong to */
 	struct pmap_place place[PLACES_MAX];
 	struct walk_touch touch[3]; /* by enum access */
 };
 
 /* word "libc": number n of those asked for. */
 struct symbol_cache;
-void walk_take(struct kernel *k, struct symbol_cache *c, struct process *p, const char *word, unsigned n, struct walk *ret_walk);
+void walk_take(struct kernel *k, struct symbol_cache *c, struct process *p, const char *word,
+	       unsigned n, struct walk *ret_walk);
 
 void walk_print(FILE *f, const struct walk *w, const char *word);
 void walk_print_brief(FILE *f, const struct walk *w, unsigned count, char *const *words);

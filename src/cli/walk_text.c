@@ -22,14 +22,17 @@ static void flags_text(uint64_t pte, char ret_text[9])
 	ret_text[8] = 0;
 }
 
-static uint64_t pte_frame(uint64_t pte) { return pte >> PTE_PPN_SHIFT & ((UINT64_C(1) << 44) - 1); }
+static uint64_t pte_frame(uint64_t pte)
+{
+	return pte >> PTE_PPN_SHIFT & ((UINT64_C(1) << 44) - 1);
+}
 
 static void print_step(FILE *f, const struct walk *w, const struct mmu_step *st, bool last)
 {
 	char flags[9];
 	flags_text(st->pte, flags);
-	fprintf(f, "  level %u  index %3u  entry at 0x%08" PRIx64 ": 0x%016" PRIx64 "  %s  ", st->level,
-		mmu_index(w->va, st->level), st->pte_pa, st->pte, flags);
+	fprintf(f, "  level %u  index %3u  entry at 0x%08" PRIx64 ": 0x%016" PRIx64 "  %s  ",
+		st->level, mmu_index(w->va, st->level), st->pte_pa, st->pte, flags);
 	if (!last)
 		fprintf(f, "table in frame %" PRIu64 "\n", pte_frame(st->pte));
 	else if (w->walk.result == MMU_OK)
@@ -40,10 +43,14 @@ static void print_step(FILE *f, const struct walk *w, const struct mmu_step *st,
 
 static void print_frame(FILE *f, const struct walk *w)
 {
-	static const char *const what[FRAME_KINDS] = {
-		"unused", "a private or shared anonymous page", "a page of the page cache", "a page table",
-		"the kernel's own", "the one shared zero frame"};
-	fprintf(f, "physical address 0x%" PRIx64 ": frame %" PRIu32 ", %s", w->walk.pa, w->frame, what[w->kind]);
+	static const char *const what[FRAME_KINDS] = {"unused",
+						      "a private or shared anonymous page",
+						      "a page of the page cache",
+						      "a page table",
+						      "the kernel's own",
+						      "the one shared zero frame"};
+	fprintf(f, "physical address 0x%" PRIx64 ": frame %" PRIu32 ", %s", w->walk.pa, w->frame,
+		what[w->kind]);
 	if (w->kind == FRAME_ZERO) {
 		fprintf(f, "\n");
 		return;
@@ -66,15 +73,16 @@ static void print_touch(FILE *f, const struct walk *w, enum access a)
 		fprintf(f, "%s: no fault\n", touches[a]);
 		return;
 	}
-	fprintf(f, "%s: a %s fault, %s: %s", touches[a], cause_class_text(cause_class(t->plan.cause)),
-		cause_text(t->plan.cause), cause_sentence(t->plan.cause));
+	fprintf(f, "%s: a %s fault, %s: %s", touches[a],
+		cause_class_text(cause_class(t->plan.cause)), cause_text(t->plan.cause),
+		cause_sentence(t->plan.cause));
 	if (cause_class(t->plan.cause) != CLASS_fatal) {
 		unsigned pages = t->plan.need.frames, tables = t->plan.need.tables;
 		if (pages + tables == 0)
 			fprintf(f, "; takes no frame");
 		else if (tables == 0 || pages == 0)
-			fprintf(f, "; takes %u frame%s%s", pages + tables, pages + tables == 1 ? "" : "s",
-				tables ? " for page tables" : "");
+			fprintf(f, "; takes %u frame%s%s", pages + tables,
+				pages + tables == 1 ? "" : "s", tables ? " for page tables" : "");
 		else
 			fprintf(f, "; takes %u frame%s, %u of them for page tables", pages + tables,
 				pages + tables == 1 ? "" : "s", tables);
@@ -90,7 +98,8 @@ void walk_print(FILE *f, const struct walk *w, const char *word)
 	else if (strncmp(word, "0x", 2) != 0 && (word[0] < '0' || word[0] > '9'))
 		fprintf(f, " is %s", word);
 	if (w->perms[0])
-		fprintf(f, ", in %s 0x%" PRIx64 "-0x%" PRIx64 " (%s)\n", w->what, w->start, w->end, w->perms);
+		fprintf(f, ", in %s 0x%" PRIx64 "-0x%" PRIx64 " (%s)\n", w->what, w->start, w->end,
+			w->perms);
 	else
 		fprintf(f, ", in no region\n");
 	fprintf(f, "%s: root table in frame %" PRIu64 "\n", mode_text(w->mode), w->root);
@@ -112,7 +121,8 @@ void walk_print_brief(FILE *f, const struct walk *w, unsigned count, char *const
 	for (unsigned i = 0; i < count; i++)
 		if (strlen(w[i].what) > width)
 			width = strlen(w[i].what);
-	fprintf(f, "%5s  %-14s  %8s  %-*s  mapped by\n", "pid", "address", "frame", (int)width, "what");
+	fprintf(f, "%5s  %-14s  %8s  %-*s  mapped by\n", "pid", "address", "frame", (int)width,
+		"what");
 	for (unsigned i = 0; i < count; i++) {
 		if (!w[i].found) {
 			fprintf(f, "%5d  %-14s  %8s\n", w[i].pid, words[w[i].word], "-");
@@ -123,10 +133,11 @@ void walk_print_brief(FILE *f, const struct walk *w, unsigned count, char *const
 			fprintf(f, "  %8s  %-*s  a read would be %s\n", "-", (int)width, w[i].what,
 				cause_text(w[i].touch[ACCESS_READ].plan.cause));
 		else if (w[i].kind == FRAME_ZERO)
-			fprintf(f, "  %8" PRIu32 "  %-*s  all: the zero frame\n", w[i].frame, (int)width, w[i].what);
+			fprintf(f, "  %8" PRIu32 "  %-*s  all: the zero frame\n", w[i].frame,
+				(int)width, w[i].what);
 		else
-			fprintf(f, "  %8" PRIu32 "  %-*s  %u process%s\n", w[i].frame, (int)width, w[i].what,
-				w[i].processes, w[i].processes == 1 ? "" : "es");
+			fprintf(f, "  %8" PRIu32 "  %-*s  %u process%s\n", w[i].frame, (int)width,
+				w[i].what, w[i].processes, w[i].processes == 1 ? "" : "es");
 	}
 }
 
@@ -137,9 +148,11 @@ static json_t *json_steps(const struct walk *w)
 		const struct mmu_step *st = &w->walk.step[i];
 		char flags[9];
 		flags_text(st->pte, flags);
-		json_array_append_new(steps, json_pack("{s:i, s:i, s:o, s:o, s:s}", "level", (int)st->level, "index",
-						       (int)mmu_index(w->va, st->level), "entry_at", json_hex(st->pte_pa),
-						       "entry", json_hex(st->pte), "flags", flags));
+		json_array_append_new(steps, json_pack("{s:i, s:i, s:o, s:o, s:s}", "level",
+						       (int)st->level, "index",
+						       (int)mmu_index(w->va, st->level), "entry_at",
+						       json_hex(st->pte_pa), "entry",
+						       json_hex(st->pte), "flags", flags));
 	}
 	return steps;
 }
@@ -148,21 +161,26 @@ static json_t *json_touch(const struct walk_touch *t)
 {
 	if (!t->fault)
 		return json_pack("{s:b}", "fault", 0);
-	return json_pack("{s:b, s:s, s:s, s:i, s:i}", "fault", 1, "cause", cause_text(t->plan.cause), "kind",
-			 cause_class_text(cause_class(t->plan.cause)), "frames", (int)t->plan.need.frames, "tables",
-			 (int)t->plan.need.tables);
+	return json_pack("{s:b, s:s, s:s, s:i, s:i}", "fault", 1, "cause",
+			 cause_text(t->plan.cause), "kind",
+			 cause_class_text(cause_class(t->plan.cause)), "frames",
+			 (int)t->plan.need.frames, "tables", (int)t->plan.need.tables);
 }
 
 static json_t *json_walk(const struct walk *w, const char *word)
 {
-	json_t *j = json_pack("{s:i, s:o, s:o}", "pid", w->pid, "name", json_text(w->name), "asked", json_text(word));
+	json_t *j = json_pack("{s:i, s:o, s:o}", "pid", w->pid, "name", json_text(w->name), "asked",
+			      json_text(word));
 	if (!w->found)
 		return j;
 	json_object_set_new(j, "address", json_hex(w->va));
 	json_object_set_new(j, "symbol", w->symbol[0] ? json_text(w->symbol) : json_null());
-	json_object_set_new(j, "region", w->perms[0] ? json_pack("{s:o, s:o, s:s, s:o}", "start", json_hex(w->start), "end",
-								 json_hex(w->end), "permissions", w->perms, "what",
-								 json_text(w->what)) : json_null());
+	json_object_set_new(j, "region",
+			    w->perms[0]
+				? json_pack("{s:o, s:o, s:s, s:o}", "start", json_hex(w->start),
+					    "end", json_hex(w->end), "permissions", w->perms,
+					    "what", json_text(w->what))
+				: json_null());
 	json_object_set_new(j, "format", json_string(mode_text(w->mode)));
 	json_object_set_new(j, "root_frame", json_integer((json_int_t)w->root));
 	json_object_set_new(j, "steps", json_steps(w));

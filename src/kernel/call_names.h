@@ -16,9 +16,11 @@ struct call_name {
 };
 
 /* Adds the names of the bits of flags, "A|B|0x100". zero: what 0 is called; NULL: "0". */
-void names_add_flags(struct text *t, const struct call_name *names, uint64_t flags, const char *zero);
+void names_add_flags(struct text *t, const struct call_name *names, uint64_t flags,
+		     const char *zero);
 /* Adds the name of a value, or the value in hexadecimal and unknown as a comment. */
-void names_add_value(struct text *t, const struct call_name *names, uint64_t value, const char *unknown);
+void names_add_value(struct text *t, const struct call_name *names, uint64_t value,
+		     const char *unknown);
 /* "SIGINT", "SIGRT_3"; the number itself where there is none. */
 void names_add_signal(struct text *t, int number);
 /* " = -1 ENOENT (No such file or directory)" from -2. */
@@ -29,9 +31,9 @@ void names_add_map_flags(struct text *t, uint64_t flags);
 void names_add_stat_mode(struct text *t, uint32_t mode);
 
 /* Each ends with a NULL name. Bits that overlap stand widest first. */
-extern const struct call_name names_prot[], names_map[], names_remap[], names_madvise[], names_fadvise[],
-	names_msync[], names_open[], names_at[], names_access[], names_clone[], names_wait[], names_seek[],
-	names_fcntl[], names_ioctl[], names_clock[], names_sighow[], names_resource[], names_sigaction[],
-	names_poll[], names_prctl[], names_statx[];
+extern const struct call_name names_prot[], names_map[], names_remap[], names_madvise[],
+    names_fadvise[], names_msync[], names_open[], names_at[], names_access[], names_clone[],
+    names_wait[], names_seek[], names_fcntl[], names_ioctl[], names_clock[], names_sighow[],
+    names_resource[], names_sigaction[], names_poll[], names_prctl[], names_statx[];
 
 #endif

@@ -30,8 +30,8 @@ struct show {
 	struct task *task;
 	const struct call_info *info;
 	const uint64_t *arg;
-	unsigned n;	/* the argument that is shown */
-	bool done;	/* the call returned */
+	unsigned n;     /* the argument that is shown */
+	bool done;      /* the call returned */
 	int64_t result; /* if done */
 };
 
@@ -162,7 +162,8 @@ static void show_signals(struct show *s, uint64_t set)
 		struct text name = TEXT;
 		names_add_signal(&name, n);
 		const char *plain = text_str(&name);
-		text_add(s->text, "%s%s", between, strncmp(plain, "SIG", 3) == 0 ? plain + 3 : plain);
+		text_add(s->text, "%s%s", between,
+			 strncmp(plain, "SIG", 3) == 0 ? plain + 3 : plain);
 		text_finish(&name);
 		between = " ";
 	}
@@ -219,8 +220,8 @@ static void show_limits(struct show *s, uint64_t va)
 	text_add(s->text, "}");
 }
 
-static void show_file_kind(struct show *s, uint32_t mode, uint64_t size, uint32_t major, uint32_t minor,
-			   const char *prefix)
+static void show_file_kind(struct show *s, uint32_t mode, uint64_t size, uint32_t major,
+			   uint32_t minor, const char *prefix)
 {
 	uint32_t type = mode & 0170000;
 	text_add(s->text, "%smode=", prefix);
@@ -354,7 +355,10 @@ static void show_clone_flags(struct show *s, uint64_t flags)
 	}
 }
 
-static bool is_call(const struct show *s, const char *name) { return strcmp(s->info->name, name) == 0; }
+static bool is_call(const struct show *s, const char *name)
+{
+	return strcmp(s->info->name, name) == 0;
+}
 
 static void show_at_flags(struct show *s, uint64_t flags)
 {
@@ -377,12 +381,19 @@ static void show_open_flags(struct show *s, uint64_t flags)
 static bool is_output(enum call_type type)
 {
 	switch (type) {
-	case T_status_out: case T_out: case T_iov_out: case T_timespec_out: case T_sigset_out:
-	case T_sigaction_out: case T_rlimit_out: case T_stat_out: case T_statx_out: case T_int_out:
-	case T_pipe_out: case T_utsname_out:
-		return true;
-	default:
-		return false;
+	case T_status_out:
+	case T_out:
+	case T_iov_out:
+	case T_timespec_out:
+	case T_sigset_out:
+	case T_sigaction_out:
+	case T_rlimit_out:
+	case T_stat_out:
+	case T_statx_out:
+	case T_int_out:
+	case T_pipe_out:
+	case T_utsname_out: return true;
+	default: return false;
 	}
 }
 
@@ -421,7 +432,9 @@ static void show_number(struct show *s, enum call_type type, uint64_t v)
 {
 	struct text *t = s->text;
 	switch (type) {
-	case T_int: case T_fd: case T_pid: text_add(t, "%d", (int)v); break;
+	case T_int:
+	case T_fd:
+	case T_pid: text_add(t, "%d", (int)v); break;
 	case T_uint: text_add(t, "%u", (unsigned)v); break;
 	case T_size: text_add(t, "%" PRIu64, v); break;
 	case T_off: text_add(t, "%" PRId64, (int64_t)v); break;
@@ -491,9 +504,9 @@ static unsigned args_shown(const struct show *s)
 			return i;
 		if (info->type[i - 1] == T_remap_flags && !(before & 2))
 			return i;
-		if (info->type[i - 1] == T_fcntl && (before == 1 || before == 3 || before == 9 ||
-						     before == 11 || before == 1025 || before == 1032 ||
-						     before == 1034))
+		if (info->type[i - 1] == T_fcntl &&
+		    (before == 1 || before == 3 || before == 9 || before == 11 || before == 1025 ||
+		     before == 1032 || before == 1034))
 			return i;
 	}
 	return info->args;
@@ -596,8 +609,12 @@ static void show_result(struct show *s)
 void call_text_exit(struct task *t, int64_t result, char *ret_text, unsigned size)
 {
 	struct text text = TEXT;
-	struct show s = {.text = &text, .task = t, .info = call_info(t->call.number), .arg = t->call.arg,
-			 .done = true, .result = result};
+	struct show s = {.text = &text,
+			 .task = t,
+			 .info = call_info(t->call.number),
+			 .arg = t->call.arg,
+			 .done = true,
+			 .result = result};
 	if (s.info && s.info->name && !is_call(&s, "clone")) {
 		unsigned shown = args_shown(&s), ready = first_output(&s);
 		if (ready < shown)

@@ -33,11 +33,15 @@ const char *access_text(enum access a)
 	return names[a];
 }
 
-const char *agent_text(enum agent a) { return a == BY_PROGRAM ? "program" : "kernel"; }
+const char *agent_text(enum agent a)
+{
+	return a == BY_PROGRAM ? "program" : "kernel";
+}
 
 const char *frame_kind_text(enum frame_kind kind)
 {
-	static const char *const names[FRAME_KINDS] = {"none", "anon", "file", "table", "kernel", "zero"};
+	static const char *const names[FRAME_KINDS] = {"none",  "anon",   "file",
+						       "table", "kernel", "zero"};
 	return names[kind];
 }
 
@@ -51,7 +55,8 @@ const char *call_name(uint64_t number)
 {
 	switch (number) {
 #define CALL(number_, name, ...)                                                                   \
-	case number_: return #name;
+	case number_:                                                                              \
+		return #name;
 #include "kernel/syscalls.def"
 #undef CALL
 	default: return NULL;
@@ -84,8 +89,7 @@ void event_add_text(struct text *t, const struct event *e)
 #define EVENT(name_, text, sentence, fields)                                                       \
 	case EVENT_##name_: {                                                                      \
 		const struct event_##name_ *x = &e->name_;                                         \
-		fields                                                                             \
-		break;                                                                             \
+		fields break;                                                                      \
 	}
 #include "vm/events.def"
 #undef EVENT
@@ -98,13 +102,18 @@ void event_add_text(struct text *t, const struct event *e)
 /* How many bytes the UTF-8 character at s has; 0: it is none. */
 static unsigned utf8_length(const unsigned char *s)
 {
-	unsigned n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-		     : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+	unsigned n = s[0] < 0x80                   ? 1
+		     : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+		     : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+		     : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+						   : 0;
 	for (unsigned i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-	bool overlong = (n == 3 && s[0] == 0xe0 && s[1] < 0xa0) || (n == 4 && s[0] == 0xf0 && s[1] < 0x90);
-	bool beyond = (n == 3 && s[0] == 0xed && s[1] >= 0xa0) || (n == 4 && s[0] == 0xf4 && s[1] >= 0x90);
+	bool overlong =
+	    (n == 3 && s[0] == 0xe0 && s[1] < 0xa0) || (n == 4 && s[0] == 0xf0 && s[1] < 0x90);
+	bool beyond =
+	    (n == 3 && s[0] == 0xed && s[1] >= 0xa0) || (n == 4 && s[0] == 0xf4 && s[1] >= 0x90);
 	return overlong || beyond ? 0 : n;
 }
 
@@ -142,7 +151,8 @@ void json_add_string(struct text *t, const char *s)
 
 void event_add_json(struct text *t, const struct event *e)
 {
-	text_add(t, "{\"time\":%" PRIu64 ",\"pid\":%d,\"event\":\"%s\"", e->time, e->pid, event_name(e->kind));
+	text_add(t, "{\"time\":%" PRIu64 ",\"pid\":%d,\"event\":\"%s\"", e->time, e->pid,
+		 event_name(e->kind));
 	switch (e->kind) {
 #define F(type, name)                                                                              \
 	text_add(t, ",\"" #name "\":");                                                            \
@@ -150,8 +160,7 @@ void event_add_json(struct text *t, const struct event *e)
 #define EVENT(name_, text, sentence, fields)                                                       \
 	case EVENT_##name_: {                                                                      \
 		const struct event_##name_ *x = &e->name_;                                         \
-		fields                                                                             \
-		break;                                                                             \
+		fields break;                                                                      \
 	}
 #include "vm/events.def"
 #undef EVENT
@@ -159,7 +168,8 @@ void event_add_json(struct text *t, const struct event *e)
 	case EVENTS: break;
 	}
 	if (e->kind == EVENT_syscall_enter || e->kind == EVENT_syscall_exit) {
-		uint64_t number = e->kind == EVENT_syscall_enter ? e->syscall_enter.number : e->syscall_exit.number;
+		uint64_t number = e->kind == EVENT_syscall_enter ? e->syscall_enter.number
+								 : e->syscall_exit.number;
 		text_add(t, ",\"name\":");
 		json_add_string(t, call_name(number));
 	}

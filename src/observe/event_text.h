@@ -16,8 +16,8 @@ struct text;
 
 const char *event_name(enum event_kind kind);
 const char *event_sentence(enum event_kind kind);
-const char *access_text(enum access a);		   /* "read" */
-const char *agent_text(enum agent a);		   /* "program" */
+const char *access_text(enum access a);            /* "read" */
+const char *agent_text(enum agent a);              /* "program" */
 const char *frame_kind_text(enum frame_kind kind); /* "anon" */
 const char *cause_class_text(enum cause_class c);  /* "minor" */
 /* The name of a system call, or NULL. */

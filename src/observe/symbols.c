@@ -58,7 +58,10 @@ void symbols_close(struct symbols *s)
 	free(s);
 }
 
-uint64_t symbols_base(const struct symbols *s) { return s->base; }
+uint64_t symbols_base(const struct symbols *s)
+{
+	return s->base;
+}
 
 /* Calls fn for each symbol of the table of this type until it returns true. */
 static bool each_symbol(const struct symbols *s, unsigned table,
@@ -84,7 +87,8 @@ static bool each_symbol(const struct symbols *s, unsigned table,
 }
 
 /* .symtab has all names; a stripped file still has .dynsym. */
-static bool each(const struct symbols *s, bool (*fn)(void *ctx, const GElf_Sym *sym, const char *name), void *ctx)
+static bool each(const struct symbols *s,
+		 bool (*fn)(void *ctx, const GElf_Sym *sym, const char *name), void *ctx)
 {
 	return each_symbol(s, SHT_SYMTAB, fn, ctx) || each_symbol(s, SHT_DYNSYM, fn, ctx);
 }
@@ -102,9 +106,11 @@ static bool near(void *ctx, const GElf_Sym *sym, const char *name)
 	unsigned type = GELF_ST_TYPE(sym->st_info);
 	bool global = GELF_ST_BIND(sym->st_info) != STB_LOCAL;
 	if ((type != STT_FUNC && type != STT_OBJECT) || sym->st_value > n->address ||
-	    (sym->st_size ? n->address - sym->st_value >= sym->st_size : n->address != sym->st_value))
+	    (sym->st_size ? n->address - sym->st_value >= sym->st_size
+			  : n->address != sym->st_value))
 		return false;
-	if (!n->name || sym->st_value > n->best || (sym->st_value == n->best && global && !n->global))
+	if (!n->name || sym->st_value > n->best ||
+	    (sym->st_value == n->best && global && !n->global))
 		*n = (struct nearest){n->address, sym->st_value, name, global};
 	return false;
 }
@@ -159,8 +165,8 @@ static bool is_wanted(void *ctx, const GElf_Sym *sym, const char *name)
 {
 	struct wanted *w = ctx;
 	unsigned type = GELF_ST_TYPE(sym->st_info);
-	if (strcmp(name, w->name) != 0 || type == STT_TLS || type == STT_SECTION || type == STT_FILE ||
-	    (w->function && type != STT_FUNC && type != STT_NOTYPE))
+	if (strcmp(name, w->name) != 0 || type == STT_TLS || type == STT_SECTION ||
+	    type == STT_FILE || (w->function && type != STT_FUNC && type != STT_NOTYPE))
 		return false;
 	w->address = sym->st_value;
 	return true;

@@ -42,7 +42,7 @@ static bool filter_word(struct trace_filter *f, const char *word)
 int trace_filter_parse(const char *words, struct trace_filter *ret_filter, char *ret_word)
 {
 	struct trace_filter f = {0};
-	for (const char *p = words ? words : "faults,calls,signals,exits"; ; p++) {
+	for (const char *p = words ? words : "faults,calls,signals,exits";; p++) {
 		char word[64];
 		size_t length = strcspn(p, ",");
 		snprintf(word, sizeof(word), "%.*s", (int)(length < 63 ? length : 63), p);
@@ -102,7 +102,10 @@ static void begin(struct trace *tr, struct text *t, int32_t pid)
 	text_add(t, "[pid %d] ", pid);
 }
 
-static const char *paint(const struct trace *tr, const char *sgr) { return tr->color ? sgr : ""; }
+static const char *paint(const struct trace *tr, const char *sgr)
+{
+	return tr->color ? sgr : "";
+}
 
 static struct trace_call **find_call(struct trace *tr, int32_t pid)
 {
@@ -171,7 +174,8 @@ static void call_enter(struct trace *tr, const struct event *e)
 {
 	struct trace_call *before = *find_call(tr, e->pid);
 	if (before)
-		end_call(tr, e->pid, before->number, ") = ? ERESTARTSYS (To be restarted if SA_RESTART is set)");
+		end_call(tr, e->pid, before->number,
+			 ") = ? ERESTARTSYS (To be restarted if SA_RESTART is set)");
 	struct text t = TEXT;
 	begin(tr, &t, e->pid);
 	const char *text = e->syscall_enter.text ? e->syscall_enter.text : "";
@@ -183,7 +187,8 @@ static void call_enter(struct trace *tr, const struct event *e)
 	struct trace_call *c = calloc(1, sizeof(*c));
 	if (!c)
 		return; /* it will look as if it had been resumed */
-	*c = (struct trace_call){.pid = e->pid, .number = e->syscall_enter.number, .next = tr->calls};
+	*c = (struct trace_call){
+	    .pid = e->pid, .number = e->syscall_enter.number, .next = tr->calls};
 	tr->calls = tr->open = c;
 }
 
@@ -214,8 +219,10 @@ static void add_victim(struct text *t, const struct event_fault *f)
 {
 	text_add(t, ", evicted={");
 	if (f->evicted_pid)
-		text_add(t, "pid=%" PRId64 ", addr=0x%" PRIx64 ", ", f->evicted_pid, f->evicted_addr);
-	text_add(t, "frame=%" PRIu32 ", dirty=%s", f->evicted_frame, f->evicted_dirty ? "yes" : "no");
+		text_add(t, "pid=%" PRId64 ", addr=0x%" PRIx64 ", ", f->evicted_pid,
+			 f->evicted_addr);
+	text_add(t, "frame=%" PRIu32 ", dirty=%s", f->evicted_frame,
+		 f->evicted_dirty ? "yes" : "no");
 	if (f->evicted_slot)
 		text_add(t, ", slot=%" PRIu64, f->evicted_slot);
 	text_add(t, "}");
@@ -223,13 +230,15 @@ static void add_victim(struct text *t, const struct event_fault *f)
 
 static void fault(struct trace *tr, const struct event *e)
 {
-	static const char *const sgr[] = {[CLASS_minor] = "\033[2m", [CLASS_major] = "\033[33m", [CLASS_fatal] = "\033[1;31m"};
+	static const char *const sgr[] = {
+	    [CLASS_minor] = "\033[2m", [CLASS_major] = "\033[33m", [CLASS_fatal] = "\033[1;31m"};
 	const struct event_fault *f = &e->fault;
 	enum cause_class class = cause_class(f->cause);
 	struct text t = TEXT;
 	begin(tr, &t, e->pid);
-	text_add(&t, "%s--- page_fault {kind=%s, cause=%s, access=%s, by=%s, addr=0x%" PRIx64, paint(tr, sgr[class]),
-		 cause_class_text(class), cause_text(f->cause), access_text(f->access), agent_text(f->by), f->addr);
+	text_add(&t, "%s--- page_fault {kind=%s, cause=%s, access=%s, by=%s, addr=0x%" PRIx64,
+		 paint(tr, sgr[class]), cause_class_text(class), cause_text(f->cause),
+		 access_text(f->access), agent_text(f->by), f->addr);
 	if (f->by == BY_PROGRAM)
 		text_add(&t, ", pc=0x%" PRIx64, f->pc);
 	if (class != CLASS_fatal)
@@ -256,9 +265,10 @@ static const char *signal_code_name(int64_t number, int64_t code)
 {
 	static const char *const segv[] = {"SEGV_MAPERR", "SEGV_ACCERR"};
 	static const char *const bus[] = {"BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR"};
-	static const char *const ill[] = {"ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR", "ILL_ILLTRP", "ILL_PRVOPC"};
-	static const char *const chld[] = {"CLD_EXITED", "CLD_KILLED", "CLD_DUMPED", "CLD_TRAPPED", "CLD_STOPPED",
-					   "CLD_CONTINUED"};
+	static const char *const ill[] = {"ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR", "ILL_ILLTRP",
+					  "ILL_PRVOPC"};
+	static const char *const chld[] = {"CLD_EXITED",  "CLD_KILLED",  "CLD_DUMPED",
+					   "CLD_TRAPPED", "CLD_STOPPED", "CLD_CONTINUED"};
 	static const char *const trap[] = {"TRAP_BRKPT", "TRAP_TRACE"};
 	switch (code) {
 	case 0: return "SI_USER";
@@ -296,8 +306,9 @@ static void add_signal(struct trace *tr, const struct event *e)
 		text_add(&t, ", si_code=%s", code);
 	else
 		text_add(&t, ", si_code=%" PRId64, s->code);
-	bool by_address = s->code > 0 && s->code < 0x80 && (s->number == SIGSEGV || s->number == SIGBUS || s->number == SIGILL ||
-						  s->number == SIGFPE || s->number == SIGTRAP);
+	bool by_address = s->code > 0 && s->code < 0x80 &&
+			  (s->number == SIGSEGV || s->number == SIGBUS || s->number == SIGILL ||
+			   s->number == SIGFPE || s->number == SIGTRAP);
 	if (by_address && s->addr)
 		text_add(&t, ", si_addr=0x%" PRIx64, s->addr);
 	else if (by_address)
@@ -312,7 +323,8 @@ static void exited(struct trace *tr, const struct event *e)
 {
 	struct trace_call *c = *find_call(tr, e->pid);
 	if (c)
-		end_call(tr, e->pid, c->number, c != tr->open || !tr->open_ends_args ? " <unfinished ...>) = ?" : ") = ?");
+		end_call(tr, e->pid, c->number,
+			 c != tr->open || !tr->open_ends_args ? " <unfinished ...>) = ?" : ") = ?");
 	if (!tr->filter.exits)
 		return;
 	struct text t = TEXT;
@@ -337,7 +349,8 @@ void trace_event(struct trace *tr, const struct event *e)
 	case EVENT_fault: fault(tr, e); break;
 	case EVENT_syscall_enter: call_enter(tr, e); break;
 	case EVENT_syscall_exit:
-		end_call(tr, e->pid, e->syscall_exit.number, e->syscall_exit.text ? e->syscall_exit.text : ") = ?");
+		end_call(tr, e->pid, e->syscall_exit.number,
+			 e->syscall_exit.text ? e->syscall_exit.text : ") = ?");
 		break;
 	case EVENT_process_exec: exec(tr, e); break;
 	case EVENT_signal: add_signal(tr, e); break;

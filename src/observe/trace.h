@@ -9,7 +9,8 @@
  *
  *	          enter              another line comes between
  *	NONE ------------>  OPEN  ----------------------------->  CUT
- *	  ^                   | exit: the rest of the line         | exit: "<... resumed>" and the rest
+ *	  ^                   | exit: the rest of the line         | exit: "<... resumed>" and the
+ *rest
  *	  +-------------------+------------------------------------+
  *
  * At most one call is OPEN: its line has begun and its newline is still to come. What is written
@@ -49,12 +50,12 @@ struct trace {
 	unsigned envc;
 	struct trace_call *calls; /* those that are not NONE */
 	struct trace_call *open;
-	size_t column;		  /* of the open line */
-	bool open_ends_args;	  /* nothing is left of its arguments */
+	size_t column;       /* of the open line */
+	bool open_ends_args; /* nothing is left of its arguments */
 };
 
-/* words: "faults,mmap,cow-copy", or NULL for everything. Returns 0, or -EINVAL with the word that means
- * nothing in ret_word (64 bytes). */
+/* words: "faults,mmap,cow-copy", or NULL for everything. Returns 0, or -EINVAL with the word that
+ * means nothing in ret_word (64 bytes). */
 int trace_filter_parse(const char *words, struct trace_filter *ret_filter, char *ret_word);
 /* Is it shown? */
 bool trace_wants(const struct trace_filter *f, const struct event *e);

@@ -45,8 +45,12 @@ TEST(strings_are_quoted_as_strace_quotes_them)
 	check_quoted("hello", 5, 32, "\"hello\"");
 	check_quoted("a\"b\\c\n\t", 7, 32, "\"a\\\"b\\\\c\\n\\t\"");
 	check_quoted("\0", 1, 32, "\"\\0\"");
-	check_quoted("\0" "1", 2, 32, "\"\\0001\"");
-	check_quoted("\x7f" "ELF\2\1\1", 7, 32, "\"\\177ELF\\2\\1\\1\"");
+	check_quoted("\0"
+		     "1",
+		     2, 32, "\"\\0001\"");
+	check_quoted("\x7f"
+		     "ELF\2\1\1",
+		     7, 32, "\"\\177ELF\\2\\1\\1\"");
 	check_quoted("\0018", 2, 32, "\"\\18\"");
 	check_quoted("abcdef", 6, 3, "\"abc\"...");
 	check_quoted("", 0, 3, "\"\"");
