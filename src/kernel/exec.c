@@ -165,6 +165,8 @@ static int place_program(struct exec *x)
 	uint64_t low = e->low + x->bias, high = e->high + x->bias;
 	if (low >= l->bottom && high > low && high <= l->map_top)
 		return 0;
+	if (e->relative)
+		return find_room(x, e, &x->bias);
 	snprintf(why, sizeof(why), "to be loaded at 0x%llx-0x%llx, and programs have 0x%llx-0x%llx (see --mmu, --va)",
 		 (unsigned long long)low, (unsigned long long)high, (unsigned long long)l->bottom, (unsigned long long)l->map_top);
 	return refuse(x, x->file, why);
@@ -175,8 +177,9 @@ static struct space_layout layout_of(const struct exec *x)
 	const struct kernel_config *c = &x->kernel->config;
 	uint64_t half = UINT64_C(1) << (mmu_va_bits(c->mode) - 1);
 	uint64_t top = c->va_top ? page_down(min_u64(c->va_top, half)) : half;
-	uint64_t gap = min_u64(x->stack_limit, top) + GAP_GUARD;
-	gap = min_u64(max_u64(gap, GAP_LEAST), top / 6 * 5);
+	/* Where addresses are few the least distance is not what uses them up. */
+	uint64_t gap = min_u64(x->stack_limit, top) + GAP_GUARD, least = min_u64(GAP_LEAST, top / 6);
+	gap = min_u64(max_u64(gap, least), top / 6 * 5);
 	return (struct space_layout){.bottom = BOTTOM, .top = top, .map_top = page_down(top - gap), .stack_limit = x->stack_limit};
 }
 

@@ -9,7 +9,7 @@
 
 #include "base/bits.h"
 #include "elf_make.h"
-#include "test.h"
+#include "../test.h"
 
 static uint64_t seed = 1;
 

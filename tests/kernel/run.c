@@ -10,7 +10,7 @@
 #include "elf_make.h"
 #include "kernel/kernel.h"
 #include "policy/policies.h"
-#include "test.h"
+#include "../test.h"
 
 static struct world {
 	struct kernel *k;
