@@ -12,6 +12,17 @@
 #include "machine/do.h"
 #include "machine/impl.h"
 
+/* Sanitizers make of every label so much code that compilers take hours over all of them: then
+ * there are no pairs, and one variant of each instruction. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer)
+#define EXEC_SMALL
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define EXEC_SMALL
+#endif
+
 #define ALWAYS static inline __attribute__((always_inline, unused))
 
 /* What each instruction does. */
@@ -130,9 +141,11 @@ const bool insn_writes[INSN_COUNT] = {
 #define SOURCES_FR4(M, name)   M##3(name)
 
 static const uint16_t pair_ids[][2] = {
+#ifndef EXEC_SMALL
 #define PAIR(a, b) {INSN_##a, INSN_##b},
 #include "machine/insn.def"
 #undef PAIR
+#endif
 };
 
 struct exec_labels exec_labels;
@@ -185,7 +198,8 @@ static bool stop_here(const struct hart *h, uint64_t pc)
 
 #define REG1 h->r[op->rs1]
 #define REG2 h->r[op->rs2]
-#define REG3 h->r[op->imm >> 8 & 127]
+/* Only of instructions that have a third source: of others imm is something else. */
+#define REG3(name) (N_##name == 3 ? h->r[op->imm >> 8] : 0)
 
 /* One instruction, with its operands; what follows it runs when it is simply done. */
 #define STEP(name, ...) \
@@ -220,25 +234,39 @@ static bool stop_here(const struct hart *h, uint64_t pc)
 
 /* The labels of one instruction, by the number of its register operands. */
 #define BODY0(name)                                                                                \
-	l_##name##_0 : STEP(name, REG1, REG2, REG3);                                               \
+	l_##name##_0 : STEP(name, REG1, REG2, REG3(name));                                               \
 	DISPATCH();
 #define BODY1(name)                                                                                \
 	BODY0(name)                                                                                \
-	l_##name##_1 : STEP(name, last, REG2, REG3);                                               \
+	l_##name##_1 : STEP(name, last, REG2, REG3(name));                                               \
 	DISPATCH();
 #define BODY2(name)                                                                                \
 	BODY1(name)                                                                                \
-	l_##name##_2 : STEP(name, REG1, last, REG3);                                               \
+	l_##name##_2 : STEP(name, REG1, last, REG3(name));                                               \
 	DISPATCH();
 #define BODY3(name)                                                                                \
 	BODY2(name)                                                                                \
 	l_##name##_3 : STEP(name, REG1, REG2, last);                                               \
 	DISPATCH();
 
+#ifdef EXEC_SMALL
+#undef BODY1
+#undef BODY2
+#undef BODY3
+#define BODY1	BODY0
+#define BODY2	BODY0
+#define BODY3	BODY0
+#define LABELS1 LABELS0
+#define LABELS2 LABELS0
+#define LABELS3 LABELS0
+#endif
+
 #define LABELS0(name) {&&l_##name##_0, &&l_##name##_0, &&l_##name##_0, &&l_##name##_0},
+#ifndef EXEC_SMALL
 #define LABELS1(name) {&&l_##name##_0, &&l_##name##_1, &&l_##name##_0, &&l_##name##_0},
 #define LABELS2(name) {&&l_##name##_0, &&l_##name##_1, &&l_##name##_2, &&l_##name##_0},
 #define LABELS3(name) {&&l_##name##_0, &&l_##name##_1, &&l_##name##_2, &&l_##name##_3},
+#endif
 
 /* How many that is. */
 #define COUNT0(name) N_##name = 0,
@@ -257,14 +285,14 @@ enum {
 
 /* A pair: the first with either source, the second with any of three. */
 #define PAIR_BODY(a, b, n, first1)                                                                 \
-	l_##a##_##b##_##n##0 : STEP(a, first1, REG2, REG3);                                        \
-	STEP(b, REG1, REG2, REG3);                                                                 \
+	l_##a##_##b##_##n##0 : STEP(a, first1, REG2, REG3(a));                                        \
+	STEP(b, REG1, REG2, REG3(b));                                                                 \
 	DISPATCH();                                                                                \
-	l_##a##_##b##_##n##1 : STEP(a, first1, REG2, REG3);                                        \
-	STEP(b, last, REG2, REG3);                                                                 \
+	l_##a##_##b##_##n##1 : STEP(a, first1, REG2, REG3(a));                                        \
+	STEP(b, last, REG2, REG3(b));                                                                 \
 	DISPATCH();                                                                                \
-	l_##a##_##b##_##n##2 : STEP(a, first1, REG2, REG3);                                        \
-	STEP(b, REG1, last, REG3);                                                                 \
+	l_##a##_##b##_##n##2 : STEP(a, first1, REG2, REG3(a));                                        \
+	STEP(b, REG1, last, REG3(b));                                                                 \
 	DISPATCH();
 
 /* Variants that make no difference are not named, and so not compiled. */
@@ -287,9 +315,11 @@ enum exec_exit exec_run(struct hart *h, union slot *op, int64_t *left_)
 #undef INNER
 	};
 	static const void *const pairs[][PAIR_FIRST_SOURCES][PAIR_SECOND_SOURCES] = {
+#ifndef EXEC_SMALL
 #define PAIR(a, b) {PAIR_LABELS(a, b, 0), PAIR_LABELS(a, b, 1)},
 #include "machine/insn.def"
 #undef PAIR
+#endif
 	};
 	int64_t left = *left_;
 	enum exec_exit why;
@@ -348,7 +378,9 @@ stale:
 #define INSN(name, text, format, ...)	SOURCES_##format(BODY, name)
 #define ROUND(name, text, format, ...)	SOURCES_##format(BODY, name)
 #define INNER(name, ...)		BODY1(name)
-#define PAIR(a, b)			PAIR_BODY(a, b, 0, REG1) PAIR_BODY(a, b, 1, last)
+#ifndef EXEC_SMALL
+#define PAIR(a, b) PAIR_BODY(a, b, 0, REG1) PAIR_BODY(a, b, 1, last)
+#endif
 #include "machine/insn.def"
 #undef INSN
 #undef ROUND
