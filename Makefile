@@ -19,9 +19,11 @@ $(BUILD)/build.ninja:
 setup:
 	@sh scripts/setup check
 
+# The tests are not built for it.
 demo:
 	@sh scripts/setup demo
-	@$(MAKE) --no-print-directory build
+	@[ -e $(BUILD)/build.ninja ] || meson setup --prefix "$(PREFIX)" $(BUILD)
+	@ninja -C $(BUILD) src/cli/carrel
 	@sh scripts/demo $(BUILD)
 
 check:
