@@ -218,6 +218,24 @@ def a_root_is_made_and_made_complete_from_debian_packages():
 
 
 @test
+def programs_of_debian_run_in_the_root_as_their_packages_meant_them_to():
+    root, program = os.environ.get('CARREL_TEST_ROOT'), os.environ.get('CARREL')
+    if not root or not program:
+        raise Skip('CARREL_TEST_ROOT names no root (scripts/check makes one)')
+    for command, wanted in (
+            ("echo one | sed s/one/two/", 'two\n'),
+            ("awk 'BEGIN { print 6 * 7 }'", '42\n'),
+            ("find /etc -name 'pass*d' | grep -c passwd", '1\n'),
+            ("head -n 1 /etc/passwd | cut -d: -f 1,6", 'root:/root\n'),
+            ("readlink -f /usr/bin/awk /bin/ls", '/usr/bin/mawk\n/usr/bin/ls\n'),
+            ("bash -c 'a=(x y z); echo ${#a[@]} $(which ls)'", '3 /usr/bin/ls\n')):
+        done = subprocess.run([program, 'run', '-L', root, '--clean-env', '-E', 'PATH=/usr/bin:/bin',
+                               'sh', '-c', command], cwd='/', stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        equal((done.returncode, done.stdout, done.stderr), (0, wanted, ''), command)
+
+
+@test
 def cc_passes_its_words_through_untouched():
     with Place() as p:
         path = tools(p, compiler='printf "<%s>" "$@"; exit 7')
