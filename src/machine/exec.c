@@ -12,14 +12,9 @@
 #include "machine/do.h"
 #include "machine/impl.h"
 
-/* Sanitizers make of every label so much code that compilers take hours over all of them: then
- * there are no pairs, and one variant of each instruction. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer)
-#define EXEC_SMALL
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
+/* Sanitizers make so much code of every label, and clang copies so many jumps, that compiling takes
+ * many minutes: then there are no pairs, and one variant of each instruction. */
+#if defined(__clang__) || defined(__SANITIZE_ADDRESS__)
 #define EXEC_SMALL
 #endif
 
