@@ -322,10 +322,32 @@ TEST(a_death_by_a_fault_is_told_in_one_sentence)
 	world_end();
 }
 
+static uint64_t random_state = 88172645463325252u;
+
+static uint64_t random_next(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+static void end_everybody(void)
+{
+	for (struct process *p = process_first(w.k); p;) {
+		int32_t pid = p->pid;
+		if (p != w.k->init)
+			process_exit(p, SIGKILL);
+		do
+			p = process_find(w.k, ++pid);
+		while (!p && pid <= w.k->last_pid);
+	}
+	(void)kernel_run(w.k, kernel_now(w.k) + 1);
+}
+
 /* The kernel must survive whatever was accepted; virtual time ends what would run for ever. */
 TEST(no_bytes_in_a_program_file_can_hurt_the_machine)
 {
-	static uint64_t x = 88172645463325252u;
 	struct code c = {0};
 	world_begin(256);
 	emit_forks(&c, 2);
@@ -334,9 +356,7 @@ TEST(no_bytes_in_a_program_file_can_hurt_the_machine)
 		uint8_t b[ELF_MAKE_SIZE];
 		size_t size = elf_make(&c, b);
 		for (unsigned n = 0; n < 1 + i % 3; n++) {
-			x ^= x << 13;
-			x ^= x >> 7;
-			x ^= x << 17;
+			uint64_t x = random_next();
 			size_t at = x % (i % 2 ? size : ELF_CODE);
 			b[at] = (uint8_t)(x >> 32);
 		}
@@ -344,16 +364,60 @@ TEST(no_bytes_in_a_program_file_can_hurt_the_machine)
 		int pid = spawn("./p");
 		if (pid > 0)
 			(void)kernel_run(w.k, kernel_now(w.k) + 200000);
-		for (struct process *p = process_first(w.k), *next; p; p = next) {
-			next = process_next(p);
-			if (p != w.k->init)
-				process_exit(p, SIGKILL);
-		}
-		(void)kernel_run(w.k, kernel_now(w.k) + 1);
+		end_everybody();
 		if (i % 100 == 0)
 			check_whole();
 	}
 	check_whole();
+	world_end();
+}
+
+static void emit_random(struct code *c, unsigned reg)
+{
+	switch (random_next() % 6) {
+	case 0:
+		emit(c, lui(reg, ELF_BASE >> 12));
+		emit(c, addi(reg, reg, (int)(random_next() % 2048)));
+		break;
+	case 1:
+		emit(c, lui(reg, (uint32_t)random_next()));
+		break;
+	case 2:
+		emit(c, addi(reg, X_SP, (int)(random_next() % 2048) & -8));
+		break;
+	case 3:
+		emit(c, li(reg, (int)(random_next() % 8)));
+		break;
+	default:
+		emit(c, li(reg, (int)(random_next() % 4096) - 2048));
+		break;
+	}
+}
+
+TEST(no_system_call_with_whatever_arguments_can_hurt_the_machine)
+{
+	int null = open("/dev/null", O_RDWR);
+	CHECK(null >= 0);
+	world_begin(256);
+	for (unsigned i = 0; i < 300; i++) {
+		const char *const argv[] = {"p", NULL}, *const env[] = {NULL};
+		const struct kernel_program p = {.path = "./p", .argv = argv, .env = env, .stdio = {null, null, null}};
+		struct code c = {0};
+		while (c.words < CODE_MAX - 20) {
+			for (unsigned reg = X_A0; reg < X_A0 + 6; reg++)
+				emit_random(&c, reg);
+			call(&c, (int)(random_next() % 300));
+		}
+		leave(&c);
+		program("p", &c);
+		if (kernel_spawn(w.k, &p) > 0)
+			(void)kernel_run(w.k, kernel_now(w.k) + 2000000);
+		end_everybody();
+		if (i % 50 == 0)
+			check_whole();
+	}
+	check_whole();
+	close(null);
 	world_end();
 }
 
