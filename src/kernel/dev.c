@@ -14,6 +14,8 @@
 #include "kernel/path.h"
 #include "kernel/tty.h"
 
+enum { ROOT_INODE = 1, PTS_INODE = 2, FIRST_INODE = 3 };
+
 struct device {
 	const char *name;
 	const char *link; /* it is a symbolic link to this */
@@ -75,11 +77,12 @@ static const struct file_ops full_ops = {
 static const struct file_ops random_ops = {
 	.name = "random", .read = random_read, .write = null_write, .stat = dev_file_stat, .seek = dev_seek};
 
-/* Sorted by name; inodes count from 2 in this order. */
+/* Sorted by name; inodes count from 3 in this order. pts is the one directory. */
 static const struct device devices[] = {
 	{"fd", "/proc/self/fd", 0, 0, NULL},
 	{"full", NULL, 1, 7, &full_ops},
 	{"null", NULL, 1, 3, &null_ops},
+	{"pts/0", NULL, 136, 0, NULL},
 	{"random", NULL, 1, 8, &random_ops},
 	{"stderr", "/proc/self/fd/2", 0, 0, NULL},
 	{"stdin", "/proc/self/fd/0", 0, 0, NULL},
@@ -92,7 +95,7 @@ static const struct device devices[] = {
 static void device_stat(const struct device *d, uint64_t dev, struct stat *ret_stat)
 {
 	*ret_stat = (struct stat){.st_dev = dev, .st_nlink = 1, .st_blksize = PAGE_SIZE};
-	ret_stat->st_ino = 2 + (uint64_t)(d - devices);
+	ret_stat->st_ino = FIRST_INODE + (uint64_t)(d - devices);
 	if (d->link) {
 		ret_stat->st_mode = S_IFLNK | 0777;
 		ret_stat->st_size = (off_t)strlen(d->link);
@@ -129,13 +132,13 @@ static const struct device *device_find(const char *name)
 static int dev_stat(const struct place *at, struct stat *ret_stat)
 {
 	const char *rel = place_rel(at);
-	if (*rel == '\0') {
-		*ret_stat = (struct stat){.st_dev = at->mount->device, .st_ino = 1, .st_mode = S_IFDIR | 0755,
-					  .st_nlink = 2, .st_blksize = PAGE_SIZE};
+	if (*rel == '\0' || strcmp(rel, "pts") == 0) {
+		*ret_stat = (struct stat){.st_dev = at->mount->device, .st_ino = *rel ? PTS_INODE : ROOT_INODE,
+					  .st_mode = S_IFDIR | 0755, .st_nlink = 2, .st_blksize = PAGE_SIZE};
 		return 0;
 	}
 	const struct device *d = device_find(rel);
-	if (!d)
+	if (!d || (d->major == TTY_MAJOR && !at->kernel->tty))
 		return -ENOENT;
 	device_stat(d, at->mount->device, ret_stat);
 	return 0;
@@ -155,7 +158,7 @@ static int device_open(struct kernel *k, struct task *t, const struct device *d,
 {
 	char path[32] = "/dev/";
 	if (!d->ops)
-		return tty_open(k, t, flags, ret_file);
+		return tty_open(k, d->major == TTY_MAJOR ? NULL : t, flags, ret_file);
 	strcat(path, d->name);
 	return file_create(k, d->ops, flags, path, (void *)(uintptr_t)d, ret_file);
 }
@@ -175,12 +178,16 @@ static int dev_open(const struct place *at, struct task *t, uint32_t flags, uint
 
 static int dev_list(const struct place *at, struct dir *dir)
 {
-	for (size_t i = 0; i < array_size(devices); i++) {
-		int err = dir_add(dir, devices[i].name, 2 + i, devices[i].link ? DT_LNK : DT_CHR);
-		if (err)
-			return err;
+	bool pts = *place_rel(at) != '\0';
+	int err = pts ? 0 : dir_add(dir, "pts", PTS_INODE, DT_DIR);
+	for (size_t i = 0; i < array_size(devices) && !err; i++) {
+		const char *slash = strchr(devices[i].name, '/');
+		if (pts && slash && at->kernel->tty)
+			err = dir_add(dir, slash + 1, FIRST_INODE + i, DT_CHR);
+		else if (!pts && !slash)
+			err = dir_add(dir, devices[i].name, FIRST_INODE + i, devices[i].link ? DT_LNK : DT_CHR);
 	}
-	return 0;
+	return err;
 }
 
 const struct tree_ops devfs_tree = {

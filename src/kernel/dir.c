@@ -61,7 +61,8 @@ static int entry_compare(const void *a, const void *b)
 static void dir_sort(struct dir *d)
 {
 	size_t n = 0;
-	qsort(d->entry, d->count, sizeof(*d->entry), entry_compare);
+	if (d->count > 1)
+		qsort(d->entry, d->count, sizeof(*d->entry), entry_compare);
 	for (size_t i = 0; i < d->count; i++) {
 		if (n > 0 && strcmp(d->entry[i].name, d->entry[n - 1].name) == 0)
 			free(d->entry[i].name);

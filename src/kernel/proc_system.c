@@ -213,6 +213,8 @@ FILL_TEXT(pipe_max_size, "1048576\n")
 FILL_TEXT(file_max, "1048576\n")
 FILL_TEXT(shmmax, "18446744073692774399\n")
 FILL_TEXT(shmmni, "4096\n")
+FILL_TEXT(tty_drivers, "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+	  "pty_slave            /dev/pts      136 0-1048575 pty:slave\n")
 FILL_TEXT(empty, "%s", "")
 
 const struct proc_entry proc_system_entries[] = {
@@ -246,6 +248,7 @@ const struct proc_entry proc_system_entries[] = {
 	{"sys/vm/overcommit_memory", fill_zero, 0444, NULL},
 	{"sys/vm/overcommit_ratio", fill_overcommit_ratio, 0444, NULL},
 	{"sys/vm/swappiness", fill_swappiness, 0444, NULL},
+	{"tty/drivers", fill_tty_drivers, 0444, NULL},
 	{"uptime", fill_uptime, 0444, NULL},
 	{"version", fill_version, 0444, NULL},
 	{"vmstat", fill_vmstat, 0444, NULL},

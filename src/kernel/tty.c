@@ -14,6 +14,7 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/kernel.h"
+#include "kernel/path.h"
 #include "kernel/stream.h"
 #include "kernel/tty.h"
 #include "kernel/uaccess.h"
@@ -25,8 +26,6 @@ struct tty {
 	int32_t session, foreground; /* 0: nobody's yet */
 	struct host_watch in, out;
 };
-
-enum { TTY_MAJOR = 136 };
 
 static int tty_create(struct kernel *k, int host_fd)
 {
@@ -139,13 +138,11 @@ static int tty_poll(struct file *f, struct task *t)
 
 static int tty_stat(struct file *f, struct stat *ret_stat)
 {
-	const struct tty *tty = f->ctx;
-	struct stat st;
-	if (fstat(tty->fd, &st) < 0)
-		return -errno;
-	*ret_stat = st;
-	ret_stat->st_rdev = makedev(TTY_MAJOR, 0);
-	return 0;
+	struct place at;
+	int err = path_find(f->kernel, NULL, ABI_AT_FDCWD, "/dev/pts/0", 0, &at);
+	if (!err)
+		*ret_stat = at.stat;
+	return err;
 }
 
 static int set_foreground(struct tty *tty, struct task *t, int32_t pgid)
@@ -257,6 +254,7 @@ static int64_t tty_ioctl(struct file *f, struct task *t, uint64_t request, uint6
 	}
 }
 
+/* The machine has one terminal: nothing is left behind by a file that is closed. */
 static const struct file_ops tty_ops = {
 	.name = "tty",
 	.read = tty_read,
@@ -269,7 +267,7 @@ static const struct file_ops tty_ops = {
 int tty_open_host(struct kernel *k, int host_fd, uint32_t flags, struct file **ret_file)
 {
 	int err = k->tty ? 0 : tty_create(k, host_fd);
-	return err ? err : file_create(k, &tty_ops, flags, "/dev/tty", k->tty, ret_file);
+	return err ? err : file_create(k, &tty_ops, flags, "/dev/pts/0", k->tty, ret_file);
 }
 
 int tty_open(struct kernel *k, struct task *t, uint32_t flags, struct file **ret_file)

@@ -16,6 +16,8 @@ struct task;
 struct file;
 struct process;
 
+enum { TTY_MAJOR = 136 }; /* the console is /dev/pts/0 */
+
 /* Opens the console over a descriptor of the host that is a terminal. Returns 0 or -errno. */
 int tty_open_host(struct kernel *k, int host_fd, uint32_t flags, struct file **ret_file);
 /* /dev/tty: the terminal of t's session. -ENXIO: it has none. */
