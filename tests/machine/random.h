@@ -372,7 +372,7 @@ static void random_sequence(struct random *r, unsigned i)
 	emit32(r, enc_s(0x3023, 5, 31, BLOCK_FCSR));
 }
 
-static void random_make(struct random *r, uint64_t seed, unsigned sequences)
+__attribute__((unused)) static void random_make(struct random *r, uint64_t seed, unsigned sequences)
 {
 	uint64_t code = random_block(sequences);
 
@@ -407,7 +407,7 @@ static void random_make(struct random *r, uint64_t seed, unsigned sequences)
 	memcpy(r->bytes + sizeof(e), &p, sizeof(p));
 }
 
-static void random_free(struct random *r)
+__attribute__((unused)) static void random_free(struct random *r)
 {
 	free(r->bytes);
 	free(r->starts);
