@@ -311,7 +311,10 @@ int kernel_spawn(struct kernel *k, const struct kernel_program *program)
 		return r;
 	EVENT(k->events, &p->tally, p->pid, kernel_now(k), process_new, .parent = k->init->pid);
 	join_session(k, p);
+	/* What an observer says of these events cannot stop a run that has not begun. */
+	bool stop = k->stop;
 	r = start(k, p, program);
+	k->stop = stop;
 	if (r != 0) {
 		process_exit(p, 127 << 8);
 		sched_bury(k);
