@@ -110,6 +110,7 @@ void hart_retire(struct hart *h)
 {
 	h->regs.pc += 4;
 	h->retired++;
+	h->stopped.va = 1;
 }
 
 uint64_t hart_retired(const struct hart *h) { return h->retired; }
@@ -246,23 +247,39 @@ static bool stops_at(const struct hart *h, uint64_t pc)
 	return h->stop_count && stop_find(h, h->satp >> 44 & 0xffff, pc) >= 0;
 }
 
+static bool stopped_at(const struct hart *h, uint64_t pc)
+{
+	return h->stopped.va == pc && h->stopped.asid == (h->satp >> 44 & 0xffff);
+}
+
+static struct trap stop_at(struct hart *h)
+{
+	h->stopped = (struct stop){h->satp >> 44 & 0xffff, h->regs.pc};
+	return (struct trap){TRAP_STOP, h->regs.pc};
+}
+
 static struct trap run(struct hart *h, uint64_t budget)
 {
-	bool step = stops_at(h, h->regs.pc), first = true;
+	bool step = stops_at(h, h->regs.pc);
 	uint64_t used;
 
 	if (h->regs.pc & 1)
 		return (struct trap){TRAP_FETCH_MISALIGNED, h->regs.pc};
-	for (; budget > 0; budget -= used, first = false) {
+	for (; budget > 0; budget -= used) {
 		if (h->stop_asked) {
 			h->stop_asked = false;
 			return (struct trap){TRAP_STOP, 0};
 		}
-		if (!first && stops_at(h, h->regs.pc))
-			return (struct trap){TRAP_STOP, h->regs.pc};
-		switch (run_some(h, budget, step, &used)) {
+		bool here = stops_at(h, h->regs.pc);
+		if (here && !stopped_at(h, h->regs.pc))
+			return stop_at(h);
+		enum exec_exit why = run_some(h, budget, step, &used);
+		/* It was stepped off, unless its own fetch trapped. */
+		if (here && used > 0)
+			h->stopped.va = 1;
+		switch (why) {
 		case EXEC_TRAP: return h->trap;
-		case EXEC_STOP: return (struct trap){TRAP_STOP, h->regs.pc};
+		case EXEC_STOP: return stop_at(h);
 		case EXEC_BUDGET: step = false; break;
 		case EXEC_STEP: step = true; break;
 		}

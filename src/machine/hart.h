@@ -105,8 +105,7 @@ uint64_t hart_retired(const struct hart *h);
 void hart_set_time_offset(struct hart *h, uint64_t ns);
 
 /* A stop address: hart_run returns TRAP_STOP before the instruction at va in this address space is
- * executed (but not for the first instruction of a run, so that one can step off it). At most 64.
- * Returns 0, -ENOSPC or -EEXIST. */
+ * executed; the next run that begins there steps off it. At most 64. Returns 0, -ENOSPC or -EEXIST. */
 int hart_stop_at(struct hart *h, unsigned asid, uint64_t va);
 /* Returns 0 or -ENOENT. */
 int hart_stop_forget(struct hart *h, unsigned asid, uint64_t va);

@@ -74,6 +74,7 @@ struct hart {
 
 	struct stop stops[STOPS_MAX];
 	unsigned stop_count;
+	struct stop stopped; /* where the last TRAP_STOP was: a run from there steps off it; va 1: nowhere */
 
 	/* Observed harts fill no TLB and run one instruction at a time. */
 	void (*seen)(void *ctx, uint64_t va, enum mmu_access access);

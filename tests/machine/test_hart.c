@@ -478,6 +478,10 @@ TEST(a_run_stops_at_an_address_and_steps_off_it)
 	g.r->pc = CODE;
 	expect(100, TRAP_STOP, 0, CODE, 0);
 	expect(3, TRAP_BUDGET, 0, CODE + 12, 3);
+	/* Nor does an address get lost at which a run happened to end. */
+	CHECK_EQ(hart_stop_at(g.h, 1, CODE + 12), 0);
+	expect(100, TRAP_STOP, CODE + 12, CODE + 12, 0);
+	expect(1, TRAP_BUDGET, 0, CODE + 16, 1);
 }
 
 struct seen {
