@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernel/abi.h"
@@ -15,6 +18,10 @@
 #include "kernel/path.h"
 #include "kernel/pipe.h"
 #include "kernel/tty.h"
+
+#define TMP_PREFIX "carrel-tmp-"
+/* Directories nested deeper than this are left behind. */
+enum { TMP_DEPTH = 256 };
 
 struct mount *mounts_at(struct mounts *m, const char *guest, size_t size)
 {
@@ -227,25 +234,78 @@ static int mount_root(struct kernel *k)
 	return x->host ? 0 : -ENOMEM;
 }
 
+/* Removes what is in the directory fd, which is closed. Links are removed, not followed. */
+static void remove_contents(int fd, unsigned depth)
+{
+	DIR *d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return;
+	}
+	struct dirent *e;
+	while ((e = readdir(d))) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (unlinkat(dirfd(d), e->d_name, 0) == 0 || depth == 0)
+			continue;
+		(void)fchmodat(dirfd(d), e->d_name, 0700, AT_SYMLINK_NOFOLLOW);
+		int below = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (below >= 0)
+			remove_contents(below, depth - 1);
+		(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+	}
+	closedir(d);
+}
+
+/* A machine that was killed could not remove its /tmp. Each holds a lock on its own: one that nobody
+ * has locked, and that is not just being made, has no owner any more. */
+static void sweep_tmp(const char *dir)
+{
+	enum { YOUNG = 60 };
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	struct stat st;
+	while (d && (e = readdir(d))) {
+		if (strncmp(e->d_name, TMP_PREFIX, strlen(TMP_PREFIX)) != 0)
+			continue;
+		int fd = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		bool stale = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 07777) == 01777 &&
+			     st.st_ctime + YOUNG < time(NULL) && flock(fd, LOCK_EX | LOCK_NB) == 0;
+		if (stale) {
+			remove_contents(fd, TMP_DEPTH);
+			(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+		} else if (fd >= 0) {
+			close(fd);
+		}
+	}
+	if (d)
+		closedir(d);
+}
+
 static int mount_tmp(struct kernel *k)
 {
+	struct mounts *m = k->mounts;
 	const char *dir = getenv("TMPDIR");
 	char path[PATH_MAX];
 	if (!dir || dir[0] != '/' || strlen(dir) > PATH_MAX - 32)
 		dir = "/tmp";
-	strcpy(path, dir);
-	strcat(path, "/carrel-XXXXXX");
+	sweep_tmp(dir);
+	snprintf(path, sizeof(path), "%s/" TMP_PREFIX "XXXXXX", dir);
 	if (!mkdtemp(path) || chmod(path, 01777) < 0) {
 		int err = -errno;
 		kernel_say(k, "cannot make the guest's /tmp in %s: %s. Set TMPDIR to a directory that can be written.",
 			   dir, strerror(errno));
 		return err;
 	}
-	k->mounts->tmp = strdup(path);
-	if (!k->mounts->tmp) {
+	m->tmp = strdup(path);
+	if (!m->tmp) {
 		(void)rmdir(path);
 		return -ENOMEM;
 	}
+	/* Only spares it from being swept by others: it is no failure when the host has no locks. */
+	m->tmp_lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (m->tmp_lock >= 0)
+		(void)flock(m->tmp_lock, LOCK_EX | LOCK_NB);
 	return mount_host(k, path, "/tmp", false, "/tmp", NULL);
 }
 
@@ -305,29 +365,6 @@ int mounts_create(struct kernel *k)
 	return err;
 }
 
-/* Removes what is in the directory fd, which is closed. Links are removed, not followed. */
-static void remove_contents(int fd, unsigned depth)
-{
-	DIR *d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return;
-	}
-	struct dirent *e;
-	while ((e = readdir(d))) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		if (unlinkat(dirfd(d), e->d_name, 0) == 0 || depth == 0)
-			continue;
-		(void)fchmodat(dirfd(d), e->d_name, 0700, AT_SYMLINK_NOFOLLOW);
-		int below = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (below >= 0)
-			remove_contents(below, depth - 1);
-		(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
-	}
-	closedir(d);
-}
-
 void mounts_destroy(struct kernel *k)
 {
 	struct mounts *m = k->mounts;
@@ -346,8 +383,10 @@ void mounts_destroy(struct kernel *k)
 	if (m->tmp) {
 		int fd = open(m->tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
-			remove_contents(fd, 256);
+			remove_contents(fd, TMP_DEPTH);
 		(void)rmdir(m->tmp);
+		if (m->tmp_lock >= 0)
+			close(m->tmp_lock);
 		free(m->tmp);
 	}
 	free(m->cwd);

@@ -79,6 +79,7 @@ struct mounts {
 	unsigned count;
 	struct mount mount[MOUNTS_MAX];
 	char *tmp; /* host path of the private /tmp */
+	int tmp_lock; /* a descriptor of it, locked while the machine lives */
 	char *cwd; /* where programs start: canonical */
 	LIST_HEAD(, file) named; /* open files with a path */
 	LIST_HEAD(, fs) fss;
