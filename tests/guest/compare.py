@@ -267,6 +267,15 @@ def two_runs_of_a_forking_program_are_the_same_to_the_byte():
 
 
 @test
+def random_system_calls_of_a_program_harm_nobody_else():
+    seeds = range(1, 501) if os.environ.get('CARREL_LONG') == '1' else range(1, 4)
+    for seed in seeds:
+        ran = carrel('junk', str(seed), '200')
+        equal((ran.out, ran.status), ('200 children gone\n', 0), f'the end of seed {seed}, after {ran.err[-300:]!r}')
+    print(f'# seeds {seeds[0]} to {seeds[-1]}, 200 programs of 300 calls each')
+
+
+@test
 def a_small_ram_is_enough_and_its_end_is_told():
     ran = carrel('handlers', given=['-m', '1M'])
     same(ran, native('handlers'))
