@@ -117,6 +117,9 @@ static int create_init(struct kernel *k)
 		return r;
 	struct process *p = k->init;
 	limits_default(p);
+	/* Files belong to whom the host says: everybody here is who runs this. */
+	p->uid = p->euid = geteuid();
+	p->gid = p->egid = getegid();
 	memcpy(process_task(p)->comm, "init", 5);
 	return 0;
 }
