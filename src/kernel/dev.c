@@ -23,28 +23,33 @@ struct device {
 	const struct file_ops *ops; /* NULL: the terminal */
 };
 
-static int64_t null_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
+static int64_t null_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
+			 uint64_t *pos)
 {
 	return 0;
 }
 
-static int64_t null_write(struct file *f, struct task *t, const void *bytes, size_t size, uint64_t *pos)
+static int64_t null_write(struct file *f, struct task *t, const void *bytes, size_t size,
+			  uint64_t *pos)
 {
 	return (int64_t)size;
 }
 
-static int64_t zero_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
+static int64_t zero_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
+			 uint64_t *pos)
 {
 	memset(ret_bytes, 0, size);
 	return (int64_t)size;
 }
 
-static int64_t full_write(struct file *f, struct task *t, const void *bytes, size_t size, uint64_t *pos)
+static int64_t full_write(struct file *f, struct task *t, const void *bytes, size_t size,
+			  uint64_t *pos)
 {
 	return -ENOSPC;
 }
 
-static int64_t random_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
+static int64_t random_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
+			   uint64_t *pos)
 {
 	uint8_t *bytes = ret_bytes;
 	for (size_t done = 0; done < size; done += 8) {
@@ -68,28 +73,41 @@ static int64_t dev_seek(struct file *f, int64_t offset, int whence)
 
 static int dev_file_stat(struct file *f, struct stat *ret_stat);
 
-static const struct file_ops null_ops = {
-	.name = "null", .read = null_read, .write = null_write, .stat = dev_file_stat, .seek = dev_seek};
-static const struct file_ops zero_ops = {.name = "zero", .read = zero_read, .write = null_write,
-					 .stat = dev_file_stat, .seek = dev_seek, .object = zero_object};
-static const struct file_ops full_ops = {
-	.name = "full", .read = zero_read, .write = full_write, .stat = dev_file_stat, .seek = dev_seek};
-static const struct file_ops random_ops = {
-	.name = "random", .read = random_read, .write = null_write, .stat = dev_file_stat, .seek = dev_seek};
+static const struct file_ops null_ops = {.name = "null",
+					 .read = null_read,
+					 .write = null_write,
+					 .stat = dev_file_stat,
+					 .seek = dev_seek};
+static const struct file_ops zero_ops = {.name = "zero",
+					 .read = zero_read,
+					 .write = null_write,
+					 .stat = dev_file_stat,
+					 .seek = dev_seek,
+					 .object = zero_object};
+static const struct file_ops full_ops = {.name = "full",
+					 .read = zero_read,
+					 .write = full_write,
+					 .stat = dev_file_stat,
+					 .seek = dev_seek};
+static const struct file_ops random_ops = {.name = "random",
+					   .read = random_read,
+					   .write = null_write,
+					   .stat = dev_file_stat,
+					   .seek = dev_seek};
 
 /* Sorted by name; inodes count from 3 in this order. pts is the one directory. */
 static const struct device devices[] = {
-	{"fd", "/proc/self/fd", 0, 0, NULL},
-	{"full", NULL, 1, 7, &full_ops},
-	{"null", NULL, 1, 3, &null_ops},
-	{"pts/0", NULL, 136, 0, NULL},
-	{"random", NULL, 1, 8, &random_ops},
-	{"stderr", "/proc/self/fd/2", 0, 0, NULL},
-	{"stdin", "/proc/self/fd/0", 0, 0, NULL},
-	{"stdout", "/proc/self/fd/1", 0, 0, NULL},
-	{"tty", NULL, 5, 0, NULL},
-	{"urandom", NULL, 1, 9, &random_ops},
-	{"zero", NULL, 1, 5, &zero_ops},
+    {"fd", "/proc/self/fd", 0, 0, NULL},
+    {"full", NULL, 1, 7, &full_ops},
+    {"null", NULL, 1, 3, &null_ops},
+    {"pts/0", NULL, 136, 0, NULL},
+    {"random", NULL, 1, 8, &random_ops},
+    {"stderr", "/proc/self/fd/2", 0, 0, NULL},
+    {"stdin", "/proc/self/fd/0", 0, 0, NULL},
+    {"stdout", "/proc/self/fd/1", 0, 0, NULL},
+    {"tty", NULL, 5, 0, NULL},
+    {"urandom", NULL, 1, 9, &random_ops},
+    {"zero", NULL, 1, 5, &zero_ops},
 };
 
 static void device_stat(const struct device *d, uint64_t dev, struct stat *ret_stat)
@@ -133,8 +151,11 @@ static int dev_stat(const struct place *at, struct stat *ret_stat)
 {
 	const char *rel = place_rel(at);
 	if (*rel == '\0' || strcmp(rel, "pts") == 0) {
-		*ret_stat = (struct stat){.st_dev = at->mount->device, .st_ino = *rel ? PTS_INODE : ROOT_INODE,
-					  .st_mode = S_IFDIR | 0755, .st_nlink = 2, .st_blksize = PAGE_SIZE};
+		*ret_stat = (struct stat){.st_dev = at->mount->device,
+					  .st_ino = *rel ? PTS_INODE : ROOT_INODE,
+					  .st_mode = S_IFDIR | 0755,
+					  .st_nlink = 2,
+					  .st_blksize = PAGE_SIZE};
 		return 0;
 	}
 	const struct device *d = device_find(rel);
@@ -154,7 +175,8 @@ static int dev_readlink(const struct place *at, char *ret_text, unsigned size)
 	return (int)n;
 }
 
-static int device_open(struct kernel *k, struct task *t, const struct device *d, uint32_t flags, struct file **ret_file)
+static int device_open(struct kernel *k, struct task *t, const struct device *d, uint32_t flags,
+		       struct file **ret_file)
 {
 	char path[32] = "/dev/";
 	if (!d->ops)
@@ -168,7 +190,8 @@ int dev_open_null(struct kernel *k, uint32_t flags, struct file **ret_file)
 	return device_open(k, NULL, device_find("null"), flags, ret_file);
 }
 
-static int dev_open(const struct place *at, struct task *t, uint32_t flags, uint32_t mode, struct file **ret_file)
+static int dev_open(const struct place *at, struct task *t, uint32_t flags, uint32_t mode,
+		    struct file **ret_file)
 {
 	const struct device *d = device_find(place_rel(at));
 	if (!d)
@@ -185,15 +208,16 @@ static int dev_list(const struct place *at, struct dir *dir)
 		if (pts && slash && at->kernel->tty)
 			err = dir_add(dir, slash + 1, FIRST_INODE + i, DT_CHR);
 		else if (!pts && !slash)
-			err = dir_add(dir, devices[i].name, FIRST_INODE + i, devices[i].link ? DT_LNK : DT_CHR);
+			err = dir_add(dir, devices[i].name, FIRST_INODE + i,
+				      devices[i].link ? DT_LNK : DT_CHR);
 	}
 	return err;
 }
 
 const struct tree_ops devfs_tree = {
-	.type = "devtmpfs",
-	.stat = dev_stat,
-	.readlink = dev_readlink,
-	.open = dev_open,
-	.list = dev_list,
+    .type = "devtmpfs",
+    .stat = dev_stat,
+    .readlink = dev_readlink,
+    .open = dev_open,
+    .list = dev_list,
 };

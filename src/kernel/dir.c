@@ -83,7 +83,8 @@ static uint64_t parent_inode(const struct place *at)
 	while (n > 1 && path[n - 1] == '/')
 		n--;
 	path[n] = '\0';
-	return path_find(at->kernel, NULL, ABI_AT_FDCWD, path, 0, &above) == 0 ? above.stat.st_ino : at->stat.st_ino;
+	return path_find(at->kernel, NULL, ABI_AT_FDCWD, path, 0, &above) == 0 ? above.stat.st_ino
+									       : at->stat.st_ino;
 }
 
 static int dir_list(struct file *f)
@@ -112,7 +113,8 @@ static int dir_list(struct file *f)
 	return 0;
 }
 
-static int dir_entry(struct file *f, uint64_t *pos, char ret_name[256], uint64_t *ret_inode, uint8_t *ret_type)
+static int dir_entry(struct file *f, uint64_t *pos, char ret_name[256], uint64_t *ret_inode,
+		     uint8_t *ret_type)
 {
 	struct dir *d = f->ctx;
 	if (!d->listed) {
@@ -181,13 +183,13 @@ static int64_t dir_read(struct file *f, struct task *t, void *ret_bytes, size_t 
 }
 
 static const struct file_ops dir_ops = {
-	.name = "directory",
-	.read = dir_read,
-	.stat = dir_stat,
-	.sync = dir_sync,
-	.entry = dir_entry,
-	.seek = dir_seek,
-	.release = dir_release,
+    .name = "directory",
+    .read = dir_read,
+    .stat = dir_stat,
+    .sync = dir_sync,
+    .entry = dir_entry,
+    .seek = dir_seek,
+    .release = dir_release,
 };
 
 bool file_is_dir(const struct file *f)
@@ -214,7 +216,8 @@ static int path_only_stat(struct file *f, struct stat *ret_stat)
 	struct place at;
 	const struct stat *st = f->ctx;
 	*ret_stat = *st;
-	if (!f->unlinked && f->path && path_find(f->kernel, NULL, ABI_AT_FDCWD, f->path, 0, &at) == 0 &&
+	if (!f->unlinked && f->path &&
+	    path_find(f->kernel, NULL, ABI_AT_FDCWD, f->path, 0, &at) == 0 &&
 	    at.stat.st_ino == st->st_ino && at.stat.st_dev == st->st_dev)
 		*ret_stat = at.stat;
 	return 0;
@@ -226,9 +229,9 @@ static void path_only_release(struct file *f)
 }
 
 static const struct file_ops path_only_ops = {
-	.name = "path",
-	.stat = path_only_stat,
-	.release = path_only_release,
+    .name = "path",
+    .stat = path_only_stat,
+    .release = path_only_release,
 };
 
 int path_only_open(const struct place *at, uint32_t flags, struct file **ret_file)

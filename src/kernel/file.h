@@ -32,22 +32,27 @@ struct fs;
 
 struct file_ops {
 	const char *name;
-	int64_t (*read)(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos);
+	int64_t (*read)(struct file *f, struct task *t, void *ret_bytes, size_t size,
+			uint64_t *pos);
 	/* pos NULL, for files that cannot seek: a write that a pipe takes whole or not at all. */
-	int64_t (*write)(struct file *f, struct task *t, const void *bytes, size_t size, uint64_t *pos);
+	int64_t (*write)(struct file *f, struct task *t, const void *bytes, size_t size,
+			 uint64_t *pos);
 	/* Size for SEEK_END; NULL: the file cannot seek (-ESPIPE). */
 	int (*size)(struct file *f, uint64_t *ret_size);
 	int (*stat)(struct file *f, struct stat *ret_stat);
 	int (*truncate)(struct file *f, uint64_t size);
 	int (*sync)(struct file *f);
 	/* The next directory entry at *pos, which moves on. Returns 1, 0 at the end, or -errno. */
-	int (*entry)(struct file *f, uint64_t *pos, char ret_name[256], uint64_t *ret_inode, uint8_t *ret_type);
-	/* A new position, for kinds that keep their own; NULL: pos is all there is, size says the end. */
+	int (*entry)(struct file *f, uint64_t *pos, char ret_name[256], uint64_t *ret_inode,
+		     uint8_t *ret_type);
+	/* A new position, for kinds that keep their own; NULL: pos is all there is, size says the
+	 * end. */
 	int64_t (*seek)(struct file *f, int64_t offset, int whence);
 	int64_t (*ioctl)(struct file *f, struct task *t, uint64_t request, uint64_t arg);
 	/* Which of POLLIN, POLLOUT, POLLERR, POLLHUP hold now; with t also waits for a change. */
 	int (*poll)(struct file *f, struct task *t);
-	/* The object whose pages a mapping shows, with a reference for the caller. NULL: -ENODEV. */
+	/* The object whose pages a mapping shows, with a reference for the caller. NULL: -ENODEV.
+	 */
 	int (*object)(struct file *f, struct object **ret_object);
 	/* The last reference is gone. */
 	void (*release)(struct file *f);
@@ -57,22 +62,26 @@ struct file {
 	unsigned refs;
 	const struct file_ops *ops;
 	struct kernel *kernel;
-	uint32_t flags; /* O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, ... as fcntl(F_GETFL) gives them */
+	uint32_t
+	    flags; /* O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, ... as fcntl(F_GETFL) gives them */
 	uint64_t pos;
-	char *path; /* as the guest names it, for /proc/PID/fd and maps; follows renames; NULL: none */
-	bool unlinked; /* path was removed by the guest: "(deleted)" */
-	void *ctx;  /* the kind's own */
+	char *path; /* as the guest names it, for /proc/PID/fd and maps; follows renames; NULL: none
+		     */
+	bool unlinked;          /* path was removed by the guest: "(deleted)" */
+	void *ctx;              /* the kind's own */
 	LIST_ENTRY(file) named; /* those with a path, so that a rename finds them */
 };
 
-/* Everything of this header that a machine has one of: namespace, private /tmp, page cache, terminal.
- * files_create comes after mm_create and says why it failed; files_destroy when every process is
- * gone, before mm_destroy. */
+/* Everything of this header that a machine has one of: namespace, private /tmp, page cache,
+ * terminal. files_create comes after mm_create and says why it failed; files_destroy when every
+ * process is gone, before mm_destroy. */
 int files_create(struct kernel *k);
 void files_destroy(struct kernel *k);
 
-/* One reference, the caller's. path is copied. Returns 0 or -ENOMEM; on failure ctx stays the caller's. */
-int file_create(struct kernel *k, const struct file_ops *ops, uint32_t flags, const char *path, void *ctx, struct file **ret_file);
+/* One reference, the caller's. path is copied. Returns 0 or -ENOMEM; on failure ctx stays the
+ * caller's. */
+int file_create(struct kernel *k, const struct file_ops *ops, uint32_t flags, const char *path,
+		void *ctx, struct file **ret_file);
 struct file *file_ref(struct file *f);
 void file_put(struct file *f);
 /* A plain read into host memory at a position: for execve and the like. */
@@ -99,13 +108,17 @@ void fs_put(struct fs *fs);
 const char *fs_cwd(const struct fs *fs);
 
 /* Opens a guest path relative to dirfd (AT_FDCWD: the working directory). Returns 0 or -errno. Also
- * for execve, which asks with for_exec that x permission is checked and that it is a regular file. */
-int path_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode, struct file **ret_file);
-int path_open_exec(struct task *t, int dirfd, const char *path, int at_flags, struct file **ret_file);
+ * for execve, which asks with for_exec that x permission is checked and that it is a regular file.
+ */
+int path_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode,
+	      struct file **ret_file);
+int path_open_exec(struct task *t, int dirfd, const char *path, int at_flags,
+		   struct file **ret_file);
 /* Opens an absolute guest path for reading, for no task: the interpreter of a program. */
 int path_open_kernel(struct kernel *k, const char *path, struct file **ret_file);
 
-/* Opens the host's descriptor (0, 1, 2) as a file of the guest: a terminal, pipe or file as it is. */
+/* Opens the host's descriptor (0, 1, 2) as a file of the guest: a terminal, pipe or file as it is.
+ */
 int file_from_host(struct kernel *k, int host_fd, uint32_t flags, struct file **ret_file);
 
 /* The host got a signal that concerns the terminal: passes it to the foreground group. */
@@ -113,7 +126,8 @@ void tty_interrupt(struct kernel *k, int number);
 
 /* What maps says of the file behind an object: its guest path (with " (deleted)" where it is),
  * device and inode. Returns false for objects that are no file. */
-bool object_file_name(const struct object *o, struct text *ret_name, uint64_t *ret_device, uint64_t *ret_inode);
+bool object_file_name(const struct object *o, struct text *ret_name, uint64_t *ret_device,
+		      uint64_t *ret_inode);
 
 /* Host descriptors that somebody waits for: the idle loop polls those that have waiters. */
 struct host_watch {
@@ -125,7 +139,8 @@ struct host_watch {
 void host_watch_add(struct kernel *k, struct host_watch *w);
 void host_watch_remove(struct host_watch *w);
 
-/* Contents of /proc/PID/NAME as text; used by the verbs too (maps). Returns 0, -ENOENT or -ENOMEM. */
+/* Contents of /proc/PID/NAME as text; used by the verbs too (maps). Returns 0, -ENOENT or -ENOMEM.
+ */
 int proc_text(struct kernel *k, struct process *p, const char *name, struct text *ret_text);
 
 #endif

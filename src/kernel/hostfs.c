@@ -34,7 +34,8 @@ static int open_stepwise(int fd, const char *rel, int flags, uint32_t mode)
 		memcpy(name, rel, n);
 		name[n] = '\0';
 		bool last = rel[n] == '\0';
-		int next = openat(at, name, last ? flags : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, mode);
+		int next = openat(
+		    at, name, last ? flags : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, mode);
 		int err = -errno;
 		if (at != fd)
 			close(at);
@@ -49,13 +50,16 @@ static int open_stepwise(int fd, const char *rel, int flags, uint32_t mode)
 
 static int open_beneath(int fd, const char *rel, int flags, uint32_t mode)
 {
-	static const uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+	static const uint64_t resolve =
+	    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 	flags |= O_NOFOLLOW | O_CLOEXEC;
 	if (*rel == '\0' || strcmp(rel, ".") == 0) {
 		int same = openat(fd, ".", flags, mode);
 		return same < 0 ? -errno : same;
 	}
-	struct open_how how = {.flags = (uint64_t)(unsigned)flags, .mode = flags & O_CREAT ? mode : 0, .resolve = resolve};
+	struct open_how how = {.flags = (uint64_t)(unsigned)flags,
+			       .mode = flags & O_CREAT ? mode : 0,
+			       .resolve = resolve};
 	long n;
 	do
 		n = syscall(SYS_openat2, fd, rel, &how, sizeof(how));
@@ -157,7 +161,8 @@ static int create(const struct place *at, uint32_t flags, uint32_t mode)
 	return fd;
 }
 
-static int hostfs_open(const struct place *at, struct task *t, uint32_t flags, uint32_t mode, struct file **ret_file)
+static int hostfs_open(const struct place *at, struct task *t, uint32_t flags, uint32_t mode,
+		       struct file **ret_file)
 {
 	struct stat st;
 	if (at->exists && S_ISFIFO(at->stat.st_mode))
@@ -361,20 +366,20 @@ static int hostfs_truncate(const struct place *at, uint64_t size)
 }
 
 const struct tree_ops hostfs_tree = {
-	.type = "ext4",
-	.stat = hostfs_stat,
-	.readlink = hostfs_readlink,
-	.open = hostfs_open,
-	.list = hostfs_list,
-	.statfs = hostfs_statfs,
-	.mkdir = hostfs_mkdir,
-	.mknod = hostfs_mknod,
-	.symlink = hostfs_symlink,
-	.unlink = hostfs_unlink,
-	.rename = hostfs_rename,
-	.link = hostfs_link,
-	.chmod = hostfs_chmod,
-	.chown = hostfs_chown,
-	.utimens = hostfs_utimens,
-	.truncate = hostfs_truncate,
+    .type = "ext4",
+    .stat = hostfs_stat,
+    .readlink = hostfs_readlink,
+    .open = hostfs_open,
+    .list = hostfs_list,
+    .statfs = hostfs_statfs,
+    .mkdir = hostfs_mkdir,
+    .mknod = hostfs_mknod,
+    .symlink = hostfs_symlink,
+    .unlink = hostfs_unlink,
+    .rename = hostfs_rename,
+    .link = hostfs_link,
+    .chmod = hostfs_chmod,
+    .chown = hostfs_chown,
+    .utimens = hostfs_utimens,
+    .truncate = hostfs_truncate,
 };

@@ -25,9 +25,9 @@ struct node {
 	bool writable, readable; /* through fd */
 	struct timespec mtime, ctime;
 	unsigned files; /* open ones */
-	bool kept;	/* the cache has a reference to object */
-	bool idle;	/* kept and in the idle list */
-	char *name;	/* the guest path it was opened by last */
+	bool kept;      /* the cache has a reference to object */
+	bool idle;      /* kept and in the idle list */
+	char *name;     /* the guest path it was opened by last */
 	bool gone;
 	RB_ENTRY(node) tree;
 	TAILQ_ENTRY(node) link;
@@ -103,7 +103,8 @@ static int node_put(void *ctx, uint64_t index, const uint8_t *bytes, uint32_t le
 	struct stat st;
 	uint32_t done = 0;
 	while (done < length) {
-		ssize_t put = pwrite(n->fd, bytes + done, length - done, (off_t)(index * PAGE_SIZE + done));
+		ssize_t put =
+		    pwrite(n->fd, bytes + done, length - done, (off_t)(index * PAGE_SIZE + done));
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0)
@@ -124,7 +125,8 @@ static void node_release(void *ctx)
 	free(n);
 }
 
-static const struct pager node_pager = {.get = node_get, .put = node_put, .peek = node_get, .release = node_release};
+static const struct pager node_pager = {
+    .get = node_get, .put = node_put, .peek = node_get, .release = node_release};
 
 static void node_unkeep(struct node *n)
 {
@@ -165,14 +167,14 @@ void hostnodes_destroy(struct hostfs *h)
 void hostnodes_names(struct hostfs *h, name_change *change, const char *a, const char *b)
 {
 	struct node *n;
-	RB_FOREACH(n, node_tree, &h->tree)
-	{
+	RB_FOREACH (n, node_tree, &h->tree) {
 		if (n->name)
 			change(&n->name, &n->gone, a, b);
 	}
 }
 
-bool object_file_name(const struct object *o, struct text *ret_name, uint64_t *ret_device, uint64_t *ret_inode)
+bool object_file_name(const struct object *o, struct text *ret_name, uint64_t *ret_device,
+		      uint64_t *ret_inode)
 {
 	if (o->pager != &node_pager)
 		return false;
@@ -193,8 +195,9 @@ static struct node *node_find(struct hostfs *h, const struct stat *st)
 static void node_refresh(struct node *n, const struct stat *st)
 {
 	struct mm *mm = n->hostfs->kernel->mm;
-	bool same = st->st_mtim.tv_sec == n->mtime.tv_sec && st->st_mtim.tv_nsec == n->mtime.tv_nsec &&
-		    st->st_ctim.tv_sec == n->ctime.tv_sec && st->st_ctim.tv_nsec == n->ctime.tv_nsec;
+	bool same =
+	    st->st_mtim.tv_sec == n->mtime.tv_sec && st->st_mtim.tv_nsec == n->mtime.tv_nsec &&
+	    st->st_ctim.tv_sec == n->ctime.tv_sec && st->st_ctim.tv_nsec == n->ctime.tv_nsec;
 	if (same && (uint64_t)st->st_size == n->object->size)
 		return;
 	object_drop_clean(mm, n->object);
@@ -215,7 +218,8 @@ static int node_create(struct hostfs *h, int fd, const struct stat *st, struct n
 	struct node *n = calloc(1, sizeof(*n));
 	if (!n)
 		return -ENOMEM;
-	int err = object_create(h->kernel->mm, OBJECT_FILE, (uint64_t)st->st_size, &node_pager, n, &n->object);
+	int err = object_create(h->kernel->mm, OBJECT_FILE, (uint64_t)st->st_size, &node_pager, n,
+				&n->object);
 	if (err) {
 		free(n);
 		return err;
@@ -302,7 +306,8 @@ static bool page_read(struct node *n, uint64_t pos, uint8_t *ret_bytes, size_t s
 	return true;
 }
 
-static int64_t host_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
+static int64_t host_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
+			 uint64_t *pos)
 {
 	struct node *n = node_of(f);
 	uint8_t *bytes = ret_bytes;
@@ -316,7 +321,8 @@ static int64_t host_read(struct file *f, struct task *t, void *ret_bytes, size_t
 		size_t part = min_u64(size - done, PAGE_SIZE - *pos % PAGE_SIZE);
 		part = min_u64(part, n->object->size - *pos);
 		if (!page_read(n, *pos, bytes + done, part)) {
-			/* No frame to be had, or no right to read: what is not cached is on the host. */
+			/* No frame to be had, or no right to read: what is not cached is on the
+			 * host. */
 			int64_t got = read_host(n->fd, bytes + done, part, *pos);
 			if (got < 0)
 				return done ? (int64_t)done : got;
@@ -332,7 +338,8 @@ static int64_t host_read(struct file *f, struct task *t, void *ret_bytes, size_t
 
 /* What was written to the host is written to the cached pages too; whole pages and those beyond the
  * old end become cached. old_size: before the write. */
-static void pages_write(struct node *n, uint64_t pos, const uint8_t *bytes, size_t size, uint64_t old_size)
+static void pages_write(struct node *n, uint64_t pos, const uint8_t *bytes, size_t size,
+			uint64_t old_size)
 {
 	struct mm *mm = n->hostfs->kernel->mm;
 	while (size > 0) {
@@ -355,7 +362,8 @@ static void pages_write(struct node *n, uint64_t pos, const uint8_t *bytes, size
 	}
 }
 
-static int64_t write_host(const struct file *f, int fd, const void *bytes, size_t size, uint64_t *pos)
+static int64_t write_host(const struct file *f, int fd, const void *bytes, size_t size,
+			  uint64_t *pos)
 {
 	ssize_t n;
 	if (!(f->flags & ABI_O_APPEND)) {
@@ -376,7 +384,8 @@ static int64_t write_host(const struct file *f, int fd, const void *bytes, size_
 	return n;
 }
 
-static int64_t host_write(struct file *f, struct task *t, const void *bytes, size_t size, uint64_t *pos)
+static int64_t host_write(struct file *f, struct task *t, const void *bytes, size_t size,
+			  uint64_t *pos)
 {
 	struct node *n = node_of(f);
 	struct mm *mm = n->hostfs->kernel->mm;
@@ -407,7 +416,8 @@ static int64_t host_write(struct file *f, struct task *t, const void *bytes, siz
 }
 
 /* Standard input and output share their offset with other programs of the host. */
-static int64_t shared_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
+static int64_t shared_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
+			   uint64_t *pos)
 {
 	int fd = ((struct host_file *)f->ctx)->shared;
 	if (pos != &f->pos)
@@ -420,7 +430,8 @@ static int64_t shared_read(struct file *f, struct task *t, void *ret_bytes, size
 	return n;
 }
 
-static int64_t shared_write(struct file *f, struct task *t, const void *bytes, size_t size, uint64_t *pos)
+static int64_t shared_write(struct file *f, struct task *t, const void *bytes, size_t size,
+			    uint64_t *pos)
 {
 	int fd = ((struct host_file *)f->ctx)->shared;
 	if (pos != &f->pos)
@@ -448,7 +459,8 @@ static int64_t host_seek(struct file *f, int64_t offset, int whence)
 	switch (whence) {
 	case SEEK_SET: at = offset; break;
 	case SEEK_CUR: at = (off_t)f->pos + offset; break;
-	default: at = lseek(node_of(f)->fd, offset, whence);
+	default:
+		at = lseek(node_of(f)->fd, offset, whence);
 		if (at < 0)
 			return -errno;
 	}
@@ -552,29 +564,29 @@ static void host_release(struct file *f)
 }
 
 static const struct file_ops host_ops = {
-	.name = "file",
-	.read = host_read,
-	.write = host_write,
-	.size = host_size,
-	.stat = host_stat,
-	.truncate = host_truncate,
-	.sync = host_sync,
-	.seek = host_seek,
-	.object = host_object,
-	.release = host_release,
+    .name = "file",
+    .read = host_read,
+    .write = host_write,
+    .size = host_size,
+    .stat = host_stat,
+    .truncate = host_truncate,
+    .sync = host_sync,
+    .seek = host_seek,
+    .object = host_object,
+    .release = host_release,
 };
 
 static const struct file_ops shared_ops = {
-	.name = "file",
-	.read = shared_read,
-	.write = shared_write,
-	.size = host_size,
-	.stat = host_stat,
-	.truncate = host_truncate,
-	.sync = host_sync,
-	.seek = shared_seek,
-	.object = host_object,
-	.release = host_release,
+    .name = "file",
+    .read = shared_read,
+    .write = shared_write,
+    .size = host_size,
+    .stat = host_stat,
+    .truncate = host_truncate,
+    .sync = host_sync,
+    .seek = shared_seek,
+    .object = host_object,
+    .release = host_release,
 };
 
 int hostnode_fd(const struct file *f)
@@ -582,7 +594,8 @@ int hostnode_fd(const struct file *f)
 	return f->ops == &host_ops || f->ops == &shared_ops ? node_of(f)->fd : -1;
 }
 
-int hostnode_open(struct kernel *k, int fd, uint32_t flags, const char *path, bool host_offset, struct file **ret_file)
+int hostnode_open(struct kernel *k, int fd, uint32_t flags, const char *path, bool host_offset,
+		  struct file **ret_file)
 {
 	struct host_file *h = calloc(1, sizeof(*h));
 	struct node *n = NULL;

@@ -39,7 +39,8 @@ void hostnodes_names(struct hostfs *h, name_change *change, const char *a, const
 
 /* An open file over the host's descriptor fd, of a regular file, which passes to the node; on
  * failure too. host_offset: position is the host's own, shared with whoever else has fd. */
-int hostnode_open(struct kernel *k, int fd, uint32_t flags, const char *path, bool host_offset, struct file **ret_file);
+int hostnode_open(struct kernel *k, int fd, uint32_t flags, const char *path, bool host_offset,
+		  struct file **ret_file);
 
 /* The guest changed this file by name: what differs is no news. */
 void hostnode_touched(struct kernel *k, const struct stat *now);

@@ -32,10 +32,12 @@ static bool overlap(const struct lock *a, const struct lock *b)
 
 static bool excludes(const struct lock *a, const struct lock *b)
 {
-	return overlap(a, b) && a->owner != b->owner && (a->type == LOCK_WRITE || b->type == LOCK_WRITE);
+	return overlap(a, b) && a->owner != b->owner &&
+	       (a->type == LOCK_WRITE || b->type == LOCK_WRITE);
 }
 
-static struct lock_held *conflict(struct mounts *m, uint64_t device, uint64_t inode, const struct lock *l)
+static struct lock_held *conflict(struct mounts *m, uint64_t device, uint64_t inode,
+				  const struct lock *l)
 {
 	struct lock_held *h;
 	LIST_FOREACH (h, &m->locks, link) {
@@ -62,14 +64,16 @@ static void drop(struct lock_held *h)
 	free(h);
 }
 
-/* Cuts [l->start, l->end] out of what its owner holds. spare: memory for a range that is cut in two;
- * set to NULL when it was used. */
-static void cut(struct mounts *m, uint64_t device, uint64_t inode, const struct lock *l, struct lock_held **spare)
+/* Cuts [l->start, l->end] out of what its owner holds. spare: memory for a range that is cut in
+ * two; set to NULL when it was used. */
+static void cut(struct mounts *m, uint64_t device, uint64_t inode, const struct lock *l,
+		struct lock_held **spare)
 {
 	struct lock_held *h, *next;
 	for (h = LIST_FIRST(&m->locks); h; h = next) {
 		next = LIST_NEXT(h, link);
-		if (h->device != device || h->inode != inode || h->lock.owner != l->owner || !overlap(&h->lock, l))
+		if (h->device != device || h->inode != inode || h->lock.owner != l->owner ||
+		    !overlap(&h->lock, l))
 			continue;
 		if (h->lock.start < l->start && h->lock.end > l->end) {
 			struct lock_held *upper = *spare;
@@ -118,13 +122,15 @@ int lock_set(struct file *f, const struct lock *l, struct task *t)
 	return 0;
 }
 
-static void forget(struct mounts *m, const void *owner, const uint64_t *device, const uint64_t *inode)
+static void forget(struct mounts *m, const void *owner, const uint64_t *device,
+		   const uint64_t *inode)
 {
 	struct lock_held *h, *next;
 	bool any = false;
 	for (h = LIST_FIRST(&m->locks); h; h = next) {
 		next = LIST_NEXT(h, link);
-		if (h->lock.owner == owner && (!device || (h->device == *device && h->inode == *inode))) {
+		if (h->lock.owner == owner &&
+		    (!device || (h->device == *device && h->inode == *inode))) {
 			drop(h);
 			any = true;
 		}

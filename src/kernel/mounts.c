@@ -59,7 +59,8 @@ int mounts_list(const struct place *at, struct dir *d)
 	size_t n = prefix_size(at->guest, at->size);
 	for (unsigned i = 1; i < m->count; i++) {
 		const struct mount *x = &m->mount[i];
-		if (x->guest_size <= n + 1 || memcmp(x->guest, at->guest, n) != 0 || x->guest[n] != '/')
+		if (x->guest_size <= n + 1 || memcmp(x->guest, at->guest, n) != 0 ||
+		    x->guest[n] != '/')
 			continue;
 		const char *name = x->guest + n + 1;
 		size_t length = strcspn(name, "/");
@@ -81,25 +82,31 @@ static int empty_stat(const struct place *at, struct stat *ret_stat)
 {
 	if (place_rel(at)[0] != '\0')
 		return -ENOENT;
-	*ret_stat = (struct stat){.st_mode = S_IFDIR | 0755, .st_nlink = 2, .st_ino = 2, .st_dev = at->mount->device,
+	*ret_stat = (struct stat){.st_mode = S_IFDIR | 0755,
+				  .st_nlink = 2,
+				  .st_ino = 2,
+				  .st_dev = at->mount->device,
 				  .st_blksize = 4096};
 	return 0;
 }
 
 const struct tree_ops empty_tree = {.type = "tmpfs", .stat = empty_stat};
 
-static int mount_add(struct kernel *k, const struct tree_ops *ops, const char *guest, struct mount **ret_mount)
+static int mount_add(struct kernel *k, const struct tree_ops *ops, const char *guest,
+		     struct mount **ret_mount)
 {
 	struct mounts *m = k->mounts;
 	if (m->count == MOUNTS_MAX) {
-		kernel_say(k, "no more than %d directories can be bound; leave some --bind out.", MOUNTS_MAX - 6);
+		kernel_say(k, "no more than %d directories can be bound; leave some --bind out.",
+			   MOUNTS_MAX - 6);
 		return -ENOSPC;
 	}
 	char *copy = strdup(guest);
 	if (!copy)
 		return -ENOMEM;
 	struct mount *x = &m->mount[m->count++];
-	*x = (struct mount){.ops = ops, .kernel = k, .guest = copy, .guest_size = strlen(copy), .fd = -1};
+	*x = (struct mount){
+	    .ops = ops, .kernel = k, .guest = copy, .guest_size = strlen(copy), .fd = -1};
 	x->device = 0x100 + m->count;
 	*ret_mount = x;
 	return 0;
@@ -159,25 +166,30 @@ static bool dotted(const char *path)
 }
 
 /* Puts a directory, or one file, of the host into the guest's tree. what: the option to name. */
-static int mount_host(struct kernel *k, const char *host, const char *guest, bool readonly, const char *what,
-		      struct mount **ret_mount)
+static int mount_host(struct kernel *k, const char *host, const char *guest, bool readonly,
+		      const char *what, struct mount **ret_mount)
 {
 	char target[PATH_SIZE], real[PATH_MAX];
 	struct stat st;
 	struct mount *x;
 	if (!realpath(host, real) || stat(real, &st) < 0) {
 		int err = -errno;
-		kernel_say(k, "%s: cannot use %s: %s. Name a directory that exists.", what, host, strerror(errno));
+		kernel_say(k, "%s: cannot use %s: %s. Name a directory that exists.", what, host,
+			   strerror(errno));
 		return err;
 	}
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
-		kernel_say(k, "%s: %s is no directory and no regular file; nothing else can be bound.", what, host);
+		kernel_say(k,
+			   "%s: %s is no directory and no regular file; nothing else can be bound.",
+			   what, host);
 		return -ENOTDIR;
 	}
 	int err = dotted(guest) ? -EINVAL : mount_target(k, guest, target);
 	if (err || strcmp(target, "/") == 0) {
-		kernel_say(k, "%s: %s cannot be a place in the guest (%s); give an absolute path without \"..\".", what,
-			   guest, strerror(err ? -err : EBUSY));
+		kernel_say(k,
+			   "%s: %s cannot be a place in the guest (%s); give an absolute path "
+			   "without \"..\".",
+			   what, guest, strerror(err ? -err : EBUSY));
 		return err ? err : -EBUSY;
 	}
 	char *base = strrchr(real, '/');
@@ -225,7 +237,9 @@ static int mount_root(struct kernel *k)
 	x->fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (x->fd < 0 || fstat(x->fd, &st) < 0) {
 		err = -errno;
-		kernel_say(k, "cannot use %s as the guest's /: %s. Give an existing directory with -L, or make one with \"carrel root create\".",
+		kernel_say(k,
+			   "cannot use %s as the guest's /: %s. Give an existing directory with "
+			   "-L, or make one with \"carrel root create\".",
 			   root, strerror(errno));
 		return err;
 	}
@@ -249,7 +263,8 @@ static void remove_contents(int fd, unsigned depth)
 		if (unlinkat(dirfd(d), e->d_name, 0) == 0 || depth == 0)
 			continue;
 		(void)fchmodat(dirfd(d), e->d_name, 0700, AT_SYMLINK_NOFOLLOW);
-		int below = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		int below =
+		    openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (below >= 0)
 			remove_contents(below, depth - 1);
 		(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
@@ -257,8 +272,8 @@ static void remove_contents(int fd, unsigned depth)
 	closedir(d);
 }
 
-/* A machine that was killed could not remove its /tmp. Each holds a lock on its own: one that nobody
- * has locked, and that is not just being made, has no owner any more. */
+/* A machine that was killed could not remove its /tmp. Each holds a lock on its own: one that
+ * nobody has locked, and that is not just being made, has no owner any more. */
 static void sweep_tmp(const char *dir)
 {
 	enum { YOUNG = 60 };
@@ -268,9 +283,11 @@ static void sweep_tmp(const char *dir)
 	while (d && (e = readdir(d))) {
 		if (strncmp(e->d_name, TMP_PREFIX, strlen(TMP_PREFIX)) != 0)
 			continue;
-		int fd = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		bool stale = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 07777) == 01777 &&
-			     st.st_ctime + YOUNG < time(NULL) && flock(fd, LOCK_EX | LOCK_NB) == 0;
+		int fd =
+		    openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		bool stale = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+			     (st.st_mode & 07777) == 01777 && st.st_ctime + YOUNG < time(NULL) &&
+			     flock(fd, LOCK_EX | LOCK_NB) == 0;
 		if (stale) {
 			remove_contents(fd, TMP_DEPTH);
 			(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
@@ -293,7 +310,9 @@ static int mount_tmp(struct kernel *k)
 	snprintf(path, sizeof(path), "%s/" TMP_PREFIX "XXXXXX", dir);
 	if (!mkdtemp(path) || chmod(path, 01777) < 0) {
 		int err = -errno;
-		kernel_say(k, "cannot make the guest's /tmp in %s: %s. Set TMPDIR to a directory that can be written.",
+		kernel_say(k,
+			   "cannot make the guest's /tmp in %s: %s. Set TMPDIR to a directory that "
+			   "can be written.",
 			   dir, strerror(errno));
 		return err;
 	}
@@ -302,7 +321,8 @@ static int mount_tmp(struct kernel *k)
 		(void)rmdir(path);
 		return -ENOMEM;
 	}
-	/* Only spares it from being swept by others: it is no failure when the host has no locks. */
+	/* Only spares it from being swept by others: it is no failure when the host has no locks.
+	 */
 	m->tmp_lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (m->tmp_lock >= 0)
 		(void)flock(m->tmp_lock, LOCK_EX | LOCK_NB);
@@ -317,7 +337,8 @@ static int mount_cwd(struct kernel *k)
 		struct mount *x;
 		if (!realpath(k->config.cwd, real)) {
 			int err = -errno;
-			kernel_say(k, "cannot use %s as the working directory: %s.", k->config.cwd, strerror(errno));
+			kernel_say(k, "cannot use %s as the working directory: %s.", k->config.cwd,
+				   strerror(errno));
 			return err;
 		}
 		if (strcmp(real, "/") != 0) {
@@ -358,7 +379,8 @@ int mounts_create(struct kernel *k)
 		err = mount_cwd(k);
 	for (unsigned i = 0; !err && i < c->binds; i++) {
 		const struct kernel_bind *b = &c->bind[i];
-		err = mount_host(k, b->host, b->guest ? b->guest : b->host, b->readonly, "--bind", NULL);
+		err = mount_host(k, b->host, b->guest ? b->guest : b->host, b->readonly, "--bind",
+				 NULL);
 	}
 	if (err)
 		mounts_destroy(k);

@@ -5,8 +5,8 @@
  *	 ^                        /w             start: "/", the working directory, or dirfd
  *	 a                        /w/a           must be a directory
  *	   ..                     /w             the last name goes; at "/" nothing happens
- *	      l -> /etc           /              text of the link goes in front of the rest: "/etc/x"
- *	        etc, x            /etc/x         which mount: the longest that is a prefix
+ *	      l -> /etc           /              text of the link goes in front of the rest:
+ *"/etc/x" etc, x            /etc/x         which mount: the longest that is a prefix
  *
  * A path without links and without ".." that lies in one mount is asked for at once; most do.
  */
@@ -69,7 +69,10 @@ static int place_look(struct place *at)
 		return err;
 	}
 	at->synthetic = at->exists = true;
-	at->stat = (struct stat){.st_mode = S_IFDIR | 0755, .st_nlink = 2, .st_ino = 2, .st_blksize = 4096,
+	at->stat = (struct stat){.st_mode = S_IFDIR | 0755,
+				 .st_nlink = 2,
+				 .st_ino = 2,
+				 .st_blksize = 4096,
 				 .st_dev = at->mount->device};
 	return 0;
 }
@@ -116,8 +119,8 @@ static int find_descriptor(struct place *at, int dirfd)
 	if (f->path && !f->unlinked && f->ops->stat) {
 		place_set(at, f->path, strlen(f->path));
 		struct stat st;
-		if (place_look(at) == 0 && f->ops->stat(f, &st) == 0 && st.st_ino == at->stat.st_ino &&
-		    st.st_dev == at->stat.st_dev)
+		if (place_look(at) == 0 && f->ops->stat(f, &st) == 0 &&
+		    st.st_ino == at->stat.st_ino && st.st_dev == at->stat.st_dev)
 			return 0;
 	}
 	at->file = f;
@@ -125,8 +128,8 @@ static int find_descriptor(struct place *at, int dirfd)
 	return f->ops->stat ? f->ops->stat(f, &at->stat) : -EINVAL;
 }
 
-/* Follows the link at to what it says, with the rest of the path after it. pending: what is still to
- * be walked, at its end in a buffer. Returns 0 or -errno. */
+/* Follows the link at to what it says, with the rest of the path after it. pending: what is still
+ * to be walked, at its end in a buffer. Returns 0 or -errno. */
 static int follow(struct place *at, char pending[PATH_SIZE], const char **rest)
 {
 	char target[PATH_SIZE];
@@ -281,7 +284,8 @@ static int find_plain(struct place *at, const char *path, unsigned flags)
 	return !S_ISLNK(at->stat.st_mode) || !(flags & FIND_FOLLOW);
 }
 
-int path_find(struct kernel *k, struct task *t, int dirfd, const char *path, unsigned flags, struct place *ret_place)
+int path_find(struct kernel *k, struct task *t, int dirfd, const char *path, unsigned flags,
+	      struct place *ret_place)
 {
 	struct place *at = ret_place;
 	size_t n = strlen(path);
@@ -315,7 +319,8 @@ int place_may_change(const struct place *at)
 {
 	if (at->file)
 		return -EPERM;
-	if (at->size == at->mount->guest_size || at->synthetic || mounts_below(at->kernel->mounts, at->guest, at->size))
+	if (at->size == at->mount->guest_size || at->synthetic ||
+	    mounts_below(at->kernel->mounts, at->guest, at->size))
 		return -EBUSY;
 	return at->mount->readonly ? -EROFS : 0;
 }
@@ -325,7 +330,8 @@ int place_access(const struct place *at, struct task *t, int mode, bool effectiv
 	const struct process *p = t->process;
 	uint32_t uid = effective ? p->euid : p->uid, gid = effective ? p->egid : p->gid;
 	unsigned bits = at->stat.st_mode & 0777;
-	bool special = !S_ISREG(at->stat.st_mode) && !S_ISDIR(at->stat.st_mode) && !S_ISLNK(at->stat.st_mode);
+	bool special =
+	    !S_ISREG(at->stat.st_mode) && !S_ISDIR(at->stat.st_mode) && !S_ISLNK(at->stat.st_mode);
 	if ((mode & W_OK) && !at->file && !special && (at->mount->readonly || at->synthetic))
 		return -EROFS;
 	if (uid == 0) {
@@ -362,13 +368,16 @@ static int open_check(const struct place *at, struct task *t, uint32_t flags)
 	}
 	if (flags & ABI_O_PATH)
 		return 0;
-	int mode = (flags & ABI_O_ACCMODE) == ABI_O_RDONLY ? R_OK : (flags & ABI_O_ACCMODE) == ABI_O_WRONLY ? W_OK : R_OK | W_OK;
+	int mode = (flags & ABI_O_ACCMODE) == ABI_O_RDONLY   ? R_OK
+		   : (flags & ABI_O_ACCMODE) == ABI_O_WRONLY ? W_OK
+							     : R_OK | W_OK;
 	if (flags & ABI_O_TRUNC)
 		mode |= W_OK;
 	return t ? place_access(at, t, mode, true) : 0;
 }
 
-int place_open(struct place *at, struct task *t, uint32_t flags, uint32_t mode, struct file **ret_file)
+int place_open(struct place *at, struct task *t, uint32_t flags, uint32_t mode,
+	       struct file **ret_file)
 {
 	int err = open_check(at, t, flags);
 	if (err)
@@ -379,10 +388,13 @@ int place_open(struct place *at, struct task *t, uint32_t flags, uint32_t mode, 
 		return dir_open(at, flags, ret_file);
 	if (flags & ABI_O_PATH)
 		return path_only_open(at, flags, ret_file);
-	return at->mount->ops->open ? at->mount->ops->open(at, t, flags, mode, ret_file) : at->exists ? -ENXIO : -EACCES;
+	return at->mount->ops->open ? at->mount->ops->open(at, t, flags, mode, ret_file)
+	       : at->exists         ? -ENXIO
+				    : -EACCES;
 }
 
-int path_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode, struct file **ret_file)
+int path_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode,
+	      struct file **ret_file)
 {
 	struct place at;
 	unsigned find = 0;
@@ -415,7 +427,8 @@ static int open_exec(struct place *at, struct task *t, struct file **ret_file)
 	return place_open(at, NULL, ABI_O_RDONLY, 0, ret_file);
 }
 
-int path_open_exec(struct task *t, int dirfd, const char *path, int at_flags, struct file **ret_file)
+int path_open_exec(struct task *t, int dirfd, const char *path, int at_flags,
+		   struct file **ret_file)
 {
 	struct place at;
 	unsigned find = 0;

@@ -39,11 +39,12 @@ struct tree_ops {
 	int (*stat)(const struct place *at, struct stat *ret_stat);
 	/* Returns the length, at most size. */
 	int (*readlink)(const struct place *at, char *ret_text, unsigned size);
-	/* A symbolic link that leads to an open file instead of a name: /proc/PID/fd/N. 0: it is none;
-	 * 1: *ret_file, not referenced for the caller. */
+	/* A symbolic link that leads to an open file instead of a name: /proc/PID/fd/N. 0: it is
+	 * none; 1: *ret_file, not referenced for the caller. */
 	int (*jump)(const struct place *at, struct file **ret_file);
 	/* at->stat says what it is, if it exists. Also CALL_WAIT. */
-	int (*open)(const struct place *at, struct task *t, uint32_t flags, uint32_t mode, struct file **ret_file);
+	int (*open)(const struct place *at, struct task *t, uint32_t flags, uint32_t mode,
+		    struct file **ret_file);
 	/* Adds the entries of a directory, without "." and "..". */
 	int (*list)(const struct place *at, struct dir *d);
 	int (*statfs)(const struct place *at, struct statfs *ret_statfs);
@@ -65,9 +66,9 @@ struct mount {
 	char *guest; /* where it is: canonical; "/" for the root */
 	size_t guest_size;
 	bool readonly;
-	int fd;	      /* host directory, or -1 */
-	char *single; /* the mount is this one file of fd; else NULL */
-	char *host;   /* for messages and for removing /tmp; may be NULL */
+	int fd;          /* host directory, or -1 */
+	char *single;    /* the mount is this one file of fd; else NULL */
+	char *host;      /* for messages and for removing /tmp; may be NULL */
 	uint64_t device; /* st_dev of its root */
 	void *ctx;
 };
@@ -78,9 +79,9 @@ struct mounts {
 	struct kernel *kernel;
 	unsigned count;
 	struct mount mount[MOUNTS_MAX];
-	char *tmp; /* host path of the private /tmp */
-	int tmp_lock; /* a descriptor of it, locked while the machine lives */
-	char *cwd; /* where programs start: canonical */
+	char *tmp;               /* host path of the private /tmp */
+	int tmp_lock;            /* a descriptor of it, locked while the machine lives */
+	char *cwd;               /* where programs start: canonical */
 	LIST_HEAD(, file) named; /* open files with a path */
 	LIST_HEAD(, fs) fss;
 	struct hostfs *hostfs; /* the page cache of host files: hostnode.c */
@@ -98,10 +99,10 @@ struct place {
 	struct task *task; /* who asks; NULL: the kernel itself */
 	struct mount *mount;
 	char guest[PATH_SIZE];
-	size_t size;	 /* of guest */
+	size_t size; /* of guest */
 	bool exists;
-	bool synthetic;	 /* a directory that is only on the way to a mount point */
-	bool slash;	 /* the path ended with one: must be a directory */
+	bool synthetic; /* a directory that is only on the way to a mount point */
+	bool slash;     /* the path ended with one: must be a directory */
 	enum last last;
 	struct file *file; /* a link of /proc led to this open file, which has no name; else NULL */
 	struct stat stat;  /* if it exists */
@@ -115,11 +116,13 @@ enum find_flag {
 
 /* Returns 0 or -errno: -ENOENT, -ENOTDIR, -ELOOP, -EACCES, -ENAMETOOLONG, -EBADF. t NULL: an
  * absolute path, asked for by the kernel. dirfd may be AT_FDCWD. */
-int path_find(struct kernel *k, struct task *t, int dirfd, const char *path, unsigned flags, struct place *ret_place);
+int path_find(struct kernel *k, struct task *t, int dirfd, const char *path, unsigned flags,
+	      struct place *ret_place);
 /* The name of at within its mount: "" for its root. */
 const char *place_rel(const struct place *at);
 /* Opens what path_find found. */
-int place_open(struct place *at, struct task *t, uint32_t flags, uint32_t mode, struct file **ret_file);
+int place_open(struct place *at, struct task *t, uint32_t flags, uint32_t mode,
+	       struct file **ret_file);
 /* -EROFS when the mount is read-only, or -EBUSY when at is a mount point or on the way to one. */
 int place_may_change(const struct place *at);
 /* What euid and egid may do: R_OK, W_OK, X_OK. Returns 0, -EACCES or -EROFS. */
@@ -139,7 +142,8 @@ void names_exchanged(struct kernel *k, const char *a, const char *b);
 /* What is called path is gone. */
 void names_removed(struct kernel *k, const char *path);
 
-/* A directory being read: a sorted snapshot, so that positions stay good while entries come and go. */
+/* A directory being read: a sorted snapshot, so that positions stay good while entries come and go.
+ */
 int dir_add(struct dir *d, const char *name, uint64_t inode, uint8_t type);
 int dir_open(const struct place *at, uint32_t flags, struct file **ret_file);
 bool file_is_dir(const struct file *f);

@@ -30,9 +30,9 @@ struct pipe {
 	uint64_t head, tail;
 	uint64_t capacity;
 	unsigned slots;
-	uint32_t *frame; /* of each slot; NO_FRAME: none */
-	struct wait_queue read_queue, write_queue;	    /* for bytes; for room */
-	struct wait_queue openers; /* who waits in open for the other side */
+	uint32_t *frame;                           /* of each slot; NO_FRAME: none */
+	struct wait_queue read_queue, write_queue; /* for bytes; for room */
+	struct wait_queue openers;                 /* who waits in open for the other side */
 	uint64_t inode, device, fifo_inode;
 	uint32_t mode;
 	LIST_ENTRY(pipe) fifo;
@@ -107,7 +107,8 @@ static uint32_t *pipe_slot(const struct pipe *p, uint64_t pos)
 	return &p->frame[pos / PAGE_SIZE % p->slots];
 }
 
-static int64_t pipe_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
+static int64_t pipe_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
+			 uint64_t *pos)
 {
 	struct pipe *p = f->ctx;
 	struct mm *mm = p->kernel->mm;
@@ -117,7 +118,8 @@ static int64_t pipe_read(struct file *f, struct task *t, void *ret_bytes, size_t
 		return 0;
 	while (done < size && pipe_used(p) > 0) {
 		uint32_t *slot = pipe_slot(p, p->tail);
-		size_t part = min_u64(min_u64(size - done, pipe_used(p)), PAGE_SIZE - p->tail % PAGE_SIZE);
+		size_t part =
+		    min_u64(min_u64(size - done, pipe_used(p)), PAGE_SIZE - p->tail % PAGE_SIZE);
 		memcpy(bytes + done, frame_bytes(mm, *slot) + p->tail % PAGE_SIZE, part);
 		p->tail += part;
 		done += part;
@@ -149,7 +151,8 @@ static int pipe_grow(struct pipe *p)
 	return *slot != NO_FRAME ? 0 : frame_take_kernel(p->kernel->mm, p, slot);
 }
 
-static int64_t pipe_write(struct file *f, struct task *t, const void *bytes, size_t size, uint64_t *pos)
+static int64_t pipe_write(struct file *f, struct task *t, const void *bytes, size_t size,
+			  uint64_t *pos)
 {
 	struct pipe *p = f->ctx;
 	struct mm *mm = p->kernel->mm;
@@ -161,7 +164,8 @@ static int64_t pipe_write(struct file *f, struct task *t, const void *bytes, siz
 			(void)signal_send_task(t, &(struct signal_info){.number = SIGPIPE});
 		return -EPIPE;
 	}
-	/* A write of at most PIPE_ATOMIC comes whole, without a position; others fill what room there is. */
+	/* A write of at most PIPE_ATOMIC comes whole, without a position; others fill what room
+	 * there is. */
 	uint64_t room = p->capacity - pipe_used(p);
 	if (pos || size <= room) {
 		while (done < size && pipe_used(p) < p->capacity) {
@@ -217,9 +221,13 @@ static int pipe_poll(struct file *f, struct task *t)
 static int pipe_stat(struct file *f, struct stat *ret_stat)
 {
 	const struct pipe *p = f->ctx;
-	*ret_stat = (struct stat){.st_dev = p->named ? p->device : 14, .st_ino = p->named ? p->fifo_inode : p->inode,
-				  .st_mode = p->mode, .st_nlink = 1, .st_blksize = PAGE_SIZE,
-				  .st_uid = p->kernel->init->uid, .st_gid = p->kernel->init->gid};
+	*ret_stat = (struct stat){.st_dev = p->named ? p->device : 14,
+				  .st_ino = p->named ? p->fifo_inode : p->inode,
+				  .st_mode = p->mode,
+				  .st_nlink = 1,
+				  .st_blksize = PAGE_SIZE,
+				  .st_uid = p->kernel->init->uid,
+				  .st_gid = p->kernel->init->gid};
 	return 0;
 }
 
@@ -255,13 +263,13 @@ static void pipe_release(struct file *f)
 }
 
 static const struct file_ops pipe_ops = {
-	.name = "pipe",
-	.read = pipe_read,
-	.write = pipe_write,
-	.stat = pipe_stat,
-	.ioctl = pipe_ioctl,
-	.poll = pipe_poll,
-	.release = pipe_release,
+    .name = "pipe",
+    .read = pipe_read,
+    .write = pipe_write,
+    .stat = pipe_stat,
+    .ioctl = pipe_ioctl,
+    .poll = pipe_poll,
+    .release = pipe_release,
 };
 
 static int64_t pipe_ioctl(struct file *f, struct task *t, uint64_t request, uint64_t arg)
@@ -282,7 +290,8 @@ static int pipe_open(struct pipe *p, uint32_t flags, const char *path, struct fi
 	return err;
 }
 
-int pipe_create(struct kernel *k, uint32_t flags, struct file **ret_reader, struct file **ret_writer)
+int pipe_create(struct kernel *k, uint32_t flags, struct file **ret_reader,
+		struct file **ret_writer)
 {
 	struct file *r, *w;
 	struct pipe *p = pipe_new(k);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* pipe.h - pipes and FIFOs: bytes in frames of RAM, in order
  *
- * A pipe holds up to its capacity (64 KiB, F_SETPIPE_SZ) in pages that are taken from RAM when bytes
- * arrive and given back when they have been read. A FIFO is a pipe with a name: one per device and
- * inode of the host's directory entry, while it is open; its bytes never reach the host.
+ * A pipe holds up to its capacity (64 KiB, F_SETPIPE_SZ) in pages that are taken from RAM when
+ * bytes arrive and given back when they have been read. A FIFO is a pipe with a name: one per
+ * device and inode of the host's directory entry, while it is open; its bytes never reach the host.
  */
 #ifndef KERNEL_PIPE_H
 #define KERNEL_PIPE_H
@@ -19,7 +19,8 @@ struct place;
 enum { PIPE_CAPACITY = 65536, PIPE_ATOMIC = 4096, PIPE_CAPACITY_MAX = 1 << 20 };
 
 /* flags: O_NONBLOCK, O_CLOEXEC is the caller's. Returns 0, -ENOMEM. */
-int pipe_create(struct kernel *k, uint32_t flags, struct file **ret_reader, struct file **ret_writer);
+int pipe_create(struct kernel *k, uint32_t flags, struct file **ret_reader,
+		struct file **ret_writer);
 /* Waits for the other side, unless O_NONBLOCK. Returns 0, -ENXIO, -ENOMEM or CALL_WAIT. */
 int fifo_open(const struct place *at, struct task *t, uint32_t flags, struct file **ret_file);
 void fifos_destroy(struct mounts *m);

@@ -18,11 +18,20 @@
 
 enum kind {
 	ROOT,
-	SELF, THREAD_SELF, MOUNTS,     /* links of the root */
-	SYSTEM_DIR, SYSTEM_FILE,
-	PID_DIR, PID_FILE,
-	CWD, EXE, ROOT_LINK,	       /* links of a process */
-	FD_DIR, FD, FDINFO_DIR, FDINFO, /* of its descriptors */
+	SELF,
+	THREAD_SELF,
+	MOUNTS, /* links of the root */
+	SYSTEM_DIR,
+	SYSTEM_FILE,
+	PID_DIR,
+	PID_FILE,
+	CWD,
+	EXE,
+	ROOT_LINK, /* links of a process */
+	FD_DIR,
+	FD,
+	FDINFO_DIR,
+	FDINFO, /* of its descriptors */
 	TASK_DIR,
 };
 
@@ -127,7 +136,10 @@ static int find(const struct place *at, struct node *ret_node)
 	*ret_node = (struct node){.kind = ROOT, .fd = -1, .rel = rel};
 	if (*rel == '\0')
 		return 0;
-	ret_node->kind = strcmp(rel, "self") == 0 ? SELF : strcmp(rel, "thread-self") == 0 ? THREAD_SELF : strcmp(rel, "mounts") == 0 ? MOUNTS : ROOT;
+	ret_node->kind = strcmp(rel, "self") == 0          ? SELF
+			 : strcmp(rel, "thread-self") == 0 ? THREAD_SELF
+			 : strcmp(rel, "mounts") == 0      ? MOUNTS
+							   : ROOT;
 	if (ret_node->kind != ROOT)
 		return ret_node->kind != MOUNTS && !at->task ? -ENOENT : 0;
 	int32_t pid = number(&rel);
@@ -148,9 +160,13 @@ static int find(const struct place *at, struct node *ret_node)
 /* The same for the same name in every run. */
 static uint64_t inode(const struct node *n)
 {
-	uint64_t who = n->task ? (uint32_t)n->task->tid : n->process ? (uint32_t)n->process->pid : 0, what = 1 + (uint64_t)n->kind;
+	uint64_t who = n->task      ? (uint32_t)n->task->tid
+		       : n->process ? (uint32_t)n->process->pid
+				    : 0,
+		 what = 1 + (uint64_t)n->kind;
 	if (n->entry)
-		what = 32 + (uint64_t)(n->entry - (n->process ? proc_process_entries : proc_system_entries));
+		what = 32 + (uint64_t)(n->entry -
+				       (n->process ? proc_process_entries : proc_system_entries));
 	else if (n->fd >= 0)
 		what = 0x10000 + ((uint64_t)n->kind << 32) + (uint32_t)n->fd;
 	else if (n->kind == SYSTEM_DIR)
@@ -171,7 +187,8 @@ static uint32_t node_mode(const struct node *n)
 	case FD: {
 		const struct file *f = fd_get(n->process->files, n->fd);
 		uint32_t access = f->flags & ABI_O_ACCMODE;
-		return S_IFLNK | (access != ABI_O_WRONLY ? 0500 : 0) | (access != ABI_O_RDONLY ? 0300 : 0);
+		return S_IFLNK | (access != ABI_O_WRONLY ? 0500 : 0) |
+		       (access != ABI_O_RDONLY ? 0300 : 0);
 	}
 	case SYSTEM_FILE:
 	case PID_FILE: return S_IFREG | n->entry->mode;
@@ -182,11 +199,18 @@ static uint32_t node_mode(const struct node *n)
 	}
 }
 
-static void node_stat(const struct kernel *k, const struct mount *m, const struct node *n, struct stat *ret_stat)
+static void node_stat(const struct kernel *k, const struct mount *m, const struct node *n,
+		      struct stat *ret_stat)
 {
-	struct timespec now = {(time_t)(kernel_realtime(k) / 1000000000), (long)(kernel_realtime(k) % 1000000000)};
-	*ret_stat = (struct stat){.st_dev = m->device, .st_ino = inode(n), .st_mode = node_mode(n), .st_blksize = 1024,
-				  .st_atim = now, .st_mtim = now, .st_ctim = now};
+	struct timespec now = {(time_t)(kernel_realtime(k) / 1000000000),
+			       (long)(kernel_realtime(k) % 1000000000)};
+	*ret_stat = (struct stat){.st_dev = m->device,
+				  .st_ino = inode(n),
+				  .st_mode = node_mode(n),
+				  .st_blksize = 1024,
+				  .st_atim = now,
+				  .st_mtim = now,
+				  .st_ctim = now};
 	ret_stat->st_nlink = S_ISDIR(ret_stat->st_mode) ? 2 : 1;
 	if (n->process) {
 		ret_stat->st_uid = n->process->euid;
@@ -230,7 +254,8 @@ static int proc_readlink(const struct place *at, char *ret_text, unsigned size)
 	case MOUNTS: text_add(&t, "self/mounts"); break;
 	case CWD:
 		if (n.process->fs)
-			text_add(&t, "%s%s", fs_cwd(n.process->fs), fs_cwd_gone(n.process->fs) ? " (deleted)" : "");
+			text_add(&t, "%s%s", fs_cwd(n.process->fs),
+				 fs_cwd_gone(n.process->fs) ? " (deleted)" : "");
 		break;
 	case EXE:
 		if (n.process->exe && n.process->space)
@@ -317,7 +342,8 @@ static int proc_fill_text(struct file *f)
 	return err;
 }
 
-static int64_t proc_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
+static int64_t proc_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
+			 uint64_t *pos)
 {
 	struct proc_file *pf = f->ctx;
 	if (*pos == 0 || !pf->filled) {
@@ -333,7 +359,8 @@ static int64_t proc_read(struct file *f, struct task *t, void *ret_bytes, size_t
 	return (int64_t)n;
 }
 
-static int64_t proc_write(struct file *f, struct task *t, const void *bytes, size_t size, uint64_t *pos)
+static int64_t proc_write(struct file *f, struct task *t, const void *bytes, size_t size,
+			  uint64_t *pos)
 {
 	struct proc_file *pf = f->ctx;
 	char line[128];
@@ -374,15 +401,16 @@ static void proc_release(struct file *f)
 }
 
 static const struct file_ops proc_ops = {
-	.name = "proc",
-	.read = proc_read,
-	.write = proc_write,
-	.seek = proc_seek,
-	.stat = proc_file_stat,
-	.release = proc_release,
+    .name = "proc",
+    .read = proc_read,
+    .write = proc_write,
+    .seek = proc_seek,
+    .stat = proc_file_stat,
+    .release = proc_release,
 };
 
-static int proc_open(const struct place *at, struct task *t, uint32_t flags, uint32_t mode, struct file **ret_file)
+static int proc_open(const struct place *at, struct task *t, uint32_t flags, uint32_t mode,
+		     struct file **ret_file)
 {
 	struct node n;
 	if (!at->exists)
@@ -440,7 +468,10 @@ static int list_system(const char *below, struct dir *d)
 		char *slash = strchr(name, '/');
 		if (slash)
 			*slash = '\0';
-		struct node x = {.kind = slash ? SYSTEM_DIR : SYSTEM_FILE, .entry = slash ? NULL : e, .fd = -1, .rel = path};
+		struct node x = {.kind = slash ? SYSTEM_DIR : SYSTEM_FILE,
+				 .entry = slash ? NULL : e,
+				 .fd = -1,
+				 .rel = path};
 		err = dir_add(d, name, inode(&x), slash ? DT_DIR : DT_REG);
 	}
 	return err;
@@ -452,8 +483,9 @@ static int list_process(const struct node *of, bool of_task, struct dir *d)
 		const char *name;
 		enum kind kind;
 		uint8_t type;
-	} more[] = {{"cwd", CWD, DT_LNK}, {"exe", EXE, DT_LNK},	 {"root", ROOT_LINK, DT_LNK},
-		    {"fd", FD_DIR, DT_DIR}, {"fdinfo", FDINFO_DIR, DT_DIR}, {"task", TASK_DIR, DT_DIR}};
+	} more[] = {{"cwd", CWD, DT_LNK},           {"exe", EXE, DT_LNK},
+		    {"root", ROOT_LINK, DT_LNK},    {"fd", FD_DIR, DT_DIR},
+		    {"fdinfo", FDINFO_DIR, DT_DIR}, {"task", TASK_DIR, DT_DIR}};
 	struct node n = *of;
 	int err = 0;
 	for (size_t i = 0; i < array_size(more) - of_task && !err; i++) {
@@ -473,7 +505,8 @@ static int list_fds(const struct node *of, enum kind kind, uint8_t type, struct 
 	n.kind = kind;
 	if (!n.process->files)
 		return 0;
-	for (n.fd = fd_next(n.process->files, 0); n.fd >= 0 && !err; n.fd = fd_next(n.process->files, n.fd + 1))
+	for (n.fd = fd_next(n.process->files, 0); n.fd >= 0 && !err;
+	     n.fd = fd_next(n.process->files, n.fd + 1))
 		err = list_numbers(d, &n, n.fd, type);
 	return err;
 }
@@ -517,18 +550,19 @@ static int proc_list(const struct place *at, struct dir *d)
 
 static int proc_statfs(const struct place *at, struct statfs *ret_statfs)
 {
-	*ret_statfs = (struct statfs){.f_type = 0x9fa0, .f_bsize = PAGE_SIZE, .f_frsize = PAGE_SIZE, .f_namelen = 255};
+	*ret_statfs = (struct statfs){
+	    .f_type = 0x9fa0, .f_bsize = PAGE_SIZE, .f_frsize = PAGE_SIZE, .f_namelen = 255};
 	return 0;
 }
 
 const struct tree_ops procfs_tree = {
-	.type = "proc",
-	.stat = proc_stat,
-	.readlink = proc_readlink,
-	.jump = proc_jump,
-	.open = proc_open,
-	.list = proc_list,
-	.statfs = proc_statfs,
+    .type = "proc",
+    .stat = proc_stat,
+    .readlink = proc_readlink,
+    .jump = proc_jump,
+    .open = proc_open,
+    .list = proc_list,
+    .statfs = proc_statfs,
 };
 
 /* /proc/PID/fd/N of what has no name: a second open file of the same thing where that can be, else

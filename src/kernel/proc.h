@@ -22,7 +22,8 @@ struct text;
 /* p and t are NULL for the machine's own files. */
 typedef int proc_fill(struct kernel *k, struct process *p, struct task *t, struct text *ret_text);
 /* What a program writes to it; size bytes and a NUL. */
-typedef int proc_store(struct kernel *k, struct process *p, struct task *t, const char *bytes, size_t size);
+typedef int proc_store(struct kernel *k, struct process *p, struct task *t, const char *bytes,
+		       size_t size);
 
 struct proc_entry {
 	const char *name; /* below /proc/PID, or below /proc */

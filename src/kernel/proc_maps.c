@@ -13,8 +13,8 @@
 enum { NAME_COLUMN = 73 };
 
 /* The name of a region; empty: it has none. */
-static void region_name(const struct kernel *k, const struct process *p, const struct region *r, struct text *ret_name,
-			uint64_t *ret_device, uint64_t *ret_inode)
+static void region_name(const struct kernel *k, const struct process *p, const struct region *r,
+			struct text *ret_name, uint64_t *ret_device, uint64_t *ret_inode)
 {
 	*ret_device = *ret_inode = 0;
 	if (r->object && object_file_name(r->object, ret_name, ret_device, ret_inode))
@@ -31,18 +31,21 @@ static void region_name(const struct kernel *k, const struct process *p, const s
 		text_add(ret_name, "[stack]");
 }
 
-static void header(const struct kernel *k, const struct process *p, const struct region *r, struct text *t)
+static void header(const struct kernel *k, const struct process *p, const struct region *r,
+		   struct text *t)
 {
 	struct text name = TEXT;
 	uint64_t device, inode, offset = r->object ? r->offset : 0;
 	region_name(k, p, r, &name, &device, &inode);
 	size_t start = t->size;
-	text_add(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", r->start, r->end, r->prot & PROT_R ? 'r' : '-',
-		 r->prot & PROT_W ? 'w' : '-', r->prot & PROT_X ? 'x' : '-', r->flags & REGION_SHARED ? 's' : 'p',
-		 offset, major(device), minor(device), inode);
+	text_add(t, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", r->start, r->end,
+		 r->prot & PROT_R ? 'r' : '-', r->prot & PROT_W ? 'w' : '-',
+		 r->prot & PROT_X ? 'x' : '-', r->flags & REGION_SHARED ? 's' : 'p', offset,
+		 major(device), minor(device), inode);
 	if (name.size > 0) {
 		size_t now = t->size - start;
-		text_add(t, "%*s%s", now < NAME_COLUMN ? (int)(NAME_COLUMN - now) : 1, "", text_str(&name));
+		text_add(t, "%*s%s", now < NAME_COLUMN ? (int)(NAME_COLUMN - now) : 1, "",
+			 text_str(&name));
 	}
 	text_add(t, "\n");
 	text_finish(&name);
@@ -119,7 +122,7 @@ static void vm_flags(const struct region *r, struct text *t)
 	static const struct {
 		uint32_t flag;
 		const char *text;
-	} more[] = {{REGION_GROWSDOWN, "gd"}, {REGION_LOCKED, "lo"},	  {REGION_DONTFORK, "dc"},
+	} more[] = {{REGION_GROWSDOWN, "gd"}, {REGION_LOCKED, "lo"},     {REGION_DONTFORK, "dc"},
 		    {REGION_NORESERVE, "nr"}, {REGION_WIPEONFORK, "wf"}, {REGION_DONTDUMP, "dd"}};
 	static const char *const now[] = {"rd", "wr", "ex"}, *const may[] = {"mr", "mw", "me"};
 	text_add(t, "VmFlags:");
@@ -128,7 +131,8 @@ static void vm_flags(const struct region *r, struct text *t)
 	if (r->flags & REGION_SHARED)
 		text_add(t, " sh");
 	for (unsigned i = 0; i < 3; i++)
-		text_add(t, "%s%s", r->prot_max >> i & 1 ? " " : "", r->prot_max >> i & 1 ? may[i] : "");
+		text_add(t, "%s%s", r->prot_max >> i & 1 ? " " : "",
+			 r->prot_max >> i & 1 ? may[i] : "");
 	if ((r->flags & REGION_SHARED) && (r->prot_max & PROT_W))
 		text_add(t, " ms");
 	for (size_t i = 0; i < array_size(more); i++) {
@@ -190,7 +194,8 @@ void proc_memory(const struct process *p, struct proc_memory *ret_memory)
 	m->resident_peak = max_u64(s->resident_peak, m->resident);
 	m->size = s->pages;
 	m->peak = max_u64(s->pages_peak, s->pages);
-	m->text = min_u64((page_up(p->code_end) - page_down(p->code_start)) / PAGE_SIZE, s->pages_exec);
+	m->text =
+	    min_u64((page_up(p->code_end) - page_down(p->code_start)) / PAGE_SIZE, s->pages_exec);
 	m->library = s->pages_exec - m->text;
 	m->data = s->pages_data;
 	m->stack = s->pages_stack;
@@ -202,6 +207,7 @@ int proc_statm(struct kernel *k, struct process *p, struct task *task, struct te
 {
 	struct proc_memory m;
 	proc_memory(p, &m);
-	text_add(t, "%lu %lu %lu %lu 0 %lu 0\n", m.size, m.resident, m.file + m.shmem, m.text, m.data + m.stack);
+	text_add(t, "%lu %lu %lu %lu 0 %lu 0\n", m.size, m.resident, m.file + m.shmem, m.text,
+		 m.data + m.stack);
 	return 0;
 }

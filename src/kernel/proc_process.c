@@ -76,7 +76,8 @@ static int fill_comm(struct kernel *k, struct process *p, struct task *t, struct
 	return 0;
 }
 
-static int store_comm(struct kernel *k, struct process *p, struct task *t, const char *bytes, size_t size)
+static int store_comm(struct kernel *k, struct process *p, struct task *t, const char *bytes,
+		      size_t size)
 {
 	if (!t)
 		return -ESRCH;
@@ -114,19 +115,25 @@ static int fill_stat(struct kernel *k, struct process *p, struct task *t, struct
 	const struct space *s = p->space;
 	proc_memory(p, &m);
 	uint32_t flags = (p->executed ? 0 : FORKED) | (p->exiting || p->zombie ? EXITING : 0);
-	text_add(text, "%d (%s) %c %d %d %d %lu %d %u", t ? t->tid : p->pid, comm(p, t), state_letter(p, t), parent_pid(p),
-		 p->pgid, p->sid, tty_device(p), tty_foreground(p), flags);
-	text_add(text, " %lu %lu %lu %lu", tally_minor(&p->tally), tally_minor(&p->children_tally), tally_major(&p->tally),
-		 tally_major(&p->children_tally));
-	text_add(text, " %lu 0 %lu 0 %d %d %u 0 %lu", ticks(p->retired), ticks(p->children_retired), 20 + p->nice, p->nice,
-		 p->threads, ticks(p->started));
+	text_add(text, "%d (%s) %c %d %d %d %lu %d %u", t ? t->tid : p->pid, comm(p, t),
+		 state_letter(p, t), parent_pid(p), p->pgid, p->sid, tty_device(p),
+		 tty_foreground(p), flags);
+	text_add(text, " %lu %lu %lu %lu", tally_minor(&p->tally), tally_minor(&p->children_tally),
+		 tally_major(&p->tally), tally_major(&p->children_tally));
+	text_add(text, " %lu 0 %lu 0 %d %d %u 0 %lu", ticks(p->retired), ticks(p->children_retired),
+		 20 + p->nice, p->nice, p->threads, ticks(p->started));
 	text_add(text, " %lu %lu %lu", m.size * PAGE_SIZE, m.resident, p->limit[5].soft);
-	text_add(text, " %lu %lu %lu 0 0", s ? p->code_start : 0, s ? p->code_end : 0, s ? p->stack_start : 0);
-	text_add(text, " %lu %lu %lu %lu", (t ? t->signals.pending.set : 0) & INT32_MAX, (t ? t->signals.blocked : 0) & INT32_MAX,
-		 sets.ignored & INT32_MAX, sets.caught & INT32_MAX);
-	text_add(text, " %d 0 0 %d 0 0 %d 0 0 0", t && t->state == TASK_WAITING, p->exit_signal, p->sched_policy);
-	text_add(text, " %lu %lu %lu %lu %lu %lu %lu %d\n", s ? p->data_start : 0, s ? p->data_end : 0, s ? s->brk_start : 0,
-		 s ? p->arg_start : 0, s ? p->arg_end : 0, s ? p->env_start : 0, s ? p->env_end : 0, p->zombie ? p->status : 0);
+	text_add(text, " %lu %lu %lu 0 0", s ? p->code_start : 0, s ? p->code_end : 0,
+		 s ? p->stack_start : 0);
+	text_add(text, " %lu %lu %lu %lu", (t ? t->signals.pending.set : 0) & INT32_MAX,
+		 (t ? t->signals.blocked : 0) & INT32_MAX, sets.ignored & INT32_MAX,
+		 sets.caught & INT32_MAX);
+	text_add(text, " %d 0 0 %d 0 0 %d 0 0 0", t && t->state == TASK_WAITING, p->exit_signal,
+		 p->sched_policy);
+	text_add(text, " %lu %lu %lu %lu %lu %lu %lu %d\n", s ? p->data_start : 0,
+		 s ? p->data_end : 0, s ? s->brk_start : 0, s ? p->arg_start : 0,
+		 s ? p->arg_end : 0, s ? p->env_start : 0, s ? p->env_end : 0,
+		 p->zombie ? p->status : 0);
 	return 0;
 }
 
@@ -138,14 +145,18 @@ static void memory_lines(const struct process *p, struct text *text)
 		const char *name;
 		uint64_t pages;
 	} lines[] = {
-		{"VmPeak", m.peak}, {"VmSize", m.size}, {"VmLck", m.locked}, {"VmPin", 0}, {"VmHWM", m.resident_peak},
-		{"VmRSS", m.resident}, {"RssAnon", m.anon}, {"RssFile", m.file}, {"RssShmem", m.shmem}, {"VmData", m.data},
-		{"VmStk", m.stack}, {"VmExe", m.text}, {"VmLib", m.library}, {"VmPTE", m.tables}, {"VmSwap", 0},
+	    {"VmPeak", m.peak},   {"VmSize", m.size},         {"VmLck", m.locked},
+	    {"VmPin", 0},         {"VmHWM", m.resident_peak}, {"VmRSS", m.resident},
+	    {"RssAnon", m.anon},  {"RssFile", m.file},        {"RssShmem", m.shmem},
+	    {"VmData", m.data},   {"VmStk", m.stack},         {"VmExe", m.text},
+	    {"VmLib", m.library}, {"VmPTE", m.tables},        {"VmSwap", 0},
 	};
 	for (size_t i = 0; i < array_size(lines); i++)
 		text_add(text, "%s:\t%8lu kB\n", lines[i].name, lines[i].pages * 4);
-	text_add(text, "HugetlbPages:\t%8u kB\nCoreDumping:\t0\nTHP_enabled:\t%d\nuntag_mask:\t0xffffffffffffffff\n", 0,
-		 !p->thp_disable);
+	text_add(text,
+		 "HugetlbPages:\t%8u "
+		 "kB\nCoreDumping:\t0\nTHP_enabled:\t%d\nuntag_mask:\t0xffffffffffffffff\n",
+		 0, !p->thp_disable);
 }
 
 static int fill_status(struct kernel *k, struct process *p, struct task *t, struct text *text)
@@ -156,21 +167,31 @@ static int fill_status(struct kernel *k, struct process *p, struct task *t, stru
 	text_add(text, "Name:\t%s\n", comm(p, t));
 	if (p->fs)
 		text_add(text, "Umask:\t%04o\n", fs_umask(p->fs));
-	text_add(text, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", state_name(state_letter(p, t)), p->pid,
-		 tid, parent_pid(p));
-	text_add(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->euid, p->euid, p->gid, p->egid, p->egid,
-		 p->egid);
-	text_add(text, "FDSize:\t%u\nGroups:\t%u \n", p->files ? fd_table_size(p->files) : 0, p->gid);
-	text_add(text, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", p->pid, tid, p->pgid, p->sid);
+	text_add(text, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+		 state_name(state_letter(p, t)), p->pid, tid, parent_pid(p));
+	text_add(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->euid,
+		 p->euid, p->gid, p->egid, p->egid, p->egid);
+	text_add(text, "FDSize:\t%u\nGroups:\t%u \n", p->files ? fd_table_size(p->files) : 0,
+		 p->gid);
+	text_add(text, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", p->pid,
+		 tid, p->pgid, p->sid);
 	if (p->space)
 		memory_lines(p, text);
-	text_add(text, "Threads:\t%u\nSigQ:\t%u/%lu\n", p->threads, p->signals.queued, p->limit[11].soft);
-	text_add(text, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
-		 t ? t->signals.pending.set : 0, p->signals.pending.set, t ? t->signals.blocked : 0, sets.ignored, sets.caught);
-	text_add(text, "CapInh:\t%016x\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016x\n", 0, capabilities, capabilities,
-		 UINT64_C(0x1ffffffffff), 0);
+	text_add(text, "Threads:\t%u\nSigQ:\t%u/%lu\n", p->threads, p->signals.queued,
+		 p->limit[11].soft);
+	text_add(
+	    text,
+	    "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
+	    t ? t->signals.pending.set : 0, p->signals.pending.set, t ? t->signals.blocked : 0,
+	    sets.ignored, sets.caught);
+	text_add(
+	    text,
+	    "CapInh:\t%016x\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016x\n",
+	    0, capabilities, capabilities, UINT64_C(0x1ffffffffff), 0);
 	text_add(text, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", p->no_new_privs);
-	text_add(text, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
+	text_add(
+	    text,
+	    "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
 	text_add(text, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
 	return 0;
 }
@@ -188,11 +209,14 @@ static int fill_limits(struct kernel *k, struct process *p, struct task *t, stru
 	static const struct {
 		const char *name, *unit;
 	} names[16] = {
-		{"Max cpu time", "seconds"}, {"Max file size", "bytes"}, {"Max data size", "bytes"}, {"Max stack size", "bytes"},
-		{"Max core file size", "bytes"}, {"Max resident set", "bytes"}, {"Max processes", "processes"},
-		{"Max open files", "files"}, {"Max locked memory", "bytes"}, {"Max address space", "bytes"},
-		{"Max file locks", "locks"}, {"Max pending signals", "signals"}, {"Max msgqueue size", "bytes"},
-		{"Max nice priority", ""}, {"Max realtime priority", ""}, {"Max realtime timeout", "us"},
+	    {"Max cpu time", "seconds"},     {"Max file size", "bytes"},
+	    {"Max data size", "bytes"},      {"Max stack size", "bytes"},
+	    {"Max core file size", "bytes"}, {"Max resident set", "bytes"},
+	    {"Max processes", "processes"},  {"Max open files", "files"},
+	    {"Max locked memory", "bytes"},  {"Max address space", "bytes"},
+	    {"Max file locks", "locks"},     {"Max pending signals", "signals"},
+	    {"Max msgqueue size", "bytes"},  {"Max nice priority", ""},
+	    {"Max realtime priority", ""},   {"Max realtime timeout", "us"},
 	};
 	text_add(text, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
 	for (size_t i = 0; i < array_size(names); i++) {
@@ -211,7 +235,8 @@ static int fill_mounts(struct kernel *k, struct process *p, struct task *t, stru
 	const struct mounts *m = k->mounts;
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct mount *x = &m->mount[i];
-		text_add(text, "carrel %s %s %s,relatime 0 0\n", x->guest, x->ops->type, x->readonly ? "ro" : "rw");
+		text_add(text, "carrel %s %s %s,relatime 0 0\n", x->guest, x->ops->type,
+			 x->readonly ? "ro" : "rw");
 	}
 	return 0;
 }
@@ -222,8 +247,9 @@ static int fill_mountinfo(struct kernel *k, struct process *p, struct task *t, s
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct mount *x = &m->mount[i];
 		const char *mode = x->readonly ? "ro" : "rw";
-		text_add(text, "%u %u %lu:%lu / %s %s,relatime - %s carrel %s\n", 20 + i, i ? 20 : 1, x->device >> 8 & 0xfff,
-			 x->device & 0xff, x->guest, mode, x->ops->type, mode);
+		text_add(text, "%u %u %lu:%lu / %s %s,relatime - %s carrel %s\n", 20 + i,
+			 i ? 20 : 1, x->device >> 8 & 0xfff, x->device & 0xff, x->guest, mode,
+			 x->ops->type, mode);
 	}
 	return 0;
 }
@@ -238,13 +264,15 @@ static int fill_oom_score(struct kernel *k, struct process *p, struct task *t, s
 	return 0;
 }
 
-static int fill_oom_score_adj(struct kernel *k, struct process *p, struct task *t, struct text *text)
+static int fill_oom_score_adj(struct kernel *k, struct process *p, struct task *t,
+			      struct text *text)
 {
 	text_add(text, "%d\n", p->oom_score_adj);
 	return 0;
 }
 
-static int store_oom_score_adj(struct kernel *k, struct process *p, struct task *t, const char *bytes, size_t size)
+static int store_oom_score_adj(struct kernel *k, struct process *p, struct task *t,
+			       const char *bytes, size_t size)
 {
 	char *end;
 	long value = strtol(bytes, &end, 10);
@@ -272,33 +300,34 @@ static int fill_cgroup(struct kernel *k, struct process *p, struct task *t, stru
 	return 0;
 }
 
-static int fill_coredump_filter(struct kernel *k, struct process *p, struct task *t, struct text *text)
+static int fill_coredump_filter(struct kernel *k, struct process *p, struct task *t,
+				struct text *text)
 {
 	text_add(text, "00000033\n");
 	return 0;
 }
 
 const struct proc_entry proc_process_entries[] = {
-	{"auxv", fill_auxv, 0400, NULL},
-	{"cgroup", fill_cgroup, 0444, NULL},
-	{"cmdline", fill_cmdline, 0444, NULL},
-	{"comm", fill_comm, 0644, store_comm},
-	{"coredump_filter", fill_coredump_filter, 0444, NULL},
-	{"environ", fill_environ, 0400, NULL},
-	{"limits", fill_limits, 0444, NULL},
-	{"maps", proc_maps, 0444, NULL},
-	{"mountinfo", fill_mountinfo, 0444, NULL},
-	{"mounts", fill_mounts, 0444, NULL},
-	{"oom_score", fill_oom_score, 0444, NULL},
-	{"oom_score_adj", fill_oom_score_adj, 0644, store_oom_score_adj},
-	{"personality", fill_personality, 0400, NULL},
-	{"smaps", proc_smaps, 0444, NULL},
-	{"smaps_rollup", proc_smaps_rollup, 0444, NULL},
-	{"stat", fill_stat, 0444, NULL},
-	{"statm", proc_statm, 0444, NULL},
-	{"status", fill_status, 0444, NULL},
-	{"wchan", fill_wchan, 0444, NULL},
-	{NULL, NULL, 0, NULL},
+    {"auxv", fill_auxv, 0400, NULL},
+    {"cgroup", fill_cgroup, 0444, NULL},
+    {"cmdline", fill_cmdline, 0444, NULL},
+    {"comm", fill_comm, 0644, store_comm},
+    {"coredump_filter", fill_coredump_filter, 0444, NULL},
+    {"environ", fill_environ, 0400, NULL},
+    {"limits", fill_limits, 0444, NULL},
+    {"maps", proc_maps, 0444, NULL},
+    {"mountinfo", fill_mountinfo, 0444, NULL},
+    {"mounts", fill_mounts, 0444, NULL},
+    {"oom_score", fill_oom_score, 0444, NULL},
+    {"oom_score_adj", fill_oom_score_adj, 0644, store_oom_score_adj},
+    {"personality", fill_personality, 0400, NULL},
+    {"smaps", proc_smaps, 0444, NULL},
+    {"smaps_rollup", proc_smaps_rollup, 0444, NULL},
+    {"stat", fill_stat, 0444, NULL},
+    {"statm", proc_statm, 0444, NULL},
+    {"status", fill_status, 0444, NULL},
+    {"wchan", fill_wchan, 0444, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 int proc_text(struct kernel *k, struct process *p, const char *name, struct text *ret_text)

@@ -68,7 +68,8 @@ static int64_t stream_wait(const struct file *f, struct task *t, struct host_wat
 	return err ? err : CALL_WAIT;
 }
 
-int64_t stream_read(int fd, struct host_watch *w, struct file *f, struct task *t, void *ret_bytes, size_t size)
+int64_t stream_read(int fd, struct host_watch *w, struct file *f, struct task *t, void *ret_bytes,
+		    size_t size)
 {
 	if (!ready(fd, POLLIN))
 		return stream_wait(f, t, w);
@@ -78,9 +79,11 @@ int64_t stream_read(int fd, struct host_watch *w, struct file *f, struct task *t
 	return errno == EAGAIN || errno == EINTR ? stream_wait(f, t, w) : -errno;
 }
 
-int64_t stream_write(int fd, struct host_watch *w, struct file *f, struct task *t, const void *bytes, size_t size)
+int64_t stream_write(int fd, struct host_watch *w, struct file *f, struct task *t,
+		     const void *bytes, size_t size)
 {
-	/* A pipe that polls as writable takes this much without blocking, should it be a blocking one. */
+	/* A pipe that polls as writable takes this much without blocking, should it be a blocking
+	 * one. */
 	enum { AT_ONCE = 4096 };
 	if (!ready(fd, POLLOUT))
 		return stream_wait(f, t, w);
@@ -109,13 +112,15 @@ int stream_poll(int fd, struct host_watch *in, struct host_watch *out, struct ta
 	return mask & (POLLIN | POLLOUT | POLLERR | POLLHUP);
 }
 
-static int64_t host_stream_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
+static int64_t host_stream_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
+				uint64_t *pos)
 {
 	struct stream *s = f->ctx;
 	return stream_read(s->fd, &s->in, f, t, ret_bytes, size);
 }
 
-static int64_t host_stream_write(struct file *f, struct task *t, const void *bytes, size_t size, uint64_t *pos)
+static int64_t host_stream_write(struct file *f, struct task *t, const void *bytes, size_t size,
+				 uint64_t *pos)
 {
 	struct stream *s = f->ctx;
 	return stream_write(s->fd, &s->out, f, t, bytes, size);
@@ -155,12 +160,14 @@ static void host_stream_release(struct file *f)
 
 #define STREAM_OPS(name_)                                                                          \
 	{                                                                                          \
-		.name = name_, .read = host_stream_read, .write = host_stream_write, .stat = host_stream_stat,        \
-		.ioctl = host_stream_ioctl, .poll = host_stream_poll, .release = host_stream_release                   \
+		.name = name_, .read = host_stream_read, .write = host_stream_write,               \
+		.stat = host_stream_stat, .ioctl = host_stream_ioctl, .poll = host_stream_poll,    \
+		.release = host_stream_release                                                     \
 	}
 
 /* As the links of /proc/PID/fd name them. */
-static const struct file_ops pipe_ops = STREAM_OPS("pipe"), socket_ops = STREAM_OPS("socket"), other_ops = STREAM_OPS("device");
+static const struct file_ops pipe_ops = STREAM_OPS("pipe"), socket_ops = STREAM_OPS("socket"),
+			     other_ops = STREAM_OPS("device");
 
 int stream_open(struct kernel *k, int host_fd, uint32_t flags, struct file **ret_file)
 {
@@ -176,9 +183,16 @@ int stream_open(struct kernel *k, int host_fd, uint32_t flags, struct file **ret
 	}
 	struct stat st;
 	mode_t type = fstat(s->fd, &st) == 0 ? st.st_mode & S_IFMT : 0;
-	s->stat = (struct stat){.st_dev = 14, .st_ino = ++k->mounts->inode, .st_mode = type | 0600, .st_nlink = 1,
-				.st_blksize = PAGE_SIZE, .st_uid = geteuid(), .st_gid = getegid()};
-	const struct file_ops *ops = S_ISFIFO(type) ? &pipe_ops : S_ISSOCK(type) ? &socket_ops : &other_ops;
+	s->stat = (struct stat){.st_dev = 14,
+				.st_ino = ++k->mounts->inode,
+				.st_mode = type | 0600,
+				.st_nlink = 1,
+				.st_blksize = PAGE_SIZE,
+				.st_uid = geteuid(),
+				.st_gid = getegid()};
+	const struct file_ops *ops = S_ISFIFO(type)   ? &pipe_ops
+				     : S_ISSOCK(type) ? &socket_ops
+						      : &other_ops;
 	int err = file_create(k, ops, flags, NULL, s, ret_file);
 	if (err) {
 		close(s->fd);
@@ -199,7 +213,9 @@ int file_from_host(struct kernel *k, int host_fd, uint32_t flags, struct file **
 	int mode = fcntl(host_fd, F_GETFL);
 	if (mode < 0 || fstat(host_fd, &st) < 0)
 		return -errno;
-	uint32_t access = (mode & O_ACCMODE) == O_RDONLY ? ABI_O_RDONLY : (mode & O_ACCMODE) == O_WRONLY ? ABI_O_WRONLY : ABI_O_RDWR;
+	uint32_t access = (mode & O_ACCMODE) == O_RDONLY   ? ABI_O_RDONLY
+			  : (mode & O_ACCMODE) == O_WRONLY ? ABI_O_WRONLY
+							   : ABI_O_RDWR;
 	flags = (flags & ~(uint32_t)ABI_O_ACCMODE) | access | (mode & O_APPEND ? ABI_O_APPEND : 0);
 	if (S_ISREG(st.st_mode)) {
 		int fd = fcntl(host_fd, F_DUPFD_CLOEXEC, 0);

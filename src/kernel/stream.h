@@ -20,8 +20,10 @@ struct kernel;
 /* A descriptor for what host_fd is, with the host's access mode: an open file of our own with
  * O_NONBLOCK if that can be had, else a duplicate. Returns it or -errno. */
 int stream_own(int host_fd, int access);
-int64_t stream_read(int fd, struct host_watch *w, struct file *f, struct task *t, void *ret_bytes, size_t size);
-int64_t stream_write(int fd, struct host_watch *w, struct file *f, struct task *t, const void *bytes, size_t size);
+int64_t stream_read(int fd, struct host_watch *w, struct file *f, struct task *t, void *ret_bytes,
+		    size_t size);
+int64_t stream_write(int fd, struct host_watch *w, struct file *f, struct task *t,
+		     const void *bytes, size_t size);
 int stream_poll(int fd, struct host_watch *in, struct host_watch *out, struct task *t);
 int stream_open(struct kernel *k, int host_fd, uint32_t flags, struct file **ret_file);
 

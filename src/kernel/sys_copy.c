@@ -14,13 +14,15 @@ enum { COPY_PART = 16384, COPY_MAX = 0x7ffff000 };
 
 /* Copies up to size bytes. A task may wait for room in out, never for bytes of in, which can seek:
  * what was read but not written is read again. */
-static int64_t copy(struct task *t, struct file *in, uint64_t *in_pos, struct file *out, uint64_t *out_pos, uint64_t size)
+static int64_t copy(struct task *t, struct file *in, uint64_t *in_pos, struct file *out,
+		    uint64_t *out_pos, uint64_t size)
 {
 	uint8_t bytes[COPY_PART];
 	size = min_u64(size, COPY_MAX);
 	while (t->call.done < size) {
 		uint64_t at = *in_pos;
-		int64_t n = in->ops->read(in, NULL, bytes, min_u64(size - t->call.done, sizeof(bytes)), &at);
+		int64_t n = in->ops->read(in, NULL, bytes,
+					  min_u64(size - t->call.done, sizeof(bytes)), &at);
 		if (n > 0)
 			n = out->ops->write(out, t, bytes, (size_t)n, out_pos);
 		if (n == CALL_WAIT)
@@ -68,9 +70,11 @@ int64_t sys_sendfile(struct task *t, const uint64_t a[6])
 		return err;
 	if ((int64_t)pos < 0)
 		return -EINVAL;
-	/* The program's offset is written when all is done; a wait begins from it and what is done. */
+	/* The program's offset is written when all is done; a wait begins from it and what is done.
+	 */
 	uint64_t at = pos + t->call.done;
-	int64_t n = t->call.state[0] ? (int64_t)t->call.done : copy(t, in, &at, out, &out->pos, a[3]);
+	int64_t n =
+	    t->call.state[0] ? (int64_t)t->call.done : copy(t, in, &at, out, &out->pos, a[3]);
 	if (n < 0)
 		return n;
 	t->call.state[0] = 1;
@@ -88,7 +92,8 @@ int64_t sys_copy_file_range(struct task *t, const uint64_t a[6])
 		err = transfer_file(t, a[2], true, &out);
 	if (err)
 		return err;
-	if ((uint32_t)a[5] || !in->ops->size || !out->ops->size || !in->ops->object || !out->ops->object)
+	if ((uint32_t)a[5] || !in->ops->size || !out->ops->size || !in->ops->object ||
+	    !out->ops->object)
 		return -EINVAL;
 	if (out->flags & ABI_O_APPEND)
 		return -EBADF;
@@ -156,14 +161,47 @@ static int64_t no_socket(struct task *t, uint64_t fd)
 	return fd_get(t->process->files, (int)fd) ? -ENOTSOCK : -EBADF;
 }
 
-int64_t sys_bind(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
-int64_t sys_listen(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
-int64_t sys_accept(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
-int64_t sys_connect(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
-int64_t sys_getsockname(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
-int64_t sys_getpeername(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
-int64_t sys_sendto(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
-int64_t sys_recvfrom(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
-int64_t sys_setsockopt(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
-int64_t sys_getsockopt(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
-int64_t sys_shutdown(struct task *t, const uint64_t a[6]) { return no_socket(t, a[0]); }
+int64_t sys_bind(struct task *t, const uint64_t a[6])
+{
+	return no_socket(t, a[0]);
+}
+int64_t sys_listen(struct task *t, const uint64_t a[6])
+{
+	return no_socket(t, a[0]);
+}
+int64_t sys_accept(struct task *t, const uint64_t a[6])
+{
+	return no_socket(t, a[0]);
+}
+int64_t sys_connect(struct task *t, const uint64_t a[6])
+{
+	return no_socket(t, a[0]);
+}
+int64_t sys_getsockname(struct task *t, const uint64_t a[6])
+{
+	return no_socket(t, a[0]);
+}
+int64_t sys_getpeername(struct task *t, const uint64_t a[6])
+{
+	return no_socket(t, a[0]);
+}
+int64_t sys_sendto(struct task *t, const uint64_t a[6])
+{
+	return no_socket(t, a[0]);
+}
+int64_t sys_recvfrom(struct task *t, const uint64_t a[6])
+{
+	return no_socket(t, a[0]);
+}
+int64_t sys_setsockopt(struct task *t, const uint64_t a[6])
+{
+	return no_socket(t, a[0]);
+}
+int64_t sys_getsockopt(struct task *t, const uint64_t a[6])
+{
+	return no_socket(t, a[0]);
+}
+int64_t sys_shutdown(struct task *t, const uint64_t a[6])
+{
+	return no_socket(t, a[0]);
+}

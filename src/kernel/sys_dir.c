@@ -127,7 +127,9 @@ int64_t sys_mkdirat(struct task *t, const uint64_t a[6])
 	int err = find_new(t, (int)a[0], a[1], true, &at);
 	if (err)
 		return err;
-	return at.mount->ops->mkdir ? at.mount->ops->mkdir(&at, (uint32_t)a[2] & 01777 & ~fs_umask(t->process->fs)) : -EPERM;
+	return at.mount->ops->mkdir
+		   ? at.mount->ops->mkdir(&at, (uint32_t)a[2] & 01777 & ~fs_umask(t->process->fs))
+		   : -EPERM;
 }
 
 int64_t sys_mknodat(struct task *t, const uint64_t a[6])
@@ -166,7 +168,10 @@ int64_t sys_unlinkat(struct task *t, const uint64_t a[6])
 	if (err)
 		return err;
 	if (at.last != LAST_NAME)
-		return !directory ? -EISDIR : at.last == LAST_DOT ? -EINVAL : at.last == LAST_DOTDOT ? -ENOTEMPTY : -EBUSY;
+		return !directory               ? -EISDIR
+		       : at.last == LAST_DOT    ? -EINVAL
+		       : at.last == LAST_DOTDOT ? -ENOTEMPTY
+						: -EBUSY;
 	if (directory && !S_ISDIR(at.stat.st_mode))
 		return -ENOTDIR;
 	if (!directory && S_ISDIR(at.stat.st_mode))
@@ -202,7 +207,8 @@ static int rename_check(const struct place *from, const struct place *to, uint32
 	if (err)
 		return err;
 	/* A directory cannot go below itself. */
-	if (directory && to->size > from->size && memcmp(to->guest, from->guest, from->size) == 0 && to->guest[from->size] == '/')
+	if (directory && to->size > from->size && memcmp(to->guest, from->guest, from->size) == 0 &&
+	    to->guest[from->size] == '/')
 		return -EINVAL;
 	return from->mount->ops->rename ? 0 : -EPERM;
 }
@@ -212,7 +218,8 @@ static int64_t rename_found(struct place *from, struct place *to, uint32_t flags
 	int err = rename_check(from, to, flags);
 	if (err)
 		return err;
-	bool same = to->exists && to->stat.st_ino == from->stat.st_ino && to->stat.st_dev == from->stat.st_dev;
+	bool same = to->exists && to->stat.st_ino == from->stat.st_ino &&
+		    to->stat.st_dev == from->stat.st_dev;
 	err = from->mount->ops->rename(from, to, flags);
 	if (err || same)
 		return err;
@@ -227,7 +234,8 @@ int64_t sys_renameat2(struct task *t, const uint64_t a[6])
 {
 	uint32_t flags = (uint32_t)a[4];
 	struct place *p;
-	if ((flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE)) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if ((flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE)) ||
+	    flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
 	p = malloc(2 * sizeof(*p));
 	if (!p)
@@ -268,7 +276,8 @@ int64_t sys_linkat(struct task *t, const uint64_t a[6])
 	p = malloc(2 * sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	unsigned how = (flags & ABI_AT_SYMLINK_FOLLOW ? FIND_FOLLOW : 0) | (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
+	unsigned how = (flags & ABI_AT_SYMLINK_FOLLOW ? FIND_FOLLOW : 0) |
+		       (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
 	int64_t err = find(t, (int)a[0], a[1], how, &p[0]);
 	if (!err)
 		err = find(t, (int)a[2], a[3], FIND_NEW, &p[1]);
@@ -291,7 +300,8 @@ static int change_check(const struct place *at)
 /* The host's descriptor of a file whose name is gone, if it was opened for writing; else -1. */
 static int nameless(const struct place *at)
 {
-	return at->file && (at->file->flags & ABI_O_ACCMODE) != ABI_O_RDONLY ? hostnode_fd(at->file) : -1;
+	return at->file && (at->file->flags & ABI_O_ACCMODE) != ABI_O_RDONLY ? hostnode_fd(at->file)
+									     : -1;
 }
 
 static int host_result(int n)
@@ -327,7 +337,8 @@ int64_t sys_fchmod(struct task *t, const uint64_t a[6])
 static int64_t chmod_at(struct task *t, const uint64_t a[6], uint32_t flags)
 {
 	struct place at;
-	unsigned how = (flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) | (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
+	unsigned how = (flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) |
+		       (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
 	int err = find(t, (int)a[0], a[1], how, &at);
 	return err ? err : change_mode(&at, (uint32_t)a[2]);
 }
@@ -340,7 +351,9 @@ int64_t sys_fchmodat(struct task *t, const uint64_t a[6])
 int64_t sys_fchmodat2(struct task *t, const uint64_t a[6])
 {
 	uint32_t flags = (uint32_t)a[3];
-	return flags & ~(uint32_t)(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH) ? -EINVAL : chmod_at(t, a, flags);
+	return flags & ~(uint32_t)(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH)
+		   ? -EINVAL
+		   : chmod_at(t, a, flags);
 }
 
 static int64_t change_owner(const struct place *at, uint32_t uid, uint32_t gid)
@@ -359,7 +372,8 @@ int64_t sys_fchownat(struct task *t, const uint64_t a[6])
 	uint32_t flags = (uint32_t)a[4];
 	if (flags & ~(uint32_t)(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH))
 		return -EINVAL;
-	unsigned how = (flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) | (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
+	unsigned how = (flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) |
+		       (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
 	int err = find(t, (int)a[0], a[1], how, &at);
 	return err ? err : change_owner(&at, (uint32_t)a[2], (uint32_t)a[3]);
 }
@@ -389,7 +403,8 @@ int64_t sys_utimensat(struct task *t, const uint64_t a[6])
 			return -EINVAL;
 		times[i] = (struct timespec){ts[i].sec, ts[i].nsec};
 	}
-	unsigned how = (flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) | (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
+	unsigned how = (flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) |
+		       (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
 	err = a[1] ? find(t, (int)a[0], a[1], how, &at) : find_descriptor(t, a[0], &at);
 	if (!err && nameless(&at) >= 0)
 		return host_result(futimens(nameless(&at), times));

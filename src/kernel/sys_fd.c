@@ -124,7 +124,8 @@ static int64_t record_lock(struct task *t, struct file *f, int command, uint64_t
 {
 	enum { GETLK = 5, SETLKW = 7 };
 	struct abi_flock fl;
-	struct lock l = {.kind = LOCK_RECORD, .owner = t->process->files, .pid = t->process->pid}, other;
+	struct lock l = {.kind = LOCK_RECORD, .owner = t->process->files, .pid = t->process->pid},
+		    other;
 	int err = uaccess_read(t, &fl, arg, sizeof(fl));
 	if (err)
 		return err;
@@ -140,13 +141,15 @@ static int64_t record_lock(struct task *t, struct file *f, int command, uint64_t
 			fl.type = (int16_t)other.type;
 			fl.whence = 0;
 			fl.start = (int64_t)other.start;
-			fl.len = other.end == UINT64_MAX ? 0 : (int64_t)(other.end - other.start + 1);
+			fl.len =
+			    other.end == UINT64_MAX ? 0 : (int64_t)(other.end - other.start + 1);
 			fl.pid = other.pid;
 		}
 		return uaccess_write(t, arg, &fl, sizeof(fl));
 	}
 	uint32_t access = f->flags & ABI_O_ACCMODE;
-	if ((l.type == LOCK_READ && access == ABI_O_WRONLY) || (l.type == LOCK_WRITE && access == ABI_O_RDONLY))
+	if ((l.type == LOCK_READ && access == ABI_O_WRONLY) ||
+	    (l.type == LOCK_WRITE && access == ABI_O_RDONLY))
 		return -EBADF;
 	return lock_set(f, &l, command == SETLKW ? t : NULL);
 }
@@ -168,30 +171,52 @@ int64_t sys_flock(struct task *t, const uint64_t a[6])
 }
 
 enum fcntl_command {
-	DUPFD = 0, GETFD = 1, SETFD = 2, GETFL = 3, SETFL = 4, GETLK = 5, SETLK = 6, SETLKW = 7, SETOWN = 8, GETOWN = 9,
-	SETSIG = 10, GETSIG = 11, OFD_GETLK = 36, OFD_SETLKW = 38, DUPFD_CLOEXEC = 1030, SETPIPE_SZ = 1031, GETPIPE_SZ = 1032,
-	ADD_SEALS = 1033, GET_SEALS = 1034,
+	DUPFD = 0,
+	GETFD = 1,
+	SETFD = 2,
+	GETFL = 3,
+	SETFL = 4,
+	GETLK = 5,
+	SETLK = 6,
+	SETLKW = 7,
+	SETOWN = 8,
+	GETOWN = 9,
+	SETSIG = 10,
+	GETSIG = 11,
+	OFD_GETLK = 36,
+	OFD_SETLKW = 38,
+	DUPFD_CLOEXEC = 1030,
+	SETPIPE_SZ = 1031,
+	GETPIPE_SZ = 1032,
+	ADD_SEALS = 1033,
+	GET_SEALS = 1034,
 };
 
 int64_t sys_fcntl(struct task *t, const uint64_t a[6])
 {
-	enum { CHANGEABLE = ABI_O_APPEND | ABI_O_NONBLOCK | ABI_O_ASYNC | ABI_O_DIRECT | ABI_O_NOATIME };
+	enum {
+		CHANGEABLE =
+		    ABI_O_APPEND | ABI_O_NONBLOCK | ABI_O_ASYNC | ABI_O_DIRECT | ABI_O_NOATIME
+	};
 	struct fd_table *ft = t->process->files;
 	struct file *f = fd_get(ft, (int)a[0]);
 	uint64_t arg = a[2];
 	if (!f)
 		return -EBADF;
 	int command = (int)a[1];
-	if ((f->flags & ABI_O_PATH) && command != DUPFD && command != DUPFD_CLOEXEC && command != GETFD && command != SETFD &&
-	    command != GETFL)
+	if ((f->flags & ABI_O_PATH) && command != DUPFD && command != DUPFD_CLOEXEC &&
+	    command != GETFD && command != SETFD && command != GETFL)
 		return -EBADF;
 	switch (command) {
 	case DUPFD: return dup_above(t, f, arg, false);
 	case DUPFD_CLOEXEC: return dup_above(t, f, arg, true);
 	case GETFD: return fd_cloexec(ft, (int)a[0]);
 	case SETFD: fd_set_cloexec(ft, (int)a[0], arg & 1); return 0;
-	case GETFL: return f->flags | (f->ops->size && !(f->flags & ABI_O_PATH) ? ABI_O_LARGEFILE : 0);
-	case SETFL: f->flags = (f->flags & ~(uint32_t)CHANGEABLE) | ((uint32_t)arg & CHANGEABLE); return 0;
+	case GETFL:
+		return f->flags | (f->ops->size && !(f->flags & ABI_O_PATH) ? ABI_O_LARGEFILE : 0);
+	case SETFL:
+		f->flags = (f->flags & ~(uint32_t)CHANGEABLE) | ((uint32_t)arg & CHANGEABLE);
+		return 0;
 	case GETLK:
 	case SETLK:
 	case SETLKW: return record_lock(t, f, command, arg);

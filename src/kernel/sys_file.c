@@ -56,7 +56,8 @@ int64_t sys_openat2(struct task *t, const uint64_t a[6])
 	/* A program that asks for a restricted walk falls back to its own when there is none. */
 	if (how.resolve)
 		return -EAGAIN;
-	if (how.flags > UINT32_MAX || how.mode > 07777 || (how.mode && !(how.flags & (ABI_O_CREAT | ABI_O_TMPFILE))))
+	if (how.flags > UINT32_MAX || how.mode > 07777 ||
+	    (how.mode && !(how.flags & (ABI_O_CREAT | ABI_O_TMPFILE))))
 		return -EINVAL;
 	return open_at(t, (int)a[0], a[1], (uint32_t)how.flags, (uint32_t)how.mode);
 }
@@ -83,7 +84,8 @@ int64_t sys_close_range(struct task *t, const uint64_t a[6])
 	}
 	if (first > INT_MAX)
 		return 0;
-	for (int fd = fd_next(p->files, (int)first); fd >= 0 && (uint32_t)fd <= last; fd = fd_next(p->files, fd + 1)) {
+	for (int fd = fd_next(p->files, (int)first); fd >= 0 && (uint32_t)fd <= last;
+	     fd = fd_next(p->files, fd + 1)) {
 		if (flags & CLOEXEC)
 			fd_set_cloexec(p->files, fd, true);
 		else

@@ -53,7 +53,8 @@ static int deadline(struct task *t, uint64_t va)
 			return -EINVAL;
 		uint64_t now = kernel_now(t->process->kernel), ns;
 		if (__builtin_mul_overflow((uint64_t)ts.sec, 1000000000, &ns) ||
-		    __builtin_add_overflow(ns, (uint64_t)ts.nsec, &ns) || __builtin_add_overflow(ns, now, &ns))
+		    __builtin_add_overflow(ns, (uint64_t)ts.nsec, &ns) ||
+		    __builtin_add_overflow(ns, now, &ns))
 			ns = NO_DEADLINE;
 		t->call.deadline = ns;
 	}
@@ -73,7 +74,8 @@ static int write_left(struct task *t, uint64_t va)
 	return err == CALL_WAIT ? err : 0;
 }
 
-/* Polls and, when nothing is ready and there is time, waits. Returns a count, -EINTR or CALL_WAIT. */
+/* Polls and, when nothing is ready and there is time, waits. Returns a count, -EINTR or CALL_WAIT.
+ */
 static int64_t poll_wait(struct task *t, struct abi_pollfd *p, size_t n)
 {
 	const struct fd_table *ft = t->process->files;
@@ -137,7 +139,8 @@ struct sets {
 	uint64_t in[3][WORDS], out[3][WORDS];
 };
 
-static const int set_events[3] = {POLLIN | POLLHUP | POLLERR | POLLRDNORM, POLLOUT | POLLERR | POLLWRNORM, POLLPRI};
+static const int set_events[3] = {POLLIN | POLLHUP | POLLERR | POLLRDNORM,
+				  POLLOUT | POLLERR | POLLWRNORM, POLLPRI};
 
 static bool bit(const uint64_t *set, unsigned n)
 {

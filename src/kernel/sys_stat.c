@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sys_stat.c - what is known of files: stat, statx, statfs, access, readlink, extended attributes */
+/* sys_stat.c - what is known of files: stat, statx, statfs, access, readlink, extended attributes
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -22,7 +23,8 @@ static int find(struct task *t, int dirfd, uint64_t va, unsigned flags, struct p
 
 static unsigned find_flags(uint32_t at_flags)
 {
-	return (at_flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) | (at_flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
+	return (at_flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) |
+	       (at_flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
 }
 
 static struct abi_timespec timespec_abi(struct timespec ts)
@@ -32,18 +34,27 @@ static struct abi_timespec timespec_abi(struct timespec ts)
 
 static void stat_abi(const struct stat *st, struct abi_stat *ret)
 {
-	*ret = (struct abi_stat){
-		.dev = st->st_dev, .ino = st->st_ino, .mode = st->st_mode, .nlink = (uint32_t)st->st_nlink,
-		.uid = st->st_uid, .gid = st->st_gid, .rdev = st->st_rdev, .size = st->st_size,
-		.blksize = (int32_t)st->st_blksize, .blocks = st->st_blocks, .atime = timespec_abi(st->st_atim),
-		.mtime = timespec_abi(st->st_mtim), .ctime = timespec_abi(st->st_ctim)};
+	*ret = (struct abi_stat){.dev = st->st_dev,
+				 .ino = st->st_ino,
+				 .mode = st->st_mode,
+				 .nlink = (uint32_t)st->st_nlink,
+				 .uid = st->st_uid,
+				 .gid = st->st_gid,
+				 .rdev = st->st_rdev,
+				 .size = st->st_size,
+				 .blksize = (int32_t)st->st_blksize,
+				 .blocks = st->st_blocks,
+				 .atime = timespec_abi(st->st_atim),
+				 .mtime = timespec_abi(st->st_mtim),
+				 .ctime = timespec_abi(st->st_ctim)};
 }
 
 int64_t sys_newfstatat(struct task *t, const uint64_t a[6])
 {
 	struct place at;
 	struct abi_stat st;
-	if ((uint32_t)a[3] & ~(uint32_t)(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_NO_AUTOMOUNT | ABI_AT_EMPTY_PATH))
+	if ((uint32_t)a[3] &
+	    ~(uint32_t)(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_NO_AUTOMOUNT | ABI_AT_EMPTY_PATH))
 		return -EINVAL;
 	int err = find(t, (int)a[0], a[1], find_flags((uint32_t)a[3]), &at);
 	if (err)
@@ -76,7 +87,8 @@ int64_t sys_statx(struct task *t, const uint64_t a[6])
 	enum { BASIC = 0x7ff, SYNC_TYPES = 0x6000, RESERVED = 0x80000000 };
 	struct place at;
 	uint32_t flags = (uint32_t)a[2];
-	if (flags & ~(uint32_t)(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_NO_AUTOMOUNT | ABI_AT_EMPTY_PATH | SYNC_TYPES))
+	if (flags & ~(uint32_t)(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_NO_AUTOMOUNT | ABI_AT_EMPTY_PATH |
+				SYNC_TYPES))
 		return -EINVAL;
 	if ((flags & SYNC_TYPES) == SYNC_TYPES || ((uint32_t)a[3] & RESERVED))
 		return -EINVAL;
@@ -84,27 +96,44 @@ int64_t sys_statx(struct task *t, const uint64_t a[6])
 	if (err)
 		return err;
 	const struct stat *st = &at.stat;
-	struct abi_statx x = {
-		.mask = BASIC, .blksize = (uint32_t)st->st_blksize, .nlink = (uint32_t)st->st_nlink, .uid = st->st_uid,
-		.gid = st->st_gid, .mode = (uint16_t)st->st_mode, .ino = st->st_ino, .size = (uint64_t)st->st_size,
-		.blocks = (uint64_t)st->st_blocks, .atime = statx_time(st->st_atim), .ctime = statx_time(st->st_ctim),
-		.mtime = statx_time(st->st_mtim), .rdev_major = major(st->st_rdev), .rdev_minor = minor(st->st_rdev),
-		.dev_major = major(st->st_dev), .dev_minor = minor(st->st_dev)};
+	struct abi_statx x = {.mask = BASIC,
+			      .blksize = (uint32_t)st->st_blksize,
+			      .nlink = (uint32_t)st->st_nlink,
+			      .uid = st->st_uid,
+			      .gid = st->st_gid,
+			      .mode = (uint16_t)st->st_mode,
+			      .ino = st->st_ino,
+			      .size = (uint64_t)st->st_size,
+			      .blocks = (uint64_t)st->st_blocks,
+			      .atime = statx_time(st->st_atim),
+			      .ctime = statx_time(st->st_ctim),
+			      .mtime = statx_time(st->st_mtim),
+			      .rdev_major = major(st->st_rdev),
+			      .rdev_minor = minor(st->st_rdev),
+			      .dev_major = major(st->st_dev),
+			      .dev_minor = minor(st->st_dev)};
 	return uaccess_write(t, a[4], &x, sizeof(x));
 }
 
 static int64_t statfs_write(struct task *t, const struct place *at, uint64_t va)
 {
-	struct statfs st = {.f_type = 0x01021994, .f_bsize = PAGE_SIZE, .f_frsize = PAGE_SIZE, .f_namelen = 255};
+	struct statfs st = {
+	    .f_type = 0x01021994, .f_bsize = PAGE_SIZE, .f_frsize = PAGE_SIZE, .f_namelen = 255};
 	if (!at->file && at->mount->ops->statfs) {
 		int err = at->mount->ops->statfs(at, &st);
 		if (err)
 			return err;
 	}
-	struct abi_statfs x = {
-		.type = st.f_type, .bsize = st.f_bsize, .blocks = st.f_blocks, .bfree = st.f_bfree, .bavail = st.f_bavail,
-		.files = st.f_files, .ffree = st.f_ffree, .namelen = st.f_namelen, .frsize = st.f_frsize,
-		.flags = 0x20 | (!at->file && at->mount->readonly ? 1 : 0)};
+	struct abi_statfs x = {.type = st.f_type,
+			       .bsize = st.f_bsize,
+			       .blocks = st.f_blocks,
+			       .bfree = st.f_bfree,
+			       .bavail = st.f_bavail,
+			       .files = st.f_files,
+			       .ffree = st.f_ffree,
+			       .namelen = st.f_namelen,
+			       .frsize = st.f_frsize,
+			       .flags = 0x20 | (!at->file && at->mount->readonly ? 1 : 0)};
 	return uaccess_write(t, va, &x, sizeof(x));
 }
 
@@ -127,7 +156,8 @@ int64_t sys_fstatfs(struct task *t, const uint64_t a[6])
 static int64_t access_at(struct task *t, int dirfd, uint64_t path, uint32_t mode, uint32_t flags)
 {
 	struct place at;
-	if ((mode & ~7U) || (flags & ~(uint32_t)(ABI_AT_EACCESS | ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH)))
+	if ((mode & ~7U) ||
+	    (flags & ~(uint32_t)(ABI_AT_EACCESS | ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH)))
 		return -EINVAL;
 	int err = find(t, dirfd, path, find_flags(flags), &at);
 	return err ? err : place_access(&at, t, (int)mode, flags & ABI_AT_EACCESS);
@@ -175,9 +205,18 @@ static int64_t attribute_file(struct task *t, uint64_t fd, int result)
 }
 
 #define ATTRIBUTE_CALLS(call, result)                                                              \
-	int64_t sys_##call(struct task *t, const uint64_t a[6]) { return attribute_path(t, a[0], FIND_FOLLOW, result); }      \
-	int64_t sys_l##call(struct task *t, const uint64_t a[6]) { return attribute_path(t, a[0], 0, result); }      \
-	int64_t sys_f##call(struct task *t, const uint64_t a[6]) { return attribute_file(t, a[0], result); }
+	int64_t sys_##call(struct task *t, const uint64_t a[6])                                    \
+	{                                                                                          \
+		return attribute_path(t, a[0], FIND_FOLLOW, result);                               \
+	}                                                                                          \
+	int64_t sys_l##call(struct task *t, const uint64_t a[6])                                   \
+	{                                                                                          \
+		return attribute_path(t, a[0], 0, result);                                         \
+	}                                                                                          \
+	int64_t sys_f##call(struct task *t, const uint64_t a[6])                                   \
+	{                                                                                          \
+		return attribute_file(t, a[0], result);                                            \
+	}
 
 ATTRIBUTE_CALLS(getxattr, -ENODATA)
 ATTRIBUTE_CALLS(setxattr, -EOPNOTSUPP)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* transfer.c - the loop of read and write
  *
- *	done = call.done --> which iovec? --> hold up to 16 pages of it --> file's read or write, piece
- *	  ^                                                                  by piece
+ *	done = call.done --> which iovec? --> hold up to 16 pages of it --> file's read or write,
+ *piece ^                                                                  by piece
  *	  +---------------------------- count added to call.done <-------------+
  */
 #include <errno.h>
@@ -31,7 +31,8 @@ int transfer_file(struct task *t, uint64_t fd, bool write, struct file **ret_fil
 }
 
 /* What is left of the iovecs after done bytes. False: nothing. */
-static bool remaining(const struct abi_iovec *iov, unsigned count, uint64_t done, uint64_t *ret_va, uint64_t *ret_size)
+static bool remaining(const struct abi_iovec *iov, unsigned count, uint64_t done, uint64_t *ret_va,
+		      uint64_t *ret_size)
 {
 	for (unsigned i = 0; i < count; i++) {
 		if (done < iov[i].len) {
@@ -59,7 +60,8 @@ static int64_t result(struct task *t, int64_t n)
 }
 
 /* Streams take a small write whole or not at all: one without a position. */
-static int64_t write_whole(struct task *t, struct file *f, const struct abi_iovec *iov, unsigned count, uint64_t size)
+static int64_t write_whole(struct task *t, struct file *f, const struct abi_iovec *iov,
+			   unsigned count, uint64_t size)
 {
 	uint8_t bytes[PIPE_ATOMIC];
 	uint64_t at = 0;
@@ -74,7 +76,8 @@ static int64_t write_whole(struct task *t, struct file *f, const struct abi_iove
 
 /* Moves one stretch of held memory; returns how much, or what is to be returned when that is
  * nothing. ret_stop: no more will come of it now. */
-static int64_t move(struct task *t, struct file *f, bool write, const struct hold *h, uint64_t *pos, bool *ret_stop)
+static int64_t move(struct task *t, struct file *f, bool write, const struct hold *h, uint64_t *pos,
+		    bool *ret_stop)
 {
 	bool stream = !f->ops->size;
 	int64_t moved = 0;
@@ -82,8 +85,10 @@ static int64_t move(struct task *t, struct file *f, bool write, const struct hol
 		bool first = t->call.done == 0 && moved == 0;
 		uint8_t *bytes = h->piece[i].bytes;
 		uint32_t size = h->piece[i].size;
-		/* A read that has something does not wait for more; a write waits until all is out. */
-		int64_t n = write ? f->ops->write(f, t, bytes, size, pos) : f->ops->read(f, first ? t : NULL, bytes, size, pos);
+		/* A read that has something does not wait for more; a write waits until all is out.
+		 */
+		int64_t n = write ? f->ops->write(f, t, bytes, size, pos)
+				  : f->ops->read(f, first ? t : NULL, bytes, size, pos);
 		if (n < 0) {
 			*ret_stop = n != CALL_WAIT;
 			return moved > 0 ? moved : n;
@@ -98,7 +103,8 @@ static int64_t move(struct task *t, struct file *f, bool write, const struct hol
 	return moved;
 }
 
-int64_t transfer(struct task *t, struct file *f, bool write, const struct abi_iovec *iov, unsigned count, uint64_t *pos)
+int64_t transfer(struct task *t, struct file *f, bool write, const struct abi_iovec *iov,
+		 unsigned count, uint64_t *pos)
 {
 	uint64_t size = total(iov, count), va, left;
 	bool stream = !f->ops->size;

@@ -20,6 +20,7 @@ struct abi_iovec;
 int transfer_file(struct task *t, uint64_t fd, bool write, struct file **ret_file);
 /* pos: the file's own, for read and write; else a copy of the offset that the call was given. It
  * is where the call begins: progress made before it waited is added here. */
-int64_t transfer(struct task *t, struct file *f, bool write, const struct abi_iovec *iov, unsigned count, uint64_t *pos);
+int64_t transfer(struct task *t, struct file *f, bool write, const struct abi_iovec *iov,
+		 unsigned count, uint64_t *pos);
 
 #endif

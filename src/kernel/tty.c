@@ -90,7 +90,8 @@ static void send_stop(struct process *p, void *ctx)
 }
 
 /* A process of the session that is not in the foreground must not use the terminal: its group is
- * sent number. Returns 0: it may; CALL_WAIT: the signal will say; -EIO: nobody would continue it. */
+ * sent number. Returns 0: it may; CALL_WAIT: the signal will say; -EIO: nobody would continue it.
+ */
 static int job_control(struct tty *tty, struct task *t, int number)
 {
 	if (!t)
@@ -99,11 +100,12 @@ static int job_control(struct tty *tty, struct task *t, int number)
 	struct process *p = t->process;
 	if (p->sid != tty->session || p->pgid == tty->foreground)
 		return 0;
-	bool ignored = (t->signals.blocked & signal_bit(number)) || 
+	bool ignored = (t->signals.blocked & signal_bit(number)) ||
 		       (p->signals.actions && p->signals.actions->action[number - 1].handler == 1);
 	if (ignored)
 		return number == SIGTTIN ? -EIO : 0;
-	process_group_each(tty->kernel, p->pgid, send_stop, &(struct signal_info){.number = number, .code = 0x80});
+	process_group_each(tty->kernel, p->pgid, send_stop,
+			   &(struct signal_info){.number = number, .code = 0x80});
 	int err = wait_on(t, &tty->in.queue);
 	return err ? err : CALL_WAIT;
 }
@@ -115,14 +117,16 @@ static int64_t tty_read(struct file *f, struct task *t, void *ret_bytes, size_t 
 	return err ? err : stream_read(tty->fd, &tty->in, f, t, ret_bytes, size);
 }
 
-static int64_t tty_write(struct file *f, struct task *t, const void *bytes, size_t size, uint64_t *pos)
+static int64_t tty_write(struct file *f, struct task *t, const void *bytes, size_t size,
+			 uint64_t *pos)
 {
 	struct tty *tty = f->ctx;
 	struct abi_termios now;
 	enum { TOSTOP_BIT = 0400 };
 	if (t)
 		tty_claim(tty, t);
-	if (t && t->process->pgid != tty->foreground && ioctl(tty->fd, TCGETS, &now) == 0 && (now.lflag & TOSTOP_BIT)) {
+	if (t && t->process->pgid != tty->foreground && ioctl(tty->fd, TCGETS, &now) == 0 &&
+	    (now.lflag & TOSTOP_BIT)) {
 		int err = job_control(tty, t, SIGTTOU);
 		if (err)
 			return err;
@@ -203,8 +207,7 @@ static int64_t tty_ioctl(struct file *f, struct task *t, uint64_t request, uint6
 		return uaccess_write(t, arg, &u, sizeof(u.termios));
 	case ABI_TCSETS:
 	case ABI_TCSETSW:
-	case ABI_TCSETSF:
-		return tty_set(tty, t, request, arg);
+	case ABI_TCSETSF: return tty_set(tty, t, request, arg);
 	case ABI_TIOCGWINSZ:
 		if (ioctl(tty->fd, TIOCGWINSZ, &u.size) < 0)
 			return -errno;
@@ -256,12 +259,12 @@ static int64_t tty_ioctl(struct file *f, struct task *t, uint64_t request, uint6
 
 /* The machine has one terminal: nothing is left behind by a file that is closed. */
 static const struct file_ops tty_ops = {
-	.name = "tty",
-	.read = tty_read,
-	.write = tty_write,
-	.stat = tty_stat,
-	.ioctl = tty_ioctl,
-	.poll = tty_poll,
+    .name = "tty",
+    .read = tty_read,
+    .write = tty_write,
+    .stat = tty_stat,
+    .ioctl = tty_ioctl,
+    .poll = tty_poll,
 };
 
 int tty_open_host(struct kernel *k, int host_fd, uint32_t flags, struct file **ret_file)

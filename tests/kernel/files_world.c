@@ -49,7 +49,8 @@ static void say(void *ctx, const char *sentence)
 void world_create(struct world *w, uint32_t frames)
 {
 	static struct kernel_bind bind;
-	static const char *const dirs[] = {"root", "root/etc", "root/usr", "root/usr/bin", "work", "bound", "outside"};
+	static const char *const dirs[] = {"root", "root/etc", "root/usr", "root/usr/bin",
+					   "work", "bound",    "outside"};
 	*w = (struct world){0};
 	const char *tmp = getenv("TMPDIR");
 	snprintf(w->dir, sizeof(w->dir), "%s/files-XXXXXX", tmp ? tmp : "/var/tmp");
@@ -64,11 +65,21 @@ void world_create(struct world *w, uint32_t frames)
 	host_write(w, "root/etc/passwd", "guest\n");
 	host_write(w, "bound/file", "bound\n");
 	bind = (struct kernel_bind){host_path(w, "bound"), "/bound", true};
-	struct kernel_config c = {.frames = frames, .mode = MMU_SV48, .root = host_path(w, "root"), .cwd = host_path(w, "work"),
-				  .bind = &bind, .binds = 1, .events = &w->events, .say = say, .policy = &policy_fifo, .fault_around = 1};
+	struct kernel_config c = {.frames = frames,
+				  .mode = MMU_SV48,
+				  .root = host_path(w, "root"),
+				  .cwd = host_path(w, "work"),
+				  .bind = &bind,
+				  .binds = 1,
+				  .events = &w->events,
+				  .say = say,
+				  .policy = &policy_fifo,
+				  .fault_around = 1};
 	struct process *p;
-	if (kernel_create(&c, &w->kernel) != 0 || process_create(w->kernel, w->kernel->init, &p) != 0 ||
-	    fd_table_create(&p->files) != 0 || fs_create(w->kernel, w->kernel->mounts->cwd, &p->fs) != 0)
+	if (kernel_create(&c, &w->kernel) != 0 ||
+	    process_create(w->kernel, w->kernel->init, &p) != 0 ||
+	    fd_table_create(&p->files) != 0 ||
+	    fs_create(w->kernel, w->kernel->mounts->cwd, &p->fs) != 0)
 		fail("kernel_create");
 	w->task = process_task(p);
 }

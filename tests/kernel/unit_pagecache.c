@@ -2,10 +2,10 @@
 /* unit_pagecache.c - host files through the page cache; pipes in frames; /proc texts */
 #include <poll.h>
 
+#include "../test.h"
 #include "files_world.h"
 #include "kernel/hostnode.h"
 #include "kernel/pipe.h"
-#include "../test.h"
 
 static struct world w;
 
@@ -111,7 +111,8 @@ TEST(a_file_larger_than_ram_is_read_and_written_whole)
 	f = world_open(&w, "copy", ABI_O_RDWR | ABI_O_CREAT);
 	uint64_t pos = 0;
 	while (pos < SIZE) {
-		int64_t n = f->ops->write(f, w.task, bytes + pos, SIZE - pos < 5000 ? SIZE - pos : 5000, &pos);
+		int64_t n = f->ops->write(f, w.task, bytes + pos,
+					  SIZE - pos < 5000 ? SIZE - pos : 5000, &pos);
 		CHECK(n > 0);
 	}
 	memset(bytes, 0, sizeof(bytes));
@@ -180,7 +181,8 @@ TEST(a_pipe_gives_every_frame_back_and_every_byte_in_order)
 		}
 		CHECK(in - out > PIPE_CAPACITY - PART && in - out <= PIPE_CAPACITY);
 		for (int part = 0; part < 1 + round % 30; part++) {
-			int64_t n = r->ops->read(r, NULL, bytes, 1 + (size_t)(round * 37) % PART, &zero);
+			int64_t n =
+			    r->ops->read(r, NULL, bytes, 1 + (size_t)(round * 37) % PART, &zero);
 			if (n == -EAGAIN)
 				break;
 			for (int64_t i = 0; i < n; i++)
@@ -250,8 +252,10 @@ TEST(meminfo_tells_of_every_frame)
 
 TEST(every_file_of_proc_can_be_read)
 {
-	static const char *const dirs[] = {"/proc", "/proc/self", "/proc/self/task", "/proc/sys", "/proc/sys/kernel", "/proc/sys/vm",
-					   "/proc/1", "/proc/self/fd", "/proc/sys/kernel/random"};
+	static const char *const dirs[] = {
+	    "/proc",     "/proc/self",       "/proc/self/task",
+	    "/proc/sys", "/proc/sys/kernel", "/proc/sys/vm",
+	    "/proc/1",   "/proc/self/fd",    "/proc/sys/kernel/random"};
 	world_create(&w, WORLD_FRAMES);
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		struct file *f = world_open(&w, dirs[i], ABI_O_RDONLY | ABI_O_DIRECTORY);
@@ -263,7 +267,9 @@ TEST(every_file_of_proc_can_be_read)
 			struct place at;
 			snprintf(path, sizeof(path), "%s/%s", dirs[i], name);
 			CHECK_EQ(world_find(&w, path, 0, &at), 0);
-			CHECK_EQ(at.stat.st_ino, inode + (at.mount->ops != &procfs_tree ? at.stat.st_ino - inode : 0));
+			CHECK_EQ(at.stat.st_ino,
+				 inode +
+				     (at.mount->ops != &procfs_tree ? at.stat.st_ino - inode : 0));
 			if (S_ISREG(at.stat.st_mode)) {
 				(void)world_read(&w, path, &err);
 				CHECK(err == 0 || err == -ESRCH);

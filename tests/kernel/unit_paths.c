@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* unit_paths.c - the guest's tree of names: what it shows, and that nothing leads out of it */
-#include "files_world.h"
 #include "../test.h"
+#include "files_world.h"
 
 static struct world w;
 
@@ -104,9 +104,12 @@ TEST(a_read_only_tree_cannot_be_changed)
 	struct place at;
 	world_create(&w, WORLD_FRAMES);
 	CHECK_EQ(path_open(w.task, ABI_AT_FDCWD, "/etc/passwd", ABI_O_WRONLY, 0, &f), -EROFS);
-	CHECK_EQ(path_open(w.task, ABI_AT_FDCWD, "/etc/passwd", ABI_O_RDONLY | ABI_O_TRUNC, 0, &f), -EROFS);
-	CHECK_EQ(path_open(w.task, ABI_AT_FDCWD, "/etc/new", ABI_O_RDWR | ABI_O_CREAT, 0644, &f), -EROFS);
-	CHECK_EQ(path_open(w.task, ABI_AT_FDCWD, "/bound/new", ABI_O_RDWR | ABI_O_CREAT, 0644, &f), -EROFS);
+	CHECK_EQ(path_open(w.task, ABI_AT_FDCWD, "/etc/passwd", ABI_O_RDONLY | ABI_O_TRUNC, 0, &f),
+		 -EROFS);
+	CHECK_EQ(path_open(w.task, ABI_AT_FDCWD, "/etc/new", ABI_O_RDWR | ABI_O_CREAT, 0644, &f),
+		 -EROFS);
+	CHECK_EQ(path_open(w.task, ABI_AT_FDCWD, "/bound/new", ABI_O_RDWR | ABI_O_CREAT, 0644, &f),
+		 -EROFS);
 	CHECK_EQ(world_find(&w, "/bound/file", 0, &at), 0);
 	CHECK_EQ(place_may_change(&at), -EROFS);
 	CHECK_STR(host_read(&w, "root/etc/passwd"), "guest\n");
