@@ -20,27 +20,32 @@
 #include "kernel/task.h"
 
 #define CALL(number, name, restart, result, ...)                                                   \
-	[number] = {#name, sys_##name, restart, CALL_ARGS(__VA_ARGS__), {CALL_TYPES(__VA_ARGS__)}, T_##result},
+	[number] = {                                                                               \
+	    #name,     sys_##name, restart, CALL_ARGS(__VA_ARGS__), {CALL_TYPES(__VA_ARGS__)},     \
+	    T_##result},
 /* How many types were listed, and each with its T_: 0 to 6 of them. */
-#define CALL_ARGS(...)			      CALL_NTH(_, ##__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0)
+#define CALL_ARGS(...)                        CALL_NTH(_, ##__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0)
 #define CALL_NTH(z, a, b, c, d, e, f, n, ...) n
-#define CALL_TYPES(...)			      CALL_PASTE(CALL_NTH(_, ##__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0))(__VA_ARGS__)
-#define CALL_PASTE(n)			      CALL_PASTE2(n)
-#define CALL_PASTE2(n)			      CALL_TYPES##n
-#define CALL_TYPES0(...)		      T_none
-#define CALL_TYPES1(a)			      T_##a
-#define CALL_TYPES2(a, b)		      T_##a, T_##b
-#define CALL_TYPES3(a, b, c)		      T_##a, T_##b, T_##c
-#define CALL_TYPES4(a, b, c, d)		      T_##a, T_##b, T_##c, T_##d
-#define CALL_TYPES5(a, b, c, d, e)	      T_##a, T_##b, T_##c, T_##d, T_##e
-#define CALL_TYPES6(a, b, c, d, e, f)	      T_##a, T_##b, T_##c, T_##d, T_##e, T_##f
+#define CALL_TYPES(...)                       CALL_PASTE(CALL_NTH(_, ##__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0))(__VA_ARGS__)
+#define CALL_PASTE(n)                         CALL_PASTE2(n)
+#define CALL_PASTE2(n)                        CALL_TYPES##n
+#define CALL_TYPES0(...)                      T_none
+#define CALL_TYPES1(a)                        T_##a
+#define CALL_TYPES2(a, b)                     T_##a, T_##b
+#define CALL_TYPES3(a, b, c)                  T_##a, T_##b, T_##c
+#define CALL_TYPES4(a, b, c, d)               T_##a, T_##b, T_##c, T_##d
+#define CALL_TYPES5(a, b, c, d, e)            T_##a, T_##b, T_##c, T_##d, T_##e
+#define CALL_TYPES6(a, b, c, d, e, f)         T_##a, T_##b, T_##c, T_##d, T_##e, T_##f
 
 static const struct call_info calls[CALL_NUMBERS] = {
 #include "kernel/syscalls.def"
 };
 #undef CALL
 
-static const struct call_info unknown = {.restart = NEVER, .args = 6, .type = {T_hex, T_hex, T_hex, T_hex, T_hex, T_hex}, .result = T_int};
+static const struct call_info unknown = {.restart = NEVER,
+					 .args = 6,
+					 .type = {T_hex, T_hex, T_hex, T_hex, T_hex, T_hex},
+					 .result = T_int};
 
 const struct call_info *call_info(uint64_t number)
 {
@@ -55,7 +60,9 @@ static int64_t call_unknown(struct task *t)
 	if (number < CALL_NUMBERS)
 		k->unknown_call[number] = true;
 	if (k->config.verbose && !told)
-		kernel_say(k, "%s (pid %d) asked for system call %u, which Carrel does not have; it gets ENOSYS",
+		kernel_say(k,
+			   "%s (pid %d) asked for system call %u, which Carrel does not have; it "
+			   "gets ENOSYS",
 			   t->comm, t->process->pid, number);
 	return -ENOSYS;
 }
@@ -69,7 +76,8 @@ static __attribute__((noinline)) void show_enter(struct task *t)
 	struct kernel *k = t->process->kernel;
 	char text[TEXT_SIZE];
 	call_text_enter(t, text, sizeof(text));
-	EVENT(k->events, &t->process->tally, t->process->pid, kernel_now(k), syscall_enter, .number = t->call.number, .text = text);
+	EVENT(k->events, &t->process->tally, t->process->pid, kernel_now(k), syscall_enter,
+	      .number = t->call.number, .text = text);
 }
 
 static __attribute__((noinline)) void show_exit(struct task *t, int64_t result)
@@ -77,7 +85,8 @@ static __attribute__((noinline)) void show_exit(struct task *t, int64_t result)
 	struct kernel *k = t->process->kernel;
 	char text[TEXT_SIZE];
 	call_text_exit(t, result, text, sizeof(text));
-	EVENT(k->events, &t->process->tally, t->process->pid, kernel_now(k), syscall_exit, .number = t->call.number, .result = result, .text = text);
+	EVENT(k->events, &t->process->tally, t->process->pid, kernel_now(k), syscall_exit,
+	      .number = t->call.number, .result = result, .text = text);
 }
 
 static void tell_enter(struct task *t)
@@ -87,7 +96,8 @@ static void tell_enter(struct task *t)
 	if (unlikely(k->events->observed))
 		show_enter(t);
 	else
-		EVENT(k->events, &t->process->tally, t->process->pid, 0, syscall_enter, .number = t->call.number);
+		EVENT(k->events, &t->process->tally, t->process->pid, 0, syscall_enter,
+		      .number = t->call.number);
 }
 
 static void tell_exit(struct task *t, int64_t result)
@@ -96,7 +106,8 @@ static void tell_exit(struct task *t, int64_t result)
 	if (unlikely(k->events->observed))
 		show_exit(t, result);
 	else
-		EVENT(k->events, &t->process->tally, t->process->pid, 0, syscall_exit, .number = t->call.number, .result = result);
+		EVENT(k->events, &t->process->tally, t->process->pid, 0, syscall_exit,
+		      .number = t->call.number, .result = result);
 }
 
 static void begin(struct task *t)

@@ -38,7 +38,8 @@ static const char *machine_name(unsigned machine)
 	switch (machine) {
 	case 3: return "an x86 program";
 	case 8: return "a MIPS program";
-	case 20: case 21: return "a PowerPC program";
+	case 20:
+	case 21: return "a PowerPC program";
 	case 22: return "an s390 program";
 	case 40: return "an ARM program";
 	case 62: return "an x86-64 program";
@@ -48,7 +49,8 @@ static const char *machine_name(unsigned machine)
 	}
 }
 
-int elf_header(const uint8_t *b, size_t size, uint64_t file_size, struct elf *ret_elf, char why[ELF_WHY_SIZE])
+int elf_header(const uint8_t *b, size_t size, uint64_t file_size, struct elf *ret_elf,
+	       char why[ELF_WHY_SIZE])
 {
 	struct elf e = {.align = PAGE_SIZE};
 	why[0] = 0;
@@ -57,7 +59,8 @@ int elf_header(const uint8_t *b, size_t size, uint64_t file_size, struct elf *re
 	if (size < 4 || memcmp(b, "\177ELF", 4) != 0)
 		return -ENOEXEC;
 	if (size < ELF_HEADER_SIZE)
-		return refuse(why, "cut short: an ELF file of %zu bytes, with a header of %d", size, ELF_HEADER_SIZE);
+		return refuse(why, "cut short: an ELF file of %zu bytes, with a header of %d", size,
+			      ELF_HEADER_SIZE);
 	unsigned type = (unsigned)get(b + 16, 2), machine = (unsigned)get(b + 18, 2);
 	if (b[5] == 2)
 		return refuse(why, "a big-endian program; Carrel runs riscv64");
@@ -68,7 +71,9 @@ int elf_header(const uint8_t *b, size_t size, uint64_t file_size, struct elf *re
 	if (machine != EM_RISCV)
 		return refuse(why, "a program for machine type %u; Carrel runs riscv64", machine);
 	if (b[4] != 2 || b[5] != 1 || b[6] != 1)
-		return refuse(why, "malformed: its ELF class is %u, its byte order %u, its version %u", b[4], b[5], b[6]);
+		return refuse(why,
+			      "malformed: its ELF class is %u, its byte order %u, its version %u",
+			      b[4], b[5], b[6]);
 	if (type == ET_REL)
 		return refuse(why, "an object file that was not linked yet");
 	if (type == ET_CORE)
@@ -81,13 +86,16 @@ int elf_header(const uint8_t *b, size_t size, uint64_t file_size, struct elf *re
 	e.headers = (unsigned)get(b + 56, 2);
 	e.header_size = (uint64_t)e.headers * ELF_PROGRAM_HEADER_SIZE;
 	if (get(b + 54, 2) != ELF_PROGRAM_HEADER_SIZE)
-		return refuse(why, "malformed: its program headers are of %u bytes, not %d", (unsigned)get(b + 54, 2), ELF_PROGRAM_HEADER_SIZE);
+		return refuse(why, "malformed: its program headers are of %u bytes, not %d",
+			      (unsigned)get(b + 54, 2), ELF_PROGRAM_HEADER_SIZE);
 	if (e.headers == 0)
 		return refuse(why, "malformed: it has no program headers, so nothing to load");
 	if (e.header_size > 65536)
 		return refuse(why, "malformed: it has %u program headers", e.headers);
 	if (e.header_offset > file_size || e.header_size > file_size - e.header_offset)
-		return refuse(why, "cut short or malformed: its program headers end beyond its %llu bytes", (unsigned long long)file_size);
+		return refuse(
+		    why, "cut short or malformed: its program headers end beyond its %llu bytes",
+		    (unsigned long long)file_size);
 	*ret_elf = e;
 	return 0;
 }
@@ -96,23 +104,33 @@ int elf_header(const uint8_t *b, size_t size, uint64_t file_size, struct elf *re
 static int add_load(const uint8_t *h, unsigned n, uint64_t file_size, struct elf *e, char *why)
 {
 	uint64_t flags = get(h + 4, 4), align = get(h + 48, 8);
-	struct elf_segment s = {
-		.offset = get(h + 8, 8), .va = get(h + 16, 8), .file_size = get(h + 32, 8), .memory_size = get(h + 40, 8)};
-	s.prot = (flags & PF_R ? PROT_R : 0) | (flags & PF_W ? PROT_W : 0) | (flags & PF_X ? PROT_X : 0);
+	struct elf_segment s = {.offset = get(h + 8, 8),
+				.va = get(h + 16, 8),
+				.file_size = get(h + 32, 8),
+				.memory_size = get(h + 40, 8)};
+	s.prot =
+	    (flags & PF_R ? PROT_R : 0) | (flags & PF_W ? PROT_W : 0) | (flags & PF_X ? PROT_X : 0);
 	if (s.memory_size == 0 && s.file_size == 0)
 		return 0;
 	if (s.file_size > s.memory_size)
-		return refuse(why, "malformed: segment %u has more bytes in the file than in memory", n);
+		return refuse(why,
+			      "malformed: segment %u has more bytes in the file than in memory", n);
 	if (s.va >= VA_END || s.memory_size > VA_END - s.va)
 		return refuse(why, "malformed: segment %u reaches beyond any address", n);
 	if (s.offset > file_size || s.file_size > file_size - s.offset)
-		return refuse(why, "cut short or malformed: segment %u ends beyond the file's %llu bytes", n, (unsigned long long)file_size);
+		return refuse(
+		    why, "cut short or malformed: segment %u ends beyond the file's %llu bytes", n,
+		    (unsigned long long)file_size);
 	if (s.file_size > 0 && (s.va - s.offset) % PAGE_SIZE != 0)
-		return refuse(why, "malformed: segment %u cannot be mapped, its address and offset differ within a page", n);
+		return refuse(why,
+			      "malformed: segment %u cannot be mapped, its address and offset "
+			      "differ within a page",
+			      n);
 	if (e->segments > 0) {
 		const struct elf_segment *last = &e->segment[e->segments - 1];
 		if (s.va < last->va + last->memory_size)
-			return refuse(why, "malformed: segment %u overlaps or precedes the one before it", n);
+			return refuse(
+			    why, "malformed: segment %u overlaps or precedes the one before it", n);
 	}
 	if (e->segments == ELF_SEGMENTS_MAX)
 		return refuse(why, "malformed: it has more than %d segments", ELF_SEGMENTS_MAX);
@@ -161,24 +179,26 @@ int elf_segments(const uint8_t *headers, uint64_t file_size, struct elf *e, char
 			if (interpreter)
 				break;
 			if (size < 2 || size > ELF_INTERPRETER_MAX)
-				return refuse(why, "malformed: the name of its interpreter has %llu bytes", (unsigned long long)size);
+				return refuse(
+				    why, "malformed: the name of its interpreter has %llu bytes",
+				    (unsigned long long)size);
 			if (offset > file_size || size > file_size - offset)
-				return refuse(why, "cut short or malformed: the name of its interpreter lies beyond its end");
+				return refuse(why, "cut short or malformed: the name of its "
+						   "interpreter lies beyond its end");
 			interpreter = true;
 			e->interpreter_offset = offset;
 			e->interpreter_size = size;
 			break;
-		case PT_GNU_STACK:
-			e->stack_executable = get(h + 4, 4) & PF_X;
-			break;
-		default:
-			break;
+		case PT_GNU_STACK: e->stack_executable = get(h + 4, 4) & PF_X; break;
+		default: break;
 		}
 	}
 	if (e->segments == 0)
 		return refuse(why, "malformed: it has nothing to load");
 	if (!entry_is_code(e))
-		return refuse(why, "not a program: its entry point 0x%llx is in no executable segment", (unsigned long long)e->entry);
+		return refuse(why,
+			      "not a program: its entry point 0x%llx is in no executable segment",
+			      (unsigned long long)e->entry);
 	const struct elf_segment *last = &e->segment[e->segments - 1];
 	e->low = page_down(e->segment[0].va);
 	e->high = page_up(last->va + last->memory_size);

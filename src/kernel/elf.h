@@ -18,7 +18,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ELF_HEADER_SIZE = 64, ELF_PROGRAM_HEADER_SIZE = 56, ELF_SEGMENTS_MAX = 64, ELF_INTERPRETER_MAX = 4096 };
+enum {
+	ELF_HEADER_SIZE = 64,
+	ELF_PROGRAM_HEADER_SIZE = 56,
+	ELF_SEGMENTS_MAX = 64,
+	ELF_INTERPRETER_MAX = 4096
+};
 
 struct elf_segment {
 	uint64_t va, memory_size; /* bytes in memory, at least file_size */
@@ -34,7 +39,7 @@ struct elf {
 	unsigned segments;
 	struct elf_segment segment[ELF_SEGMENTS_MAX];
 	uint64_t headers_va; /* of the program headers in memory; 0: not loaded */
-	uint64_t align;	     /* of a relative file's place: a power of two, at least a page */
+	uint64_t align;      /* of a relative file's place: a power of two, at least a page */
 	uint64_t interpreter_offset, interpreter_size; /* size 0: none; counts its NUL */
 	bool stack_executable;
 	uint64_t low, high; /* the pages of all segments */
@@ -44,7 +49,8 @@ enum { ELF_WHY_SIZE = 160 };
 
 /* size: bytes given, at most ELF_HEADER_SIZE. Returns 0; -ENOEXEC with a clause in why that goes
  * on "x is ...": "an x86-64 program; Carrel runs riscv64"; or with an empty why: no ELF file at all. */
-int elf_header(const uint8_t *bytes, size_t size, uint64_t file_size, struct elf *ret_elf, char why[ELF_WHY_SIZE]);
+int elf_header(const uint8_t *bytes, size_t size, uint64_t file_size, struct elf *ret_elf,
+	       char why[ELF_WHY_SIZE]);
 /* headers: header_size bytes. Completes e. */
 int elf_segments(const uint8_t *headers, uint64_t file_size, struct elf *e, char why[ELF_WHY_SIZE]);
 

@@ -31,9 +31,13 @@ enum { BOTTOM = 65536, GAP_GUARD = 256 * PAGE_SIZE, GAP_LEAST = 128 << 20 };
 
 /* --- reading the file --- */
 
-static const char *name_of(const struct exec *x, const struct file *f) { return f == x->file || !f->path ? x->path : f->path; }
+static const char *name_of(const struct exec *x, const struct file *f)
+{
+	return f == x->file || !f->path ? x->path : f->path;
+}
 
-static __attribute__((format(printf, 3, 4))) void complain(const struct exec *x, bool always, const char *format, ...)
+static __attribute__((format(printf, 3, 4))) void complain(const struct exec *x, bool always,
+							   const char *format, ...)
 {
 	char text[1024];
 	va_list args;
@@ -50,9 +54,12 @@ static int refuse(const struct exec *x, const struct file *f, const char *why)
 {
 	const char *name = name_of(x, f), *slash = strrchr(name, '/');
 	if (!*why)
-		complain(x, false, "%s is neither an ELF program nor a script that begins with #!", name);
+		complain(x, false, "%s is neither an ELF program nor a script that begins with #!",
+			 name);
 	else if (strstr(why, "Carrel runs riscv64"))
-		complain(x, true, "%s is %s.\n  From source:   carrel run %s.c\n  With a build:  make clean && make CC=\"carrel cc\"",
+		complain(x, true,
+			 "%s is %s.\n  From source:   carrel run %s.c\n  With a build:  make clean "
+			 "&& make CC=\"carrel cc\"",
 			 name, why, slash ? slash + 1 : name);
 	else
 		complain(x, *why, "%s is %s", name, why);
@@ -98,7 +105,10 @@ static int open_interpreter(struct exec *x, struct file **ret_file)
 		return refuse(x, x->file, "malformed: the name of its interpreter does not end");
 	int r = path_open_exec(x->task, ABI_AT_FDCWD, path, 0, ret_file);
 	if (r == -ENOENT)
-		complain(x, true, "%s needs %s, which is not in the guest's tree. -L ROOT names a tree that has it, or link with -static", x->path, path);
+		complain(x, true,
+			 "%s needs %s, which is not in the guest's tree. -L ROOT names a tree that "
+			 "has it, or link with -static",
+			 x->path, path);
 	return r;
 }
 
@@ -107,11 +117,16 @@ static int open_interpreter(struct exec *x, struct file **ret_file)
 static int map_segment(struct exec *x, const struct elf_segment *s, struct object *o, uint64_t bias)
 {
 	uint64_t va = s->va + bias, start = page_down(va), file_end = va + s->file_size, at;
-	uint64_t rest = s->file_size > 0 ? page_up(file_end) : start, end = page_up(va + s->memory_size);
+	uint64_t rest = s->file_size > 0 ? page_up(file_end) : start,
+		 end = page_up(va + s->memory_size);
 	if (s->file_size > 0) {
-		const struct map_request m = {
-			.start = start, .length = rest - start, .prot = s->prot, .prot_max = PROT_ALL, .map_flags = MAP_AT,
-			.object = o, .offset = page_down(s->offset)};
+		const struct map_request m = {.start = start,
+					      .length = rest - start,
+					      .prot = s->prot,
+					      .prot_max = PROT_ALL,
+					      .map_flags = MAP_AT,
+					      .object = o,
+					      .offset = page_down(s->offset)};
 		int r = space_map(x->space, &m, &at);
 		/* BSS begins within the last page of the file; ld.so counts on zeros behind it, too. */
 		if (r == 0 && s->memory_size > s->file_size && s->prot & PROT_W)
@@ -121,7 +136,11 @@ static int map_segment(struct exec *x, const struct elf_segment *s, struct objec
 	}
 	if (end <= rest)
 		return 0;
-	const struct map_request m = {.start = rest, .length = end - rest, .prot = s->prot, .prot_max = PROT_ALL, .map_flags = MAP_AT};
+	const struct map_request m = {.start = rest,
+				      .length = end - rest,
+				      .prot = s->prot,
+				      .prot_max = PROT_ALL,
+				      .map_flags = MAP_AT};
 	return space_map(x->space, &m, &at);
 }
 
@@ -152,7 +171,10 @@ static int find_room(struct exec *x, const struct elf *e, uint64_t *ret_bias)
 	return r;
 }
 
-static uint64_t two_thirds(const struct space_layout *l) { return l->top / 3 * 2; }
+static uint64_t two_thirds(const struct space_layout *l)
+{
+	return l->top / 3 * 2;
+}
 
 static int place_program(struct exec *x)
 {
@@ -167,8 +189,10 @@ static int place_program(struct exec *x)
 		return 0;
 	if (e->relative)
 		return find_room(x, e, &x->bias);
-	snprintf(why, sizeof(why), "to be loaded at 0x%llx-0x%llx, and programs have 0x%llx-0x%llx (see --mmu, --va)",
-		 (unsigned long long)low, (unsigned long long)high, (unsigned long long)l->bottom, (unsigned long long)l->map_top);
+	snprintf(why, sizeof(why),
+		 "to be loaded at 0x%llx-0x%llx, and programs have 0x%llx-0x%llx (see --mmu, --va)",
+		 (unsigned long long)low, (unsigned long long)high, (unsigned long long)l->bottom,
+		 (unsigned long long)l->map_top);
 	return refuse(x, x->file, why);
 }
 
@@ -178,23 +202,32 @@ static struct space_layout layout_of(const struct exec *x)
 	uint64_t half = UINT64_C(1) << (mmu_va_bits(c->mode) - 1);
 	uint64_t top = c->va_top ? page_down(min_u64(c->va_top, half)) : half;
 	/* Where addresses are few the least distance is not what uses them up. */
-	uint64_t gap = min_u64(x->stack_limit, top) + GAP_GUARD, least = min_u64(GAP_LEAST, top / 6);
+	uint64_t gap = min_u64(x->stack_limit, top) + GAP_GUARD,
+		 least = min_u64(GAP_LEAST, top / 6);
 	gap = min_u64(max_u64(gap, least), top / 6 * 5);
-	return (struct space_layout){.bottom = BOTTOM, .top = top, .map_top = page_down(top - gap), .stack_limit = x->stack_limit};
+	return (struct space_layout){.bottom = BOTTOM,
+				     .top = top,
+				     .map_top = page_down(top - gap),
+				     .stack_limit = x->stack_limit};
 }
 
 /* A heap that begins within a page (--brk) has the rest of that page from the start. */
 static int map_heap_start(struct exec *x, uint64_t heap)
 {
-	const struct map_request m = {
-		.start = page_down(heap), .length = PAGE_SIZE, .prot = PROT_R | PROT_W, .prot_max = PROT_ALL,
-		.region_flags = REGION_HEAP, .map_flags = MAP_AT_FREE};
+	const struct map_request m = {.start = page_down(heap),
+				      .length = PAGE_SIZE,
+				      .prot = PROT_R | PROT_W,
+				      .prot_max = PROT_ALL,
+				      .region_flags = REGION_HEAP,
+				      .map_flags = MAP_AT_FREE};
 	uint64_t start;
 	int r = space_map(x->space, &m, &start);
 	if (r == -EEXIST)
 		return 0;
 	if (r == -EPERM || (r == -ENOMEM && heap >= x->space->layout.top))
-		return refuse(x, x->file, "not to be given a heap there: --brk is no address that programs have");
+		return refuse(
+		    x, x->file,
+		    "not to be given a heap there: --brk is no address that programs have");
 	return r;
 }
 
@@ -218,7 +251,8 @@ static int build(struct exec *x, struct file *interpreter)
 		r = exec_stack(x);
 	if (r != 0)
 		return r;
-	uint64_t heap = x->elf.relative && !interpreter ? page_down(two_thirds(&l)) : x->elf.high + x->bias;
+	uint64_t heap =
+	    x->elf.relative && !interpreter ? page_down(two_thirds(&l)) : x->elf.high + x->bias;
 	if (x->kernel->config.brk)
 		heap = x->kernel->config.brk;
 	x->space->brk_start = x->space->brk = heap;
@@ -260,7 +294,8 @@ static void memory_free(struct memory *m)
 
 static int memory_make(struct exec *x, struct memory *ret_memory)
 {
-	struct memory m = {.exe = strdup(x->file->path ? x->file->path : x->path), .refs = malloc(sizeof(*m.refs))};
+	struct memory m = {.exe = strdup(x->file->path ? x->file->path : x->path),
+			   .refs = malloc(sizeof(*m.refs))};
 	m.cmdline = join(&x->argv, &m.cmdline_size);
 	m.environ = join(&x->env, &m.environ_size);
 	int r = m.exe && m.refs && m.cmdline && m.environ ? 0 : -ENOMEM;
@@ -332,11 +367,13 @@ static void become(struct exec *x, const struct memory *m, bool interpreted)
 		fd_close_on_exec(p->files);
 	signals_exec(p);
 	struct regs *r = task_regs(t);
-	*r = (struct regs){.pc = interpreted ? x->interpreter.entry + x->interpreter_bias : x->elf.entry + x->bias};
+	*r = (struct regs){.pc = interpreted ? x->interpreter.entry + x->interpreter_bias
+					     : x->elf.entry + x->bias};
 	r->x[REG_SP] = x->sp;
 	if (x->kernel->current == t)
 		sched_new_space(t);
-	EVENT(x->kernel->events, &p->tally, p->pid, kernel_now(x->kernel), process_exec, .path = p->exe);
+	EVENT(x->kernel->events, &p->tally, p->pid, kernel_now(x->kernel), process_exec,
+	      .path = p->exe);
 }
 
 static int replace(struct exec *x)
@@ -349,7 +386,9 @@ static int replace(struct exec *x)
 		if (r == 0)
 			r = read_elf(x, interpreter, &x->interpreter);
 		if (r == 0 && !x->interpreter.relative)
-			r = refuse(x, interpreter, "an interpreter at a fixed address, which could be in the way of the program");
+			r = refuse(x, interpreter,
+				   "an interpreter at a fixed address, which could be in the way "
+				   "of the program");
 	}
 	if (r == 0)
 		r = build(x, interpreter);
@@ -380,15 +419,15 @@ static int strings_copy(const char *const *from, struct exec_strings *ret)
 	return 0;
 }
 
-int exec_program(struct task *t, struct file *f, const char *path, const char *const *argv, const char *const *env)
+int exec_program(struct task *t, struct file *f, const char *path, const char *const *argv,
+		 const char *const *env)
 {
-	struct exec x = {
-		.task = t,
-		.kernel = t->process->kernel,
-		.file = file_ref(f),
-		.path = path,
-		.say = t->process->space == NULL,
-		.stack_limit = t->process->limit[RLIMIT_STACK].soft};
+	struct exec x = {.task = t,
+			 .kernel = t->process->kernel,
+			 .file = file_ref(f),
+			 .path = path,
+			 .say = t->process->space == NULL,
+			 .stack_limit = t->process->limit[RLIMIT_STACK].soft};
 	int r = strings_copy(argv, &x.argv);
 	if (r == 0)
 		r = strings_copy(env, &x.env);

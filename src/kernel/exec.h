@@ -31,7 +31,7 @@ struct exec {
 	struct exec_strings argv, env;
 	char *owned[16]; /* strings that scripts added */
 	unsigned owned_count;
-	bool say;	 /* a person started it and wants to know why it cannot be */
+	bool say; /* a person started it and wants to know why it cannot be */
 	struct elf elf, interpreter;
 	uint64_t bias, interpreter_bias, end;
 	struct space *space;
@@ -45,7 +45,8 @@ struct exec {
 int exec_strings_check(const struct exec *x);
 /* Maps the stack and fills it. Returns 0, -ENOMEM, -EAGAIN (wait). */
 int exec_stack(struct exec *x);
-/* Bytes into the memory of a program that does not run yet; NULL: zeros. Returns 0, -ENOMEM, -EFAULT, -EAGAIN. */
+/* Bytes into the memory of a program that does not run yet; NULL: zeros. Returns 0, -ENOMEM,
+ * -EFAULT, -EAGAIN. */
 int exec_write(struct kernel *k, struct space *s, uint64_t va, const void *bytes, size_t size);
 /* #!: as long as x->file is a script, its interpreter takes its place. 0, -ENOEXEC, -ELOOP, ... */
 int exec_scripts(struct exec *x);

@@ -17,7 +17,10 @@ struct line {
 	char *interpreter, *argument; /* into text; argument may be NULL */
 };
 
-static bool blank(char c) { return c == ' ' || c == '\t'; }
+static bool blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
 
 /* Returns 1, 0: no script, or -ENOEXEC: a script that names nobody. */
 static int line_parse(struct line *l, size_t size)
@@ -101,8 +104,11 @@ int exec_scripts(struct exec *x)
 		r = path_open_exec(x->task, ABI_AT_FDCWD, l.interpreter, 0, &f);
 		if (r != 0) {
 			if (x->say && (r == -ENOENT || r == -EACCES))
-				kernel_say(x->kernel, "%s starts with #!%s, which the guest's tree %s; -L ROOT names a tree that has it",
-					   path, l.interpreter, r == -ENOENT ? "has not" : "cannot execute");
+				kernel_say(x->kernel,
+					   "%s starts with #!%s, which the guest's tree %s; -L "
+					   "ROOT names a tree that has it",
+					   path, l.interpreter,
+					   r == -ENOENT ? "has not" : "cannot execute");
 			return r;
 		}
 		r = prepend(x, &l, path);

@@ -11,9 +11,23 @@
 enum { STRING_MAX = 131072, STRINGS_MOST = 6 << 20, STRINGS_LEAST = 131072, STACK_ROOM = 131072 };
 
 enum {
-	AT_NULL, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7, AT_FLAGS = 8, AT_ENTRY = 9,
-	AT_UID = 11, AT_EUID = 12, AT_GID = 13, AT_EGID = 14, AT_HWCAP = 16, AT_CLKTCK = 17, AT_SECURE = 23,
-	AT_RANDOM = 25, AT_EXECFN = 31,
+	AT_NULL,
+	AT_PHDR = 3,
+	AT_PHENT = 4,
+	AT_PHNUM = 5,
+	AT_PAGESZ = 6,
+	AT_BASE = 7,
+	AT_FLAGS = 8,
+	AT_ENTRY = 9,
+	AT_UID = 11,
+	AT_EUID = 12,
+	AT_GID = 13,
+	AT_EGID = 14,
+	AT_HWCAP = 16,
+	AT_CLKTCK = 17,
+	AT_SECURE = 23,
+	AT_RANDOM = 25,
+	AT_EXECFN = 31,
 };
 /* One bit per letter of the extensions: I, M, A, F, D, C. */
 enum { HWCAP = 0x112d };
@@ -40,7 +54,8 @@ int exec_strings_check(const struct exec *x)
 	if (r != 0)
 		return r;
 	uint64_t pointers = ((uint64_t)x->argv.count + x->env.count) * 8;
-	return args + envs + strlen(x->path) + 1 + pointers > max_u64(limit, STRINGS_LEAST) ? -E2BIG : 0;
+	return args + envs + strlen(x->path) + 1 + pointers > max_u64(limit, STRINGS_LEAST) ? -E2BIG
+											    : 0;
 }
 
 int exec_write(struct kernel *k, struct space *s, uint64_t va, const void *bytes, size_t size)
@@ -97,7 +112,8 @@ static void fill_auxv(struct exec *x, uint64_t random_va, uint64_t path_va)
 }
 
 /* Copies strings to bytes + at, and their addresses to *word. Returns where the next may go. */
-static uint64_t place_strings(const struct exec_strings *s, uint8_t *bytes, uint64_t base, uint64_t at, uint64_t **word)
+static uint64_t place_strings(const struct exec_strings *s, uint8_t *bytes, uint64_t base,
+			      uint64_t at, uint64_t **word)
 {
 	for (unsigned i = 0; i < s->count; i++) {
 		size_t n = strlen(s->list[i]) + 1;
@@ -115,13 +131,13 @@ static int map_stack(struct exec *x, uint64_t top)
 	uint64_t start = page_down(x->sp) - STACK_ROOM, at;
 	if (top - start > limit)
 		start = top - limit;
-	const struct map_request m = {
-		.start = start,
-		.length = top - start,
-		.prot = PROT_R | PROT_W | (x->elf.stack_executable ? PROT_X : 0),
-		.prot_max = PROT_ALL,
-		.region_flags = REGION_STACK | REGION_GROWSDOWN,
-		.map_flags = MAP_AT_FREE};
+	const struct map_request m = {.start = start,
+				      .length = top - start,
+				      .prot =
+					  PROT_R | PROT_W | (x->elf.stack_executable ? PROT_X : 0),
+				      .prot_max = PROT_ALL,
+				      .region_flags = REGION_STACK | REGION_GROWSDOWN,
+				      .map_flags = MAP_AT_FREE};
 	return space_map(x->space, &m, &at);
 }
 

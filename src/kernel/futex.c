@@ -11,8 +11,15 @@
 #include "kernel/uaccess.h"
 
 enum {
-	OP_WAIT = 0, OP_WAKE = 1, OP_REQUEUE = 3, OP_CMP_REQUEUE = 4, OP_WAKE_OP = 5, OP_WAIT_BITSET = 9,
-	OP_WAKE_BITSET = 10, OP_PRIVATE = 128, OP_CLOCK_REALTIME = 256,
+	OP_WAIT = 0,
+	OP_WAKE = 1,
+	OP_REQUEUE = 3,
+	OP_CMP_REQUEUE = 4,
+	OP_WAKE_OP = 5,
+	OP_WAIT_BITSET = 9,
+	OP_WAKE_BITSET = 10,
+	OP_PRIVATE = 128,
+	OP_CLOCK_REALTIME = 256,
 };
 
 /* The name of a word: whose memory, and where in it. */
@@ -34,21 +41,23 @@ static struct word word_at(const struct space *s, uint64_t va)
 
 static struct wait_queue *queue_of(struct kernel *k, struct word w)
 {
-	uint64_t h = (w.where * UINT64_C(0x9e3779b97f4a7c15)) ^ (w.offset >> 2) * UINT64_C(0xff51afd7ed558ccd);
+	uint64_t h = (w.where * UINT64_C(0x9e3779b97f4a7c15)) ^
+		     (w.offset >> 2) * UINT64_C(0xff51afd7ed558ccd);
 	return &k->futexes[h >> 58];
 }
 
 static bool waits_for(const struct task *t, struct word w, uint32_t bits)
 {
 	const uint64_t *s = t->call.state;
-	return s[STATE_PHASE] == PHASE_ASLEEP && s[STATE_WHERE] == w.where && s[STATE_OFFSET] == w.offset && s[STATE_BITS] & bits;
+	return s[STATE_PHASE] == PHASE_ASLEEP && s[STATE_WHERE] == w.where &&
+	       s[STATE_OFFSET] == w.offset && s[STATE_BITS] & bits;
 }
 
 /* Wakes the first of them; false: there is none. */
 static bool call_one(struct kernel *k, struct word w, uint32_t bits)
 {
 	struct wait_entry *e;
-	TAILQ_FOREACH(e, queue_of(k, w), link) {
+	TAILQ_FOREACH (e, queue_of(k, w), link) {
 		if (!waits_for(e->task, w, bits))
 			continue;
 		e->task->call.state[STATE_PHASE] = PHASE_CALLED;
@@ -107,8 +116,11 @@ static int deadline(struct task *t, const uint64_t a[6], int op, uint64_t *ret_n
 		return r;
 	if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= 1000000000)
 		return -EINVAL;
-	uint64_t ns = ts.sec > INT64_MAX / 1000000000 - 1 ? NO_DEADLINE : (uint64_t)ts.sec * 1000000000 + (uint64_t)ts.nsec;
-	uint64_t now = kernel_now(k), zero = a[1] & OP_CLOCK_REALTIME ? kernel_realtime(k) - now : 0;
+	uint64_t ns = ts.sec > INT64_MAX / 1000000000 - 1
+			  ? NO_DEADLINE
+			  : (uint64_t)ts.sec * 1000000000 + (uint64_t)ts.nsec;
+	uint64_t now = kernel_now(k),
+		 zero = a[1] & OP_CLOCK_REALTIME ? kernel_realtime(k) - now : 0;
 	if (op == OP_WAIT && !(a[1] & OP_CLOCK_REALTIME))
 		ns = ns > NO_DEADLINE - 1 - now ? NO_DEADLINE : now + ns;
 	else if (ns != NO_DEADLINE)
@@ -213,21 +225,16 @@ int64_t sys_futex(struct task *t, const uint64_t a[6])
 		return a[0] % 4 != 0 ? -EINVAL : -EFAULT;
 	switch (op) {
 	case OP_WAIT:
-	case OP_WAIT_BITSET:
-		return futex_wait(t, a, op);
-	case OP_WAKE:
-		return futex_wake(k, t->process->space, a[0], (uint32_t)a[2]);
+	case OP_WAIT_BITSET: return futex_wait(t, a, op);
+	case OP_WAKE: return futex_wake(k, t->process->space, a[0], (uint32_t)a[2]);
 	case OP_WAKE_BITSET:
 		if ((uint32_t)a[5] == 0)
 			return -EINVAL;
-		return call_some(k, word_at(t->process->space, a[0]), (uint32_t)a[5], (uint32_t)a[2]);
-	case OP_REQUEUE:
-		return move(t, a, false);
-	case OP_CMP_REQUEUE:
-		return move(t, a, true);
-	case OP_WAKE_OP:
-		return a[4] % 4 != 0 ? -EINVAL : wake_op(t, a);
-	default:
-		return -ENOSYS;
+		return call_some(k, word_at(t->process->space, a[0]), (uint32_t)a[5],
+				 (uint32_t)a[2]);
+	case OP_REQUEUE: return move(t, a, false);
+	case OP_CMP_REQUEUE: return move(t, a, true);
+	case OP_WAKE_OP: return a[4] % 4 != 0 ? -EINVAL : wake_op(t, a);
+	default: return -ENOSYS;
 	}
 }

@@ -25,7 +25,10 @@
 #define EPOCH_NS (UINT64_C(1767225600) * 1000000000)
 enum { INIT_PID = 1 };
 
-uint64_t kernel_now(const struct kernel *k) { return hart_retired(k->hart) + k->idle_ns; }
+uint64_t kernel_now(const struct kernel *k)
+{
+	return hart_retired(k->hart) + k->idle_ns;
+}
 
 uint64_t kernel_realtime(const struct kernel *k)
 {
@@ -53,15 +56,22 @@ void kernel_say(struct kernel *k, const char *format, ...)
 	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
 	struct task *t = k->current;
-	EVENT(k->events, NULL, t ? t->process->pid : 0, k->hart ? kernel_now(k) : 0, sentence, .text = sentence);
+	EVENT(k->events, NULL, t ? t->process->pid : 0, k->hart ? kernel_now(k) : 0, sentence,
+	      .text = sentence);
 	if (k->config.say)
 		k->config.say(k->config.say_ctx, sentence);
 }
 
 /* --- what the paging system asks of its host --- */
 
-static uint64_t host_now(void *ctx) { return kernel_now(ctx); }
-static uint64_t host_random(void *ctx) { return kernel_random(ctx); }
+static uint64_t host_now(void *ctx)
+{
+	return kernel_now(ctx);
+}
+static uint64_t host_random(void *ctx)
+{
+	return kernel_random(ctx);
+}
 
 static void host_wake(void *ctx, uint32_t frame)
 {
@@ -75,37 +85,50 @@ static int create_machine(struct kernel *k)
 {
 	const struct kernel_config *c = &k->config;
 	if (c->frames < MM_FRAMES_MIN) {
-		kernel_say(k, "a RAM of %u frames cannot hold page tables and a program: give --memory at least %u KiB", c->frames,
-			   MM_FRAMES_MIN * PAGE_SIZE / 1024);
+		kernel_say(k,
+			   "a RAM of %u frames cannot hold page tables and a program: give "
+			   "--memory at least %u KiB",
+			   c->frames, MM_FRAMES_MIN * PAGE_SIZE / 1024);
 		return -EINVAL;
 	}
 	int r = machine_create(c->frames, 1, &k->machine);
 	struct sv_config *sv = malloc(sizeof(*sv));
 	if (r != 0 || !sv) {
 		free(sv);
-		kernel_say(k, "the host has no memory for a RAM of %u frames: give a smaller --memory", c->frames);
+		kernel_say(k,
+			   "the host has no memory for a RAM of %u frames: give a smaller --memory",
+			   c->frames);
 		return -ENOMEM;
 	}
 	k->hart = machine_hart(k->machine, 0);
 	*sv = (struct sv_config){.machine = k->machine, .mode = c->mode};
 	k->pmap_config = sv;
-	const struct mm_config mc = {
-		.ram = machine_ram(k->machine)->bytes,
-		.frames = c->frames,
-		.host = &(struct host){.alloc = alloc_libc, .now = host_now, .random = host_random, .wake = host_wake, .ctx = k},
-		.events = k->events,
-		.pmap = &sv_ops,
-		.pmap_ctx = sv,
-		.policy = c->policy,
-		.policy_params = c->policy_params,
-		.eager = c->eager,
-		.fault_around = max_u64(c->fault_around, 1) > 16 ? 16 : (unsigned)max_u64(c->fault_around, 1)};
+	const struct mm_config mc = {.ram = machine_ram(k->machine)->bytes,
+				     .frames = c->frames,
+				     .host = &(struct host){.alloc = alloc_libc,
+							    .now = host_now,
+							    .random = host_random,
+							    .wake = host_wake,
+							    .ctx = k},
+				     .events = k->events,
+				     .pmap = &sv_ops,
+				     .pmap_ctx = sv,
+				     .policy = c->policy,
+				     .policy_params = c->policy_params,
+				     .eager = c->eager,
+				     .fault_around = max_u64(c->fault_around, 1) > 16
+							 ? 16
+							 : (unsigned)max_u64(c->fault_around, 1)};
 	r = mm_create(&mc, &k->mm);
 	if (r == -EINVAL)
-		kernel_say(k, "the policy %s has no parameter like \"%s\": see carrel policies", c->policy ? c->policy->name : "",
+		kernel_say(k, "the policy %s has no parameter like \"%s\": see carrel policies",
+			   c->policy ? c->policy->name : "",
 			   c->policy_params ? c->policy_params : "");
 	else if (r != 0)
-		kernel_say(k, "the host has no memory to keep account of %u frames: give a smaller --memory", c->frames);
+		kernel_say(
+		    k,
+		    "the host has no memory to keep account of %u frames: give a smaller --memory",
+		    c->frames);
 	return r;
 }
 
@@ -204,20 +227,26 @@ static const char *env_get(const char *const *env, const char *name)
 }
 
 /* As a shell looks a command up. The path that was tried last stays in path, PATH_SIZE bytes. */
-static int find_program(struct task *t, const struct kernel_program *program, char *path, struct file **ret_file)
+static int find_program(struct task *t, const struct kernel_program *program, char *path,
+			struct file **ret_file)
 {
 	const char *search = env_get(program->env, "PATH"), *name = program->path;
 	int result = -ENOENT;
+	size_t size_of_name = strlen(name) + 1;
+	if (size_of_name > PATH_SIZE)
+		return -ENAMETOOLONG;
 	if (strchr(name, '/')) {
-		snprintf(path, PATH_SIZE, "%s", name);
-		return strlen(name) < PATH_SIZE ? path_open_exec(t, ABI_AT_FDCWD, path, 0, ret_file) : -ENAMETOOLONG;
+		memcpy(path, name, size_of_name);
+		return path_open_exec(t, ABI_AT_FDCWD, path, 0, ret_file);
 	}
 	if (!search || !*search)
 		search = "/usr/local/bin:/usr/bin:/bin";
 	while (*name) {
 		size_t n = strcspn(search, ":");
-		int size = n > 0 ? snprintf(path, PATH_SIZE, "%.*s/%s", (int)n, search, name) : snprintf(path, PATH_SIZE, "./%s", name);
-		int r = size < PATH_SIZE ? path_open_exec(t, ABI_AT_FDCWD, path, 0, ret_file) : -ENAMETOOLONG;
+		int size = n > 0 ? snprintf(path, PATH_SIZE, "%.*s/%s", (int)n, search, name)
+				 : snprintf(path, PATH_SIZE, "./%s", name);
+		int r = size < PATH_SIZE ? path_open_exec(t, ABI_AT_FDCWD, path, 0, ret_file)
+					 : -ENAMETOOLONG;
 		if (r == 0)
 			return 0;
 		if (r != -ENOENT && r != -ENOTDIR && result == -ENOENT)
@@ -234,11 +263,18 @@ static void explain(struct kernel *k, const struct kernel_program *program, int 
 	const char *name = program->path;
 	bool slash = strchr(name, '/');
 	if (error == -ENOENT && slash)
-		kernel_say(k, "%s: there is no such file in the guest's tree; it holds the current directory and what -L and --bind name", name);
+		kernel_say(k,
+			   "%s: there is no such file in the guest's tree; it holds the current "
+			   "directory and what -L and --bind name",
+			   name);
 	else if (error == -ENOENT)
-		kernel_say(k, "%s: not found in the guest's PATH; -L ROOT names a tree of programs, and ./%s one of the current directory", name, name);
+		kernel_say(k,
+			   "%s: not found in the guest's PATH; -L ROOT names a tree of programs, "
+			   "and ./%s one of the current directory",
+			   name, name);
 	else if (error == -EACCES)
-		kernel_say(k, "%s: is no executable file; if it should be one: chmod +x %s", name, name);
+		kernel_say(k, "%s: is no executable file; if it should be one: chmod +x %s", name,
+			   name);
 	else
 		kernel_say(k, "%s: cannot be opened: %s", name, strerror(-error));
 }
@@ -267,7 +303,8 @@ static int give_stdio(struct process *p, const int stdio[3])
 /* Programs that are started together are one job: a session and a group of the first. */
 static void join_session(struct kernel *k, struct process *p)
 {
-	const struct process *first = k->spawned_count > 0 ? process_find(k, k->spawned[0].pid) : NULL;
+	const struct process *first =
+	    k->spawned_count > 0 ? process_find(k, k->spawned[0].pid) : NULL;
 	p->sid = p->pgid = first && !first->zombie ? first->pid : p->pid;
 }
 
@@ -282,7 +319,8 @@ static int start(struct kernel *k, struct process *p, const struct kernel_progra
 	if (r == 0)
 		r = give_stdio(p, program->stdio);
 	if (r != 0) {
-		kernel_say(k, "%s: its working directory and standard files cannot be set up: %s", program->path, strerror(-r));
+		kernel_say(k, "%s: its working directory and standard files cannot be set up: %s",
+			   program->path, strerror(-r));
 		return r;
 	}
 	r = find_program(t, program, path, &f);
@@ -293,10 +331,13 @@ static int start(struct kernel *k, struct process *p, const struct kernel_progra
 	r = exec_program(t, f, path, program->argv, program->env);
 	file_put(f);
 	if (r == -ENOMEM)
-		kernel_say(k, "%s: RAM is too small for it: give more --memory than %u KiB", program->path, k->config.frames * (PAGE_SIZE / 1024));
+		kernel_say(k, "%s: RAM is too small for it: give more --memory than %u KiB",
+			   program->path, k->config.frames * (PAGE_SIZE / 1024));
 	else if (r == -E2BIG)
-		kernel_say(k, "%s: its arguments and environment are too long for a stack of %llu KiB: pass fewer, or --clean-env", program->path,
-			   (unsigned long long)p->limit[RLIMIT_STACK].soft / 1024);
+		kernel_say(k,
+			   "%s: its arguments and environment are too long for a stack of %llu "
+			   "KiB: pass fewer, or --clean-env",
+			   program->path, (unsigned long long)p->limit[RLIMIT_STACK].soft / 1024);
 	else if (r != 0 && r != -ENOEXEC && r != -ENOENT)
 		kernel_say(k, "%s: cannot be started: %s", program->path, strerror(-r));
 	return r;

@@ -89,21 +89,13 @@ static void trap_handle(struct kernel *k, struct task *t, const struct trap *tra
 {
 	uint64_t pc = hart_regs(k->hart)->pc;
 	switch (trap->cause) {
-	case TRAP_ECALL:
-		call_dispatch(t);
-		break;
+	case TRAP_ECALL: call_dispatch(t); break;
 	case TRAP_LOAD_PAGE:
-	case TRAP_LOAD_ACCESS:
-		trap_fault(t, trap->value, ACCESS_READ);
-		break;
+	case TRAP_LOAD_ACCESS: trap_fault(t, trap->value, ACCESS_READ); break;
 	case TRAP_STORE_PAGE:
-	case TRAP_STORE_ACCESS:
-		trap_fault(t, trap->value, ACCESS_WRITE);
-		break;
+	case TRAP_STORE_ACCESS: trap_fault(t, trap->value, ACCESS_WRITE); break;
 	case TRAP_FETCH_PAGE:
-	case TRAP_FETCH_ACCESS:
-		trap_fault(t, trap->value, ACCESS_EXEC);
-		break;
+	case TRAP_FETCH_ACCESS: trap_fault(t, trap->value, ACCESS_EXEC); break;
 	case TRAP_ILLEGAL:
 		trap_signal(t, SIGILL, CODE_ILL_ILLOPC, pc, "met an illegal instruction");
 		break;
@@ -115,15 +107,15 @@ static void trap_handle(struct kernel *k, struct task *t, const struct trap *tra
 		break;
 	case TRAP_LOAD_MISALIGNED:
 	case TRAP_STORE_MISALIGNED:
-		trap_signal(t, SIGBUS, CODE_BUS_ADRALN, trap->value, "used an atomic instruction on a misaligned address");
+		trap_signal(t, SIGBUS, CODE_BUS_ADRALN, trap->value,
+			    "used an atomic instruction on a misaligned address");
 		break;
 	case TRAP_STOP:
 		/* Else hart_stop was called: the flags beside it say why. */
 		if (trap->value != 0)
 			k->stop = true;
 		break;
-	case TRAP_BUDGET:
-		break;
+	case TRAP_BUDGET: break;
 	}
 }
 
@@ -148,7 +140,8 @@ static void run(struct kernel *k, struct task *t)
 			continue;
 		}
 		uint64_t now = kernel_now(k);
-		if (now >= k->slice_end || k->stop || __atomic_load_n(&k->interrupt, __ATOMIC_RELAXED))
+		if (now >= k->slice_end || k->stop ||
+		    __atomic_load_n(&k->interrupt, __ATOMIC_RELAXED))
 			break;
 		uint64_t budget = k->slice_end - now;
 		if (unlikely(k->config.drop_mappings > 0))
@@ -187,7 +180,7 @@ static uint64_t host_ns(void)
 static bool watched(const struct kernel *k)
 {
 	struct host_watch *w;
-	LIST_FOREACH(w, &k->watches, link)
+	LIST_FOREACH (w, &k->watches, link)
 		if (!TAILQ_EMPTY(&w->queue))
 			return true;
 	return false;
@@ -200,7 +193,7 @@ static void poll_host(struct kernel *k, uint64_t ns)
 	struct pollfd few[16], *fds = few;
 	struct host_watch *w;
 	unsigned n = 1, i = 1, room = 1;
-	LIST_FOREACH(w, &k->watches, link)
+	LIST_FOREACH (w, &k->watches, link)
 		room++;
 	if (room > array_size(few)) {
 		fds = calloc(room, sizeof(*fds));
@@ -208,18 +201,21 @@ static void poll_host(struct kernel *k, uint64_t ns)
 			return;
 	}
 	fds[0] = (struct pollfd){.fd = k->wake_fd, .events = POLLIN};
-	LIST_FOREACH(w, &k->watches, link)
+	LIST_FOREACH (w, &k->watches, link)
 		if (!TAILQ_EMPTY(&w->queue))
 			fds[n++] = (struct pollfd){.fd = w->fd, .events = w->events};
-	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000),
+			      .tv_nsec = (long)(ns % 1000000000)};
 	int got = ppoll(fds, n, ns == NO_DEADLINE ? NULL : &ts, NULL);
 	/* Only waking may change who waits, and only of watches that were passed already. */
 	if (got > 0) {
 		uint64_t count;
-		if (fds[0].revents && read(k->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		if (fds[0].revents && read(k->wake_fd, &count, sizeof(count)) < 0 &&
+		    errno != EAGAIN)
 			kernel_say(k, "the host cannot be asked for its signals: errno %d", errno);
-		LIST_FOREACH(w, &k->watches, link)
-			if (!TAILQ_EMPTY(&w->queue) && i < n && fds[i].fd == w->fd && fds[i++].revents)
+		LIST_FOREACH (w, &k->watches, link)
+			if (!TAILQ_EMPTY(&w->queue) && i < n && fds[i].fd == w->fd &&
+			    fds[i++].revents)
 				wait_wake_all(&w->queue);
 	}
 	if (fds != few)
@@ -241,7 +237,8 @@ static bool idle(struct kernel *k, uint64_t until)
 		/* Time outside is time inside where sleeps are paced; a sleep ends on its deadline. */
 		if (k->config.pace)
 			advance(k, min_u64(passed, next - now));
-		if (next != NO_DEADLINE && TAILQ_EMPTY(&k->ready) && passed >= next - now && kernel_now(k) < next)
+		if (next != NO_DEADLINE && TAILQ_EMPTY(&k->ready) && passed >= next - now &&
+		    kernel_now(k) < next)
 			advance(k, next - kernel_now(k));
 		return true;
 	}

@@ -11,11 +11,23 @@
 #include "kernel/uaccess.h"
 
 enum {
-	FLAG_SHARED = 0x1, FLAG_PRIVATE = 0x2, FLAG_SHARED_VALIDATE = 0x3, FLAG_TYPE = 0xf, FLAG_FIXED = 0x10,
-	FLAG_ANONYMOUS = 0x20, FLAG_GROWSDOWN = 0x100, FLAG_LOCKED = 0x2000, FLAG_NORESERVE = 0x4000,
-	FLAG_POPULATE = 0x8000, FLAG_NONBLOCK = 0x10000, FLAG_HUGETLB = 0x40000, FLAG_SYNC = 0x80000,
-	FLAG_FIXED_NOREPLACE = 0x100000, FLAG_IGNORED = 0x800 | 0x1000 | 0x20000 /* DENYWRITE, EXECUTABLE, STACK */,
-	FLAGS_KNOWN = 0xf | 0x10 | 0x20 | 0x100 | 0x800 | 0x1000 | 0x2000 | 0x4000 | 0x8000 | 0x10000 | 0x20000 | 0x40000 | 0x100000,
+	FLAG_SHARED = 0x1,
+	FLAG_PRIVATE = 0x2,
+	FLAG_SHARED_VALIDATE = 0x3,
+	FLAG_TYPE = 0xf,
+	FLAG_FIXED = 0x10,
+	FLAG_ANONYMOUS = 0x20,
+	FLAG_GROWSDOWN = 0x100,
+	FLAG_LOCKED = 0x2000,
+	FLAG_NORESERVE = 0x4000,
+	FLAG_POPULATE = 0x8000,
+	FLAG_NONBLOCK = 0x10000,
+	FLAG_HUGETLB = 0x40000,
+	FLAG_SYNC = 0x80000,
+	FLAG_FIXED_NOREPLACE = 0x100000,
+	FLAG_IGNORED = 0x800 | 0x1000 | 0x20000 /* DENYWRITE, EXECUTABLE, STACK */,
+	FLAGS_KNOWN = 0xf | 0x10 | 0x20 | 0x100 | 0x800 | 0x1000 | 0x2000 | 0x4000 | 0x8000 |
+		      0x10000 | 0x20000 | 0x40000 | 0x100000,
 };
 
 /* What the paging system could not do at once is tried again when it can be. */
@@ -43,7 +55,8 @@ static bool may_map(const struct process *p, uint64_t length, bool data)
 
 static bool may_lock(const struct process *p, uint64_t length)
 {
-	return p->euid == 0 || limit_allows(p, RLIMIT_MEMLOCK, p->space->pages_locked, page_up(length) >> PAGE_SHIFT);
+	return p->euid == 0 || limit_allows(p, RLIMIT_MEMLOCK, p->space->pages_locked,
+					    page_up(length) >> PAGE_SHIFT);
 }
 
 /* --- mmap --- */
@@ -71,7 +84,8 @@ static int map_shared_memory(struct task *t, uint64_t flags, struct map_request 
 {
 	if (flags & FLAG_GROWSDOWN)
 		return -EINVAL;
-	return object_create(t->process->kernel->mm, OBJECT_SHARED, page_up(m->length), NULL, NULL, &m->object);
+	return object_create(t->process->kernel->mm, OBJECT_SHARED, page_up(m->length), NULL, NULL,
+			     &m->object);
 }
 
 static int flags_check(const struct process *p, uint64_t flags)
@@ -93,8 +107,13 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 {
 	struct process *p = t->process;
 	uint64_t flags = a[3] & UINT32_MAX, start;
-	bool shared = (flags & FLAG_TYPE) != FLAG_PRIVATE, lock = flags & FLAG_LOCKED || p->lock_future;
-	struct map_request m = {.start = page_down(a[0]), .length = a[1], .prot = a[2] & PROT_ALL, .prot_max = PROT_ALL, .offset = a[5]};
+	bool shared = (flags & FLAG_TYPE) != FLAG_PRIVATE,
+	     lock = flags & FLAG_LOCKED || p->lock_future;
+	struct map_request m = {.start = page_down(a[0]),
+				.length = a[1],
+				.prot = a[2] & PROT_ALL,
+				.prot_max = PROT_ALL,
+				.offset = a[5]};
 	if (a[5] % PAGE_SIZE != 0 || a[1] == 0)
 		return -EINVAL;
 	if (page_up(a[1]) == 0 || page_up(a[1]) > p->space->layout.top)
@@ -111,8 +130,9 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 	m.map_flags = flags & FLAG_FIXED_NOREPLACE ? MAP_AT_FREE : flags & FLAG_FIXED ? MAP_AT : 0;
 	if (flags & FLAG_POPULATE && !(flags & FLAG_NONBLOCK))
 		m.map_flags |= MAP_POPULATE_;
-	m.region_flags = (shared ? REGION_SHARED : 0) | (flags & FLAG_GROWSDOWN ? REGION_GROWSDOWN : 0) |
-			 (flags & FLAG_NORESERVE ? REGION_NORESERVE : 0) | (lock ? REGION_LOCKED : 0);
+	m.region_flags =
+	    (shared ? REGION_SHARED : 0) | (flags & FLAG_GROWSDOWN ? REGION_GROWSDOWN : 0) |
+	    (flags & FLAG_NORESERVE ? REGION_NORESERVE : 0) | (lock ? REGION_LOCKED : 0);
 	if (!(flags & FLAG_ANONYMOUS))
 		r = map_file(t, (int)a[4], flags, &m);
 	else if (shared)
@@ -159,8 +179,10 @@ enum { PROT_SEM = 0x8, PROT_GROWSDOWN = 0x01000000, PROT_GROWSUP = 0x02000000 };
 int64_t sys_mprotect(struct task *t, const uint64_t a[6])
 {
 	struct space *s = t->process->space;
-	uint64_t start = a[0], length = a[1], prot = a[2], known = PROT_ALL | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP;
-	if (prot & ~known || (prot & PROT_GROWSDOWN && prot & PROT_GROWSUP) || start % PAGE_SIZE != 0)
+	uint64_t start = a[0], length = a[1], prot = a[2],
+		 known = PROT_ALL | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP;
+	if (prot & ~known || (prot & PROT_GROWSDOWN && prot & PROT_GROWSUP) ||
+	    start % PAGE_SIZE != 0)
 		return -EINVAL;
 	if (length == 0)
 		return 0;
@@ -220,7 +242,10 @@ static int64_t lock_range(struct task *t, uint64_t start, uint64_t length)
 	return memory_result(t, space_lock(p->space, page_down(start), length, true));
 }
 
-int64_t sys_mlock(struct task *t, const uint64_t a[6]) { return lock_range(t, a[0], a[1]); }
+int64_t sys_mlock(struct task *t, const uint64_t a[6])
+{
+	return lock_range(t, a[0], a[1]);
+}
 
 enum { LOCK_ONFAULT = 1 };
 
@@ -255,11 +280,13 @@ enum { LOCKALL_CURRENT = 1, LOCKALL_FUTURE = 2, LOCKALL_ONFAULT = 4 };
 int64_t sys_mlockall(struct task *t, const uint64_t a[6])
 {
 	struct process *p = t->process;
-	if (a[0] == 0 || a[0] & ~(uint64_t)(LOCKALL_CURRENT | LOCKALL_FUTURE | LOCKALL_ONFAULT) || a[0] == LOCKALL_ONFAULT)
+	if (a[0] == 0 || a[0] & ~(uint64_t)(LOCKALL_CURRENT | LOCKALL_FUTURE | LOCKALL_ONFAULT) ||
+	    a[0] == LOCKALL_ONFAULT)
 		return -EINVAL;
 	if (p->euid != 0 && p->limit[RLIMIT_MEMLOCK].soft == 0)
 		return -EPERM;
-	if (a[0] & LOCKALL_CURRENT && p->euid != 0 && p->space->pages > p->limit[RLIMIT_MEMLOCK].soft >> PAGE_SHIFT)
+	if (a[0] & LOCKALL_CURRENT && p->euid != 0 &&
+	    p->space->pages > p->limit[RLIMIT_MEMLOCK].soft >> PAGE_SHIFT)
 		return -ENOMEM;
 	p->lock_future = a[0] & LOCKALL_FUTURE;
 	return a[0] & LOCKALL_CURRENT ? memory_result(t, lock_all(p->space, true)) : 0;
@@ -276,8 +303,15 @@ int64_t sys_munlockall(struct task *t, const uint64_t a[6])
 /* One hart runs one task at a time: whoever comes next sees everything. */
 int64_t sys_membarrier(struct task *t, const uint64_t a[6])
 {
-	enum { QUERY = 0, GLOBAL = 1, GLOBAL_EXPEDITED = 6, PRIVATE_EXPEDITED = 24, SYNC_CORE = 96 };
-	uint64_t known = GLOBAL | GLOBAL_EXPEDITED | PRIVATE_EXPEDITED | SYNC_CORE, command = a[0] & UINT32_MAX;
+	enum {
+		QUERY = 0,
+		GLOBAL = 1,
+		GLOBAL_EXPEDITED = 6,
+		PRIVATE_EXPEDITED = 24,
+		SYNC_CORE = 96
+	};
+	uint64_t known = GLOBAL | GLOBAL_EXPEDITED | PRIVATE_EXPEDITED | SYNC_CORE,
+		 command = a[0] & UINT32_MAX;
 	if (a[1] != 0)
 		return -EINVAL;
 	if (command == QUERY)
@@ -286,4 +320,7 @@ int64_t sys_membarrier(struct task *t, const uint64_t a[6])
 }
 
 /* A change of code is seen by the hart at once. */
-int64_t sys_riscv_flush_icache(struct task *t, const uint64_t a[6]) { return a[2] & ~UINT64_C(1) ? -EINVAL : 0; }
+int64_t sys_riscv_flush_icache(struct task *t, const uint64_t a[6])
+{
+	return a[2] & ~UINT64_C(1) ? -EINVAL : 0;
+}

@@ -15,12 +15,15 @@
 #include "kernel/sched.h"
 #include "kernel/uaccess.h"
 
-static const uint64_t CLONE_VM_ = 0x100, CLONE_FS_ = 0x200, CLONE_FILES_ = 0x400, CLONE_SIGHAND_ = 0x800, CLONE_PIDFD_ = 0x1000,
-		      CLONE_VFORK_ = 0x4000, CLONE_PARENT_ = 0x8000, CLONE_THREAD_ = 0x10000, CLONE_SETTLS_ = 0x80000,
-		      CLONE_PARENT_SETTID_ = 0x100000, CLONE_CHILD_CLEARTID_ = 0x200000, CLONE_CHILD_SETTID_ = 0x1000000,
-		      CLONE_CLEAR_SIGHAND_ = UINT64_C(0x100000000), CLONE_SIGNAL_ = 0xff;
+static const uint64_t CLONE_VM_ = 0x100, CLONE_FS_ = 0x200, CLONE_FILES_ = 0x400,
+		      CLONE_SIGHAND_ = 0x800, CLONE_PIDFD_ = 0x1000, CLONE_VFORK_ = 0x4000,
+		      CLONE_PARENT_ = 0x8000, CLONE_THREAD_ = 0x10000, CLONE_SETTLS_ = 0x80000,
+		      CLONE_PARENT_SETTID_ = 0x100000, CLONE_CHILD_CLEARTID_ = 0x200000,
+		      CLONE_CHILD_SETTID_ = 0x1000000, CLONE_CLEAR_SIGHAND_ = UINT64_C(0x100000000),
+		      CLONE_SIGNAL_ = 0xff;
 /* New namespaces: time, mount, cgroup, uts, ipc, user, pid, net. */
-static const uint64_t CLONE_NAMESPACES_ = 0x80 | 0x20000 | 0x2000000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000;
+static const uint64_t CLONE_NAMESPACES_ =
+    0x80 | 0x20000 | 0x2000000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000;
 
 /* --- clone --- */
 
@@ -73,7 +76,7 @@ static int copy_space(struct process *p, struct process *child, bool share)
 	int r = refs ? space_fork(p->space, child->pid, &child->tally, &s) : -ENOMEM;
 	if (r != 0) {
 		free(refs);
-		return r;
+		return r == -EAGAIN ? CALL_WAIT : r;
 	}
 	*refs = 1;
 	process_set_space(child, s, refs);
@@ -148,7 +151,8 @@ static int clone_process(struct task *t, uint64_t flags, struct task **ret_task)
 	return 0;
 }
 
-static void start_registers(const struct task *t, struct task *child, uint64_t flags, uint64_t stack, uint64_t tls)
+static void start_registers(const struct task *t, struct task *child, uint64_t flags,
+			    uint64_t stack, uint64_t tls)
 {
 	child->regs = *task_regs((struct task *)(uintptr_t)t);
 	child->regs.pc += 4; /* behind the ecall */
@@ -159,7 +163,8 @@ static void start_registers(const struct task *t, struct task *child, uint64_t f
 		child->regs.x[REG_TP] = tls;
 }
 
-int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t tls, uint64_t child_tid)
+int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t parent_tid,
+		   uint64_t tls, uint64_t child_tid)
 {
 	struct task *child;
 	struct hold h = {.pieces = 0};
@@ -167,7 +172,8 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 	if (r != 0)
 		return r;
 	/* An address that cannot be written is not told of, as on Linux. */
-	if (flags & CLONE_PARENT_SETTID_ && uaccess_hold(t, parent_tid, sizeof(int32_t), ACCESS_WRITE, &h) == CALL_WAIT)
+	if (flags & CLONE_PARENT_SETTID_ &&
+	    uaccess_hold(t, parent_tid, sizeof(int32_t), ACCESS_WRITE, &h) == CALL_WAIT)
 		return CALL_WAIT;
 	r = flags & CLONE_THREAD_ ? task_add(t->process, &child) : clone_process(t, flags, &child);
 	if (r == 0) {
@@ -178,18 +184,22 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 			memcpy(h.piece[0].bytes, &child->tid, h.piece[0].size);
 	}
 	uaccess_release(&h);
+	if (r == CALL_WAIT)
+		(void)wait_on(t, &t->process->kernel->io); /* the first four cannot fail */
 	if (r != 0)
-		return r == -EAGAIN && t->waits > 0 ? CALL_WAIT : r;
+		return r;
 	if (flags & CLONE_CHILD_CLEARTID_)
 		child->clear_child_tid = child_tid;
-	if (flags & CLONE_CHILD_SETTID_ && uaccess_write(child, child_tid, &child->tid, sizeof(child->tid)) != 0)
+	if (flags & CLONE_CHILD_SETTID_ &&
+	    uaccess_write(child, child_tid, &child->tid, sizeof(child->tid)) != 0)
 		wait_forget(child);
 	if (child->state != TASK_DEAD)
 		sched_ready(child);
 	return child->tid;
 }
 
-static int64_t clone_and_wait(struct task *t, uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t tls, uint64_t child_tid)
+static int64_t clone_and_wait(struct task *t, uint64_t flags, uint64_t stack, uint64_t parent_tid,
+			      uint64_t tls, uint64_t child_tid)
 {
 	struct kernel *k = t->process->kernel;
 	uint64_t *child_pid = &t->call.state[0];
@@ -217,7 +227,8 @@ int64_t sys_clone(struct task *t, const uint64_t a[6])
 int64_t sys_clone3(struct task *t, const uint64_t a[6])
 {
 	struct {
-		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls,
+		    set_tid, set_tid_size, cgroup;
 	} c = {0};
 	if (a[1] < 64)
 		return -EINVAL;
@@ -226,11 +237,13 @@ int64_t sys_clone3(struct task *t, const uint64_t a[6])
 	int r = uaccess_read(t, &c, a[0], min_u64(a[1], sizeof(c)));
 	if (r != 0)
 		return r;
-	if (c.flags & (CLONE_SIGNAL_ | 0x400000 /* DETACHED */) || c.exit_signal > SIGNALS || c.set_tid_size > 0 || !c.stack != !c.stack_size)
+	if (c.flags & (CLONE_SIGNAL_ | 0x400000 /* DETACHED */) || c.exit_signal > SIGNALS ||
+	    c.set_tid_size > 0 || !c.stack != !c.stack_size)
 		return -EINVAL;
 	if (c.exit_signal && c.flags & (CLONE_THREAD_ | CLONE_PARENT_))
 		return -EINVAL;
-	return clone_and_wait(t, c.flags | c.exit_signal, c.stack + c.stack_size, c.parent_tid, c.tls, c.child_tid);
+	return clone_and_wait(t, c.flags | c.exit_signal, c.stack + c.stack_size, c.parent_tid,
+			      c.tls, c.child_tid);
 }
 
 /* --- execve --- */
@@ -298,7 +311,8 @@ static int strings_read(struct task *t, struct strings *s, uint64_t va)
 	return 0;
 }
 
-static int64_t execute(struct task *t, int dirfd, uint64_t path_va, uint64_t argv, uint64_t env, int flags)
+static int64_t execute(struct task *t, int dirfd, uint64_t path_va, uint64_t argv, uint64_t env,
+		       int flags)
 {
 	struct strings args = {0}, envs = {0};
 	struct file *f;
@@ -327,7 +341,10 @@ static int64_t execute(struct task *t, int dirfd, uint64_t path_va, uint64_t arg
 	return r;
 }
 
-int64_t sys_execve(struct task *t, const uint64_t a[6]) { return execute(t, ABI_AT_FDCWD, a[0], a[1], a[2], 0); }
+int64_t sys_execve(struct task *t, const uint64_t a[6])
+{
+	return execute(t, ABI_AT_FDCWD, a[0], a[1], a[2], 0);
+}
 
 int64_t sys_execveat(struct task *t, const uint64_t a[6])
 {
@@ -352,9 +369,18 @@ int64_t sys_exit_group(struct task *t, const uint64_t a[6])
 
 /* --- numbers and groups --- */
 
-int64_t sys_getpid(struct task *t, const uint64_t a[6]) { return t->process->pid; }
-int64_t sys_getppid(struct task *t, const uint64_t a[6]) { return t->process->parent->pid; }
-int64_t sys_gettid(struct task *t, const uint64_t a[6]) { return t->tid; }
+int64_t sys_getpid(struct task *t, const uint64_t a[6])
+{
+	return t->process->pid;
+}
+int64_t sys_getppid(struct task *t, const uint64_t a[6])
+{
+	return t->process->parent->pid;
+}
+int64_t sys_gettid(struct task *t, const uint64_t a[6])
+{
+	return t->tid;
+}
 
 /* The process that a number of a program names; 0: its own. */
 static struct process *named(struct task *t, uint64_t pid)

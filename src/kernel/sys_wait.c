@@ -11,7 +11,12 @@
 #include "kernel/uaccess.h"
 
 enum {
-	OPT_NOHANG = 1, OPT_STOPPED = 2, OPT_EXITED = 4, OPT_CONTINUED = 8, OPT_NOWAIT = 0x01000000, OPT_NOTHREAD = 0x20000000,
+	OPT_NOHANG = 1,
+	OPT_STOPPED = 2,
+	OPT_EXITED = 4,
+	OPT_CONTINUED = 8,
+	OPT_NOWAIT = 0x01000000,
+	OPT_NOTHREAD = 0x20000000,
 	OPT_ALL = 0x40000000,
 };
 #define OPT_CLONE UINT32_C(0x80000000)
@@ -38,7 +43,8 @@ static bool meant(const struct wish *w, const struct process *c)
 	if (w->kind == GROUP && c->pgid != w->id)
 		return false;
 	/* Children of clone are those that send another signal than SIGCHLD. */
-	return w->options & OPT_ALL || (c->exit_signal != SIGCHLD) == ((w->options & OPT_CLONE) != 0);
+	return w->options & OPT_ALL ||
+	       (c->exit_signal != SIGCHLD) == ((w->options & OPT_CLONE) != 0);
 }
 
 static bool look(const struct wish *w, struct process *c, struct news *ret)
@@ -47,7 +53,10 @@ static bool look(const struct wish *w, struct process *c, struct news *ret)
 	if (c->zombie) {
 		if (!(w->options & OPT_EXITED))
 			return false;
-		*ret = (struct news){c, c->status & 0x80 ? CLD_DUMPED : killed ? CLD_KILLED : CLD_EXITED,
+		*ret = (struct news){c,
+				     c->status & 0x80 ? CLD_DUMPED
+				     : killed         ? CLD_KILLED
+						      : CLD_EXITED,
 				     killed ? killed : c->status >> 8 & 0xff, c->status};
 		return true;
 	}
@@ -67,7 +76,7 @@ static int find_news(struct task *t, const struct wish *w, struct news *ret)
 {
 	bool any = false;
 	struct process *c;
-	TAILQ_FOREACH(c, &t->process->children, sibling) {
+	TAILQ_FOREACH (c, &t->process->children, sibling) {
 		if (!meant(w, c))
 			continue;
 		/* One that cannot report what is asked for is still a child to wait for. */
@@ -96,7 +105,8 @@ static int write_usage(struct task *t, uint64_t va, const struct process *c)
 	struct tally sum = c->tally;
 	tally_add(&sum, &c->children_tally);
 	const struct usage u = {.retired = c->retired + c->children_retired,
-				.resident_peak = max_u64(c->resident_peak, c->children_resident_peak),
+				.resident_peak =
+				    max_u64(c->resident_peak, c->children_resident_peak),
 				.tally = &sum};
 	return usage_write(t, va, &u);
 }
@@ -115,7 +125,9 @@ static void consume(struct task *t, const struct wish *w, const struct news *n)
 		tally_add(&p->children_tally, &c->tally);
 		tally_add(&p->children_tally, &c->children_tally);
 		p->children_retired += c->retired + c->children_retired;
-		p->children_resident_peak = max_u64(p->children_resident_peak, max_u64(c->resident_peak, c->children_resident_peak));
+		p->children_resident_peak =
+		    max_u64(p->children_resident_peak,
+			    max_u64(c->resident_peak, c->children_resident_peak));
 		process_reap(c);
 	}
 }
@@ -125,7 +137,8 @@ int64_t sys_wait4(struct task *t, const uint64_t a[6])
 	int32_t pid = (int32_t)a[0];
 	uint32_t options = (uint32_t)a[2];
 	struct news n;
-	if (options & ~(OPT_NOHANG | OPT_STOPPED | OPT_CONTINUED | OPT_NOTHREAD | OPT_ALL | OPT_CLONE))
+	if (options &
+	    ~(OPT_NOHANG | OPT_STOPPED | OPT_CONTINUED | OPT_NOTHREAD | OPT_ALL | OPT_CLONE))
 		return -EINVAL;
 	if (pid == INT32_MIN)
 		return -ESRCH;
@@ -133,7 +146,8 @@ int64_t sys_wait4(struct task *t, const uint64_t a[6])
 	if (pid == -1)
 		w.kind = ANY;
 	else if (pid <= 0)
-		w = (struct wish){.kind = GROUP, .id = pid == 0 ? t->process->pgid : -pid, .options = w.options};
+		w = (struct wish){
+		    .kind = GROUP, .id = pid == 0 ? t->process->pgid : -pid, .options = w.options};
 	int r = find_news(t, &w, &n);
 	if (r != 1)
 		return r;
@@ -168,14 +182,13 @@ int64_t sys_waitid(struct task *t, const uint64_t a[6])
 	uint32_t options = (uint32_t)a[3];
 	struct news n = {0};
 	struct wish w = {.id = (int32_t)a[1], .options = options};
-	if (options & ~(OPT_NOHANG | OPT_STOPPED | OPT_EXITED | OPT_CONTINUED | OPT_NOWAIT | OPT_NOTHREAD | OPT_ALL | OPT_CLONE))
+	if (options & ~(OPT_NOHANG | OPT_STOPPED | OPT_EXITED | OPT_CONTINUED | OPT_NOWAIT |
+			OPT_NOTHREAD | OPT_ALL | OPT_CLONE))
 		return -EINVAL;
 	if (!(options & (OPT_STOPPED | OPT_EXITED | OPT_CONTINUED)))
 		return -EINVAL;
 	switch ((int32_t)a[0]) {
-	case 0:
-		w.kind = ANY;
-		break;
+	case 0: w.kind = ANY; break;
 	case 1:
 		w.kind = PID;
 		if (w.id <= 0)
@@ -188,8 +201,7 @@ int64_t sys_waitid(struct task *t, const uint64_t a[6])
 		if (w.id == 0)
 			w.id = t->process->pgid;
 		break;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 	int r = find_news(t, &w, &n);
 	if (r < 0)

@@ -148,18 +148,28 @@ struct task *task_find(struct kernel *k, int32_t tid)
 		return process_task(p);
 	for (p = process_first(k); p; p = process_next(p)) {
 		struct task *t;
-		TAILQ_FOREACH(t, &p->tasks, sibling)
+		TAILQ_FOREACH (t, &p->tasks, sibling)
 			if (t->tid == tid)
 				return t;
 	}
 	return NULL;
 }
 
-struct process *process_first(struct kernel *k) { return RB_MIN(process_tree, &k->processes); }
-struct process *process_next(struct process *p) { return RB_NEXT(process_tree, &p->kernel->processes, p); }
-struct task *process_task(struct process *p) { return TAILQ_FIRST(&p->tasks); }
+struct process *process_first(struct kernel *k)
+{
+	return RB_MIN(process_tree, &k->processes);
+}
+struct process *process_next(struct process *p)
+{
+	return RB_NEXT(process_tree, &p->kernel->processes, p);
+}
+struct task *process_task(struct process *p)
+{
+	return TAILQ_FIRST(&p->tasks);
+}
 
-unsigned process_group_each(struct kernel *k, int32_t pgid, void (*fn)(struct process *p, void *ctx), void *ctx)
+unsigned process_group_each(struct kernel *k, int32_t pgid,
+			    void (*fn)(struct process *p, void *ctx), void *ctx)
 {
 	unsigned n = 0;
 	struct process *p = process_first(k);
@@ -202,7 +212,8 @@ void process_set_space(struct process *p, struct space *s, unsigned *refs)
 		return;
 	struct pmap_stats st;
 	old->mm->pmap->stats(old->pmap, &st);
-	uint64_t resident = st.resident[RESIDENT_ANON] + st.resident[RESIDENT_FILE] + st.resident[RESIDENT_SHMEM];
+	uint64_t resident =
+	    st.resident[RESIDENT_ANON] + st.resident[RESIDENT_FILE] + st.resident[RESIDENT_SHMEM];
 	p->resident_peak = max_u64(p->resident_peak, max_u64(resident, old->resident_peak));
 	if (old->tally == &p->tally)
 		old->tally = NULL;

@@ -54,26 +54,24 @@ static void add_region(struct text *s, const struct process *p, const struct reg
 		what = "[vdso]";
 	else if (r->object)
 		what = add_file(s, r->object) ? "" : "shared memory";
-	text_add(s, "%s 0x%llx-0x%llx (%c%c%c)", what, (unsigned long long)r->start, (unsigned long long)r->end,
-		 r->prot & PROT_R ? 'r' : '-', r->prot & PROT_W ? 'w' : '-', r->prot & PROT_X ? 'x' : '-');
+	text_add(s, "%s 0x%llx-0x%llx (%c%c%c)", what, (unsigned long long)r->start,
+		 (unsigned long long)r->end, r->prot & PROT_R ? 'r' : '-',
+		 r->prot & PROT_W ? 'w' : '-', r->prot & PROT_X ? 'x' : '-');
 }
 
 static bool kills(const struct task *t, int number)
 {
-	return signal_action_of(t->process, number).handler < 2 || t->signals.blocked & signal_bit(number);
+	return signal_action_of(t->process, number).handler < 2 ||
+	       t->signals.blocked & signal_bit(number);
 }
 
 static const char *signal_name(int number)
 {
 	switch (number) {
-	case SIGSEGV:
-		return "SIGSEGV";
-	case SIGBUS:
-		return "SIGBUS";
-	case SIGILL:
-		return "SIGILL";
-	default:
-		return "SIGTRAP";
+	case SIGSEGV: return "SIGSEGV";
+	case SIGBUS: return "SIGBUS";
+	case SIGILL: return "SIGILL";
+	default: return "SIGTRAP";
 	}
 }
 
@@ -101,7 +99,8 @@ void trap_signal(struct task *t, int number, int code, uint64_t addr, const char
 }
 
 /* Why an access was refused, in words. */
-static void add_reason(struct text *s, const struct process *p, const struct fault_request *q, enum fault_result why)
+static void add_reason(struct text *s, const struct process *p, const struct fault_request *q,
+		       enum fault_result why)
 {
 	static const char *const cannot[] = {"read", "written", "executed"};
 	struct fault_plan plan;
@@ -110,14 +109,17 @@ static void add_reason(struct text *s, const struct process *p, const struct fau
 	const struct space_layout *l = &p->space->layout;
 	if (why == FAULT_BUS_END || why == FAULT_BUS_IO) {
 		text_add(s, ", which is ");
-		text_add(s, why == FAULT_BUS_END ? "beyond the end of the file that is mapped there" : "in a page that its device could not read");
+		text_add(s, why == FAULT_BUS_END ? "beyond the end of the file that is mapped there"
+						 : "in a page that its device could not read");
 	} else if (why == FAULT_SEGV_PROTECTION && r) {
 		text_add(s, ", which is in ");
 		add_region(s, p, r);
 		text_add(s, " and cannot be %s", cannot[q->access]);
-	} else if (near && near->flags & REGION_STACK && q->va < near->start && near->end - q->va > l->stack_limit &&
-		   near->start - q->va < l->stack_limit) {
-		text_add(s, ", below the stack, which has reached its limit of %llu KiB: endless recursion, or raise it with ulimit -s",
+	} else if (near && near->flags & REGION_STACK && q->va < near->start &&
+		   near->end - q->va > l->stack_limit && near->start - q->va < l->stack_limit) {
+		text_add(s,
+			 ", below the stack, which has reached its limit of %llu KiB: endless "
+			 "recursion, or raise it with ulimit -s",
 			 (unsigned long long)l->stack_limit / 1024);
 	} else {
 		text_add(s, ", which is in no region");
@@ -133,13 +135,15 @@ static void refuse(struct task *t, const struct fault_request *q, enum fault_res
 	static const char *const did[] = {"read from", "wrote to", "jumped to"};
 	struct process *p = t->process;
 	bool bus = why == FAULT_BUS_END || why == FAULT_BUS_IO;
-	const struct signal_info info = {
-		.number = bus ? SIGBUS : SIGSEGV,
-		.code = bus ? CODE_ADRERR : why == FAULT_SEGV_PROTECTION ? CODE_ACCERR : CODE_MAPERR,
-		.addr = q->va};
+	const struct signal_info info = {.number = bus ? SIGBUS : SIGSEGV,
+					 .code = bus                            ? CODE_ADRERR
+						 : why == FAULT_SEGV_PROTECTION ? CODE_ACCERR
+										: CODE_MAPERR,
+					 .addr = q->va};
 	if (kills(t, info.number)) {
 		struct text s = TEXT;
-		text_add(&s, "%s (pid %d) %s 0x%llx", t->comm, p->pid, did[q->access], (unsigned long long)q->va);
+		text_add(&s, "%s (pid %d) %s 0x%llx", t->comm, p->pid, did[q->access],
+			 (unsigned long long)q->va);
 		if (q->access != ACCESS_EXEC) {
 			text_add(&s, " at ");
 			add_place(&s, p, q->pc);
@@ -156,7 +160,8 @@ void trap_fault(struct task *t, uint64_t va, enum access access)
 	struct process *p = t->process;
 	struct kernel *k = p->kernel;
 	struct mm *mm = k->mm;
-	const struct fault_request q = {.va = va, .access = access, .by = BY_PROGRAM, .pc = hart_regs(k->hart)->pc};
+	const struct fault_request q = {
+	    .va = va, .access = access, .by = BY_PROGRAM, .pc = hart_regs(k->hart)->pc};
 	uint64_t retired = hart_retired(k->hart);
 	if (retired != k->fault_retired) {
 		if (mm->instruction_frames > 0)
@@ -191,7 +196,8 @@ static int64_t badness(const struct process *p)
 	if (!p->space || p->exiting || p->oom_score_adj == -1000)
 		return INT64_MIN;
 	p->space->mm->pmap->stats(p->space->pmap, &st);
-	int64_t pages = (int64_t)(st.resident[RESIDENT_ANON] + st.resident[RESIDENT_FILE] + st.resident[RESIDENT_SHMEM] + st.tables);
+	int64_t pages = (int64_t)(st.resident[RESIDENT_ANON] + st.resident[RESIDENT_FILE] +
+				  st.resident[RESIDENT_SHMEM] + st.tables);
 	return pages + (int64_t)p->oom_score_adj * (int64_t)p->space->mm->frames / 1000;
 }
 
@@ -210,11 +216,15 @@ bool oom_kill(struct kernel *k)
 		return false;
 	struct pmap_stats st;
 	k->mm->pmap->stats(victim->space->pmap, &st);
-	uint64_t pages = st.resident[RESIDENT_ANON] + st.resident[RESIDENT_FILE] + st.resident[RESIDENT_SHMEM];
+	uint64_t pages =
+	    st.resident[RESIDENT_ANON] + st.resident[RESIDENT_FILE] + st.resident[RESIDENT_SHMEM];
 	uint64_t ram = (uint64_t)k->mm->frames * PAGE_SIZE;
-	kernel_say(k, "RAM is full (%u frames, %llu KiB) and nothing can be evicted; %s (pid %d), which holds most of it (%llu KiB), was killed. More RAM would help: -m %lluM.",
-		   k->mm->frames, (unsigned long long)ram / 1024, process_task(victim)->comm, victim->pid,
-		   (unsigned long long)pages * PAGE_SIZE / 1024, (unsigned long long)max_u64(1, 2 * ram >> 20));
+	kernel_say(k,
+		   "RAM is full (%u frames, %llu KiB) and nothing can be evicted; %s (pid %d), "
+		   "which holds most of it (%llu KiB), was killed. More RAM would help: -m %lluM.",
+		   k->mm->frames, (unsigned long long)ram / 1024, process_task(victim)->comm,
+		   victim->pid, (unsigned long long)pages * PAGE_SIZE / 1024,
+		   (unsigned long long)max_u64(1, 2 * ram >> 20));
 	process_exit(victim, SIGKILL);
 	return true;
 }

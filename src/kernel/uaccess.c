@@ -11,7 +11,8 @@
 
 /* The frame of one page of t's memory, held. may_kill: when no frame can be had somebody dies for
  * it; else -ENOMEM. */
-static int page_hold(struct task *t, uint64_t va, enum access access, bool may_kill, uint32_t *ret_frame)
+static int page_hold(struct task *t, uint64_t va, enum access access, bool may_kill,
+		     uint32_t *ret_frame)
 {
 	struct kernel *k = t->process->kernel;
 	for (;;) {
@@ -25,16 +26,14 @@ static int page_hold(struct task *t, uint64_t va, enum access access, bool may_k
 			if (access == ACCESS_WRITE)
 				k->mm->pmap->frame_changed(k->mm, *ret_frame);
 			return 0;
-		case FAULT_WAIT:
-			return wait_on(t, &k->io) == 0 ? CALL_WAIT : -EFAULT;
+		case FAULT_WAIT: return wait_on(t, &k->io) == 0 ? CALL_WAIT : -EFAULT;
 		case FAULT_NO_MEMORY:
 			if (!may_kill)
 				return -ENOMEM;
 			if (!oom_kill(k) || t->process->exiting)
 				return -EFAULT;
 			break;
-		default:
-			return -EFAULT;
+		default: return -EFAULT;
 		}
 	}
 }
@@ -93,7 +92,8 @@ int uaccess_string(struct task *t, char *ret_text, uint64_t va, size_t size)
 	return -ENAMETOOLONG;
 }
 
-int uaccess_hold(struct task *t, uint64_t va, size_t size, enum access access, struct hold *ret_hold)
+int uaccess_hold(struct task *t, uint64_t va, size_t size, enum access access,
+		 struct hold *ret_hold)
 {
 	struct mm *mm = t->process->kernel->mm;
 	struct hold *h = ret_hold;

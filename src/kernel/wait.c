@@ -17,7 +17,10 @@ static int sleep_order(const struct task *a, const struct task *b)
 }
 RB_GENERATE(task_sleep, task, sleep, sleep_order)
 
-void wait_queue_init(struct wait_queue *q) { TAILQ_INIT(q); }
+void wait_queue_init(struct wait_queue *q)
+{
+	TAILQ_INIT(q);
+}
 
 static struct wait_entry *entry_at(struct task *t, unsigned n)
 {
@@ -27,7 +30,8 @@ static struct wait_entry *entry_at(struct task *t, unsigned n)
 /* Entries are links of queues: they are taken out before their memory moves. */
 static int more_entries(struct task *t)
 {
-	unsigned used = t->waits - array_size(t->wait), size = t->wait_more_size ? 2 * t->wait_more_size : 16;
+	unsigned used = t->waits - array_size(t->wait),
+		 size = t->wait_more_size ? 2 * t->wait_more_size : 16;
 	struct wait_entry *more = calloc(size, sizeof(*more));
 	if (!more)
 		return -ENOMEM;

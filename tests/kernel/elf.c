@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "../test.h"
 #include "base/bits.h"
 #include "elf_make.h"
-#include "../test.h"
 
 static uint64_t seed = 1;
 
@@ -96,14 +96,14 @@ TEST(segments_that_lie_are_refused_by_name)
 		uint64_t value;
 		const char *because;
 	} lies[] = {
-		{64 + 16, ELF_BASE + 1, "segment 0 cannot be mapped"},
-		{64 + 8, UINT64_MAX - 4095, "segment 0 ends beyond"},
-		{64 + 16, UINT64_MAX - 4095, "segment 0 reaches beyond any address"},
-		{64 + 32, UINT64_MAX, "segment 0 has more bytes in the file than in memory"},
-		{64 + 40, UINT64_MAX, "segment 0 reaches beyond any address"},
-		{24, ELF_BASE - 2, "its entry point 0xfffe"},
-		{24, ELF_BASE + ELF_CODE + 1, "its entry point"},
-		{32, UINT64_MAX - 10, "its program headers end beyond"},
+	    {64 + 16, ELF_BASE + 1, "segment 0 cannot be mapped"},
+	    {64 + 8, UINT64_MAX - 4095, "segment 0 ends beyond"},
+	    {64 + 16, UINT64_MAX - 4095, "segment 0 reaches beyond any address"},
+	    {64 + 32, UINT64_MAX, "segment 0 has more bytes in the file than in memory"},
+	    {64 + 40, UINT64_MAX, "segment 0 reaches beyond any address"},
+	    {24, ELF_BASE - 2, "its entry point 0xfffe"},
+	    {24, ELF_BASE + ELF_CODE + 1, "its entry point"},
+	    {32, UINT64_MAX - 10, "its program headers end beyond"},
 	};
 	for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
 		uint8_t b[ELF_MAKE_SIZE];
@@ -150,11 +150,23 @@ static void check_promises(const struct elf *e, uint64_t file_size)
 
 static void mutate(uint8_t *b, size_t interesting)
 {
-	static const uint64_t odd[] = {0, 1, 7, 56, 4095, 4096, 65535, INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX - 4095, UINT64_MAX};
+	static const uint64_t odd[] = {0,
+				       1,
+				       7,
+				       56,
+				       4095,
+				       4096,
+				       65535,
+				       INT32_MAX,
+				       UINT32_MAX,
+				       INT64_MAX,
+				       UINT64_MAX - 4095,
+				       UINT64_MAX};
 	for (unsigned n = 1 + random_next() % 4; n > 0; n--) {
 		size_t at = random_next() % interesting;
 		unsigned size = 1u << random_next() % 4;
-		uint64_t value = random_next() % 2 ? odd[random_next() % array_size(odd)] : random_next();
+		uint64_t value =
+		    random_next() % 2 ? odd[random_next() % array_size(odd)] : random_next();
 		if (at + size <= interesting)
 			put(b + at, value, size);
 	}

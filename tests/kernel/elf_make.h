@@ -12,7 +12,12 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { ELF_BASE = 0x10000, ELF_CODE = 64 + 56, CODE_MAX = 256, ELF_MAKE_SIZE = ELF_CODE + 4 * CODE_MAX };
+enum {
+	ELF_BASE = 0x10000,
+	ELF_CODE = 64 + 56,
+	CODE_MAX = 256,
+	ELF_MAKE_SIZE = ELF_CODE + 4 * CODE_MAX
+};
 enum { X_SP = 2, X_T0 = 5, X_T1 = 6, X_A0 = 10, X_A1, X_A2, X_A3, X_A4, X_A5, X_A7 = 17 };
 
 struct code {
@@ -20,25 +25,51 @@ struct code {
 	unsigned words;
 };
 
-static inline void emit(struct code *c, uint32_t insn) { c->word[c->words++] = insn; }
+static inline void emit(struct code *c, uint32_t insn)
+{
+	c->word[c->words++] = insn;
+}
 
-static inline uint32_t addi(unsigned rd, unsigned rs, int imm) { return (uint32_t)imm << 20 | rs << 15 | rd << 7 | 0x13; }
-static inline uint32_t li(unsigned rd, int imm) { return addi(rd, 0, imm); }
-static inline uint32_t lui(unsigned rd, uint32_t pages) { return pages << 12 | rd << 7 | 0x37; }
-static inline uint32_t ld(unsigned rd, unsigned rs, int imm) { return (uint32_t)imm << 20 | rs << 15 | 3 << 12 | rd << 7 | 0x03; }
+static inline uint32_t addi(unsigned rd, unsigned rs, int imm)
+{
+	return (uint32_t)imm << 20 | rs << 15 | rd << 7 | 0x13;
+}
+static inline uint32_t li(unsigned rd, int imm)
+{
+	return addi(rd, 0, imm);
+}
+static inline uint32_t lui(unsigned rd, uint32_t pages)
+{
+	return pages << 12 | rd << 7 | 0x37;
+}
+static inline uint32_t ld(unsigned rd, unsigned rs, int imm)
+{
+	return (uint32_t)imm << 20 | rs << 15 | 3 << 12 | rd << 7 | 0x03;
+}
 static inline uint32_t sd(unsigned rs2, unsigned rs1, int imm)
 {
-	return ((uint32_t)imm >> 5 & 127) << 25 | rs2 << 20 | rs1 << 15 | 3 << 12 | ((uint32_t)imm & 31) << 7 | 0x23;
+	return ((uint32_t)imm >> 5 & 127) << 25 | rs2 << 20 | rs1 << 15 | 3 << 12 |
+	       ((uint32_t)imm & 31) << 7 | 0x23;
 }
-static inline uint32_t add(unsigned rd, unsigned a, unsigned b) { return b << 20 | a << 15 | rd << 7 | 0x33; }
+static inline uint32_t add(unsigned rd, unsigned a, unsigned b)
+{
+	return b << 20 | a << 15 | rd << 7 | 0x33;
+}
 /* Branches by bytes from the instruction itself. */
 static inline uint32_t branch(unsigned kind, unsigned a, unsigned b, int by)
 {
 	uint32_t i = (uint32_t)by;
-	return (i >> 12 & 1) << 31 | (i >> 5 & 63) << 25 | b << 20 | a << 15 | kind << 12 | (i >> 1 & 15) << 8 | (i >> 11 & 1) << 7 | 0x63;
+	return (i >> 12 & 1) << 31 | (i >> 5 & 63) << 25 | b << 20 | a << 15 | kind << 12 |
+	       (i >> 1 & 15) << 8 | (i >> 11 & 1) << 7 | 0x63;
 }
-static inline uint32_t beq(unsigned a, unsigned b, int by) { return branch(0, a, b, by); }
-static inline uint32_t bne(unsigned a, unsigned b, int by) { return branch(1, a, b, by); }
+static inline uint32_t beq(unsigned a, unsigned b, int by)
+{
+	return branch(0, a, b, by);
+}
+static inline uint32_t bne(unsigned a, unsigned b, int by)
+{
+	return branch(1, a, b, by);
+}
 
 static inline void call(struct code *c, int number)
 {
@@ -47,7 +78,10 @@ static inline void call(struct code *c, int number)
 }
 
 /* exit_group of what is in a0. */
-static inline void leave(struct code *c) { call(c, 94); }
+static inline void leave(struct code *c)
+{
+	call(c, 94);
+}
 
 static inline void put(uint8_t *at, uint64_t value, unsigned size)
 {

@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../test.h"
 #include "base/bits.h"
 #include "elf_make.h"
 #include "kernel/kernel.h"
 #include "policy/policies.h"
-#include "../test.h"
 
 static struct world {
 	struct kernel *k;
@@ -42,8 +42,13 @@ static void world_begin(uint32_t frames)
 	world_end();
 	snprintf(w.dir, sizeof(w.dir), "/tmp/carrel-test-XXXXXX");
 	CHECK(mkdtemp(w.dir));
-	const struct kernel_config c = {
-		.frames = frames, .mode = MMU_SV48, .policy = &policy_fifo, .events = &w.events, .say = say, .root = w.dir, .cwd = w.dir};
+	const struct kernel_config c = {.frames = frames,
+					.mode = MMU_SV48,
+					.policy = &policy_fifo,
+					.events = &w.events,
+					.say = say,
+					.root = w.dir,
+					.cwd = w.dir};
 	CHECK_EQ(kernel_create(&c, &w.k), 0);
 }
 
@@ -68,7 +73,8 @@ static void program(const char *name, const struct code *c)
 static int spawn_with(const char *path, const char *const *argv)
 {
 	static const char *const env[] = {NULL};
-	const struct kernel_program p = {.path = path, .argv = argv, .env = env, .stdio = {0, 1, 2}};
+	const struct kernel_program p = {
+	    .path = path, .argv = argv, .env = env, .stdio = {0, 1, 2}};
 	return kernel_spawn(w.k, &p);
 }
 
@@ -169,7 +175,8 @@ TEST(what_cannot_be_run_is_refused_with_a_sentence_and_nothing_is_left_of_it)
 	put(b + 18, 62, 2);
 	file_put_bytes("mem", b, size);
 	CHECK_EQ(spawn("./mem"), -ENOEXEC);
-	CHECK(strstr(w.said, "./mem is an x86-64 program; Carrel runs riscv64.\n  From source:   carrel run mem.c\n"));
+	CHECK(strstr(w.said, "./mem is an x86-64 program; Carrel runs riscv64.\n  From source:   "
+			     "carrel run mem.c\n"));
 	CHECK_EQ(spawn("./nowhere"), -ENOENT);
 	CHECK(strstr(w.said, "./nowhere: there is no such file"));
 	/* The page cache may remember the files. */
@@ -318,7 +325,8 @@ TEST(a_death_by_a_fault_is_told_in_one_sentence)
 	emit(&c, sd(0, 0, 8));
 	program("p", &c);
 	CHECK_EQ(end_of(spawn("./p")), SIGSEGV);
-	CHECK_STR(w.said, "p (pid 2) wrote to 0x8 at 0x10078, which is in no region; the nearest is text 0x10000-0x11000 (rwx). SIGSEGV.\n");
+	CHECK_STR(w.said, "p (pid 2) wrote to 0x8 at 0x10078, which is in no region; the nearest "
+			  "is text 0x10000-0x11000 (rwx). SIGSEGV.\n");
 	world_end();
 }
 
@@ -379,18 +387,10 @@ static void emit_random(struct code *c, unsigned reg)
 		emit(c, lui(reg, ELF_BASE >> 12));
 		emit(c, addi(reg, reg, (int)(random_next() % 2048)));
 		break;
-	case 1:
-		emit(c, lui(reg, (uint32_t)random_next()));
-		break;
-	case 2:
-		emit(c, addi(reg, X_SP, (int)(random_next() % 2048) & -8));
-		break;
-	case 3:
-		emit(c, li(reg, (int)(random_next() % 8)));
-		break;
-	default:
-		emit(c, li(reg, (int)(random_next() % 4096) - 2048));
-		break;
+	case 1: emit(c, lui(reg, (uint32_t)random_next())); break;
+	case 2: emit(c, addi(reg, X_SP, (int)(random_next() % 2048) & -8)); break;
+	case 3: emit(c, li(reg, (int)(random_next() % 8))); break;
+	default: emit(c, li(reg, (int)(random_next() % 4096) - 2048)); break;
 	}
 }
 
@@ -401,7 +401,8 @@ TEST(no_system_call_with_whatever_arguments_can_hurt_the_machine)
 	world_begin(256);
 	for (unsigned i = 0; i < 300; i++) {
 		const char *const argv[] = {"p", NULL}, *const env[] = {NULL};
-		const struct kernel_program p = {.path = "./p", .argv = argv, .env = env, .stdio = {null, null, null}};
+		const struct kernel_program p = {
+		    .path = "./p", .argv = argv, .env = env, .stdio = {null, null, null}};
 		struct code c = {0};
 		while (c.words < CODE_MAX - 20) {
 			for (unsigned reg = X_A0; reg < X_A0 + 6; reg++)
