@@ -75,7 +75,7 @@ void world_create(struct world *w, uint32_t frames)
 				  .say = say,
 				  .policy = &policy_fifo,
 				  .fault_around = 1};
-	struct process *p;
+	struct process *p = NULL;
 	if (kernel_create(&c, &w->kernel) != 0 ||
 	    process_create(w->kernel, w->kernel->init, &p) != 0 ||
 	    fd_table_create(&p->files) != 0 ||
