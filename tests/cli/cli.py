@@ -374,6 +374,31 @@ def every_example_of_the_manual_pages_works():
     equal(count > 10, True, 'examples found')
 
 
+def shape(text):
+    """What stays the same with another C library: all but numbers and runs of blanks."""
+    return [re.sub(r' +', ' ', re.sub(r'0x[0-9a-f]+|\d+', 'N', line)).strip() for line in text.splitlines()]
+
+
+@test
+def the_readme_shows_what_really_comes():
+    if not shutil.which(CROSS):
+        raise Skip(f'{CROSS} is not installed')
+    shutil.copy(os.path.join(SOURCE, 'examples', 'mem.c'), DIR)
+    with open(os.path.join(DIR, 'bad.c'), 'w', encoding='utf-8') as file:
+        file.write('int main(void) { *(volatile int *)8 = 1; }\n')
+    with open(os.path.join(SOURCE, 'README.md'), encoding='utf-8') as file:
+        blocks = re.findall(r'^```\n\$ (carrel .*)\n((?:.*\n)*?)```$', file.read(), re.MULTILINE)
+    for command, shown in blocks:
+        words = command.split()
+        r = subprocess.run([CARREL] + words[1:], cwd=DIR, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+        said = r.stdout
+        if words[1] == 'walk':
+            said = ''.join(line for line in said.splitlines(True) if not line.startswith('('))
+        equal(shape(said), shape(shown), command)
+    equal(len(blocks), 4, 'commands in README.md')
+
+
 try:
     main()
 finally:
