@@ -23,6 +23,11 @@ struct device {
 	const struct file_ops *ops; /* NULL: the terminal */
 };
 
+static int64_t null_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
+{
+	return 0;
+}
+
 static int64_t null_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
 			 uint64_t *pos)
 {
@@ -74,6 +79,7 @@ static int64_t dev_seek(struct file *f, int64_t offset, int whence)
 static int dev_file_stat(struct file *f, struct stat *ret_stat);
 
 static const struct file_ops null_ops = {.name = "null",
+					 .look = null_look,
 					 .read = null_read,
 					 .write = null_write,
 					 .stat = dev_file_stat,

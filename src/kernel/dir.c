@@ -177,6 +177,11 @@ static void dir_release(struct file *f)
 	free(d);
 }
 
+static int64_t dir_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
+{
+	return -EISDIR;
+}
+
 static int64_t dir_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
 {
 	return -EISDIR;
@@ -184,6 +189,7 @@ static int64_t dir_read(struct file *f, struct task *t, void *ret_bytes, size_t 
 
 static const struct file_ops dir_ops = {
     .name = "directory",
+    .look = dir_look,
     .read = dir_read,
     .stat = dir_stat,
     .sync = dir_sync,

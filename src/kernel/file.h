@@ -32,6 +32,10 @@ struct fs;
 
 struct file_ops {
 	const char *name;
+	/* As read, but moves nothing: how many bytes it would give, however many were asked for, so
+	 * that memory is touched only where something comes. size: what matters to the caller. NULL:
+	 * a read gives all that is asked for. */
+	int64_t (*look)(struct file *f, struct task *t, size_t size, uint64_t *pos);
 	int64_t (*read)(struct file *f, struct task *t, void *ret_bytes, size_t size,
 			uint64_t *pos);
 	/* pos NULL, for files that cannot seek: a write that a pipe takes whole or not at all. */

@@ -306,17 +306,25 @@ static bool page_read(struct node *n, uint64_t pos, uint8_t *ret_bytes, size_t s
 	return true;
 }
 
+/* The file may have grown on the host: its end is looked up when it is met. */
+static int64_t host_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
+{
+	struct node *n = node_of(f);
+	if (*pos + size > n->object->size) {
+		struct stat st;
+		if (fstat(n->fd, &st) == 0)
+			node_refresh(n, &st);
+	}
+	return *pos < n->object->size ? (int64_t)(n->object->size - *pos) : 0;
+}
+
 static int64_t host_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
 			 uint64_t *pos)
 {
 	struct node *n = node_of(f);
 	uint8_t *bytes = ret_bytes;
 	size_t done = 0;
-	if (*pos + size > n->object->size) {
-		struct stat st;
-		if (fstat(n->fd, &st) == 0)
-			node_refresh(n, &st);
-	}
+	(void)host_look(f, t, size, pos);
 	while (done < size && *pos < n->object->size) {
 		size_t part = min_u64(size - done, PAGE_SIZE - *pos % PAGE_SIZE);
 		part = min_u64(part, n->object->size - *pos);
@@ -416,6 +424,14 @@ static int64_t host_write(struct file *f, struct task *t, const void *bytes, siz
 }
 
 /* Standard input and output share their offset with other programs of the host. */
+static int64_t shared_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
+{
+	off_t at = lseek(((struct host_file *)f->ctx)->shared, 0, SEEK_CUR);
+	if (pos == &f->pos && at >= 0)
+		f->pos = (uint64_t)at;
+	return host_look(f, t, size, pos);
+}
+
 static int64_t shared_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
 			   uint64_t *pos)
 {
@@ -565,6 +581,7 @@ static void host_release(struct file *f)
 
 static const struct file_ops host_ops = {
     .name = "file",
+    .look = host_look,
     .read = host_read,
     .write = host_write,
     .size = host_size,
@@ -578,6 +595,7 @@ static const struct file_ops host_ops = {
 
 static const struct file_ops shared_ops = {
     .name = "file",
+    .look = shared_look,
     .read = shared_read,
     .write = shared_write,
     .size = host_size,

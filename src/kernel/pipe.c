@@ -107,6 +107,17 @@ static uint32_t *pipe_slot(const struct pipe *p, uint64_t pos)
 	return &p->frame[pos / PAGE_SIZE % p->slots];
 }
 
+static int64_t pipe_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
+{
+	struct pipe *p = f->ctx;
+	if (pipe_used(p) > 0 || p->writers == 0)
+		return (int64_t)pipe_used(p);
+	if ((f->flags & ABI_O_NONBLOCK) || !t)
+		return -EAGAIN;
+	int err = wait_on(t, &p->read_queue);
+	return err ? err : CALL_WAIT;
+}
+
 static int64_t pipe_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
 			 uint64_t *pos)
 {
@@ -116,6 +127,9 @@ static int64_t pipe_read(struct file *f, struct task *t, void *ret_bytes, size_t
 	size_t done = 0;
 	if (size == 0)
 		return 0;
+	int64_t there = pipe_look(f, t, size, pos);
+	if (there <= 0)
+		return there;
 	while (done < size && pipe_used(p) > 0) {
 		uint32_t *slot = pipe_slot(p, p->tail);
 		size_t part =
@@ -128,20 +142,12 @@ static int64_t pipe_read(struct file *f, struct task *t, void *ret_bytes, size_t
 			*slot = NO_FRAME;
 		}
 	}
-	if (done > 0) {
-		if (pipe_used(p) == 0) {
-			pipe_drop_frames(p);
-			p->head = p->tail = 0;
-		}
-		wait_wake_all(&p->write_queue);
-		return (int64_t)done;
+	if (pipe_used(p) == 0) {
+		pipe_drop_frames(p);
+		p->head = p->tail = 0;
 	}
-	if (p->writers == 0)
-		return 0;
-	if ((f->flags & ABI_O_NONBLOCK) || !t)
-		return -EAGAIN;
-	int err = wait_on(t, &p->read_queue);
-	return err ? err : CALL_WAIT;
+	wait_wake_all(&p->write_queue);
+	return (int64_t)done;
 }
 
 /* Takes a frame for the slot of head, if it has none. */
@@ -264,6 +270,7 @@ static void pipe_release(struct file *f)
 
 static const struct file_ops pipe_ops = {
     .name = "pipe",
+    .look = pipe_look,
     .read = pipe_read,
     .write = pipe_write,
     .stat = pipe_stat,

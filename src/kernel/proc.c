@@ -295,6 +295,7 @@ struct proc_file {
 	struct stat stat;
 	struct text text;
 	bool filled;
+	bool looked; /* filled for the read that comes next */
 };
 
 static int fill_fdinfo(struct process *p, int fd, struct text *text)
@@ -342,8 +343,7 @@ static int proc_fill_text(struct file *f)
 	return err;
 }
 
-static int64_t proc_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
-			 uint64_t *pos)
+static int64_t proc_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
 {
 	struct proc_file *pf = f->ctx;
 	if (*pos == 0 || !pf->filled) {
@@ -351,6 +351,18 @@ static int64_t proc_read(struct file *f, struct task *t, void *ret_bytes, size_t
 		if (err)
 			return err;
 	}
+	pf->looked = true;
+	return *pos < pf->text.size ? (int64_t)(pf->text.size - *pos) : 0;
+}
+
+static int64_t proc_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
+			 uint64_t *pos)
+{
+	struct proc_file *pf = f->ctx;
+	int64_t there = pf->looked ? 0 : proc_look(f, t, size, pos);
+	if (there < 0)
+		return there;
+	pf->looked = false;
 	if (*pos >= pf->text.size)
 		return 0;
 	size_t n = min_u64(size, pf->text.size - *pos);
@@ -402,6 +414,7 @@ static void proc_release(struct file *f)
 
 static const struct file_ops proc_ops = {
     .name = "proc",
+    .look = proc_look,
     .read = proc_read,
     .write = proc_write,
     .seek = proc_seek,

@@ -68,6 +68,17 @@ static int64_t stream_wait(const struct file *f, struct task *t, struct host_wat
 	return err ? err : CALL_WAIT;
 }
 
+int64_t stream_look(int fd, struct host_watch *w, struct file *f, struct task *t)
+{
+	int now = ready(fd, POLLIN), n;
+	if (!now)
+		return stream_wait(f, t, w);
+	if (ioctl(fd, FIONREAD, &n) == 0 && n > 0)
+		return n;
+	/* The end, if nobody is left at the other side; else only reading can tell. */
+	return now & POLLIN || !(now & POLLHUP);
+}
+
 int64_t stream_read(int fd, struct host_watch *w, struct file *f, struct task *t, void *ret_bytes,
 		    size_t size)
 {
@@ -110,6 +121,12 @@ int stream_poll(int fd, struct host_watch *in, struct host_watch *out, struct ta
 	}
 	int mask = ready(fd, POLLIN | POLLOUT);
 	return mask & (POLLIN | POLLOUT | POLLERR | POLLHUP);
+}
+
+static int64_t host_stream_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
+{
+	struct stream *s = f->ctx;
+	return stream_look(s->fd, &s->in, f, t);
 }
 
 static int64_t host_stream_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
@@ -160,9 +177,9 @@ static void host_stream_release(struct file *f)
 
 #define STREAM_OPS(name_)                                                                          \
 	{                                                                                          \
-		.name = name_, .read = host_stream_read, .write = host_stream_write,               \
-		.stat = host_stream_stat, .ioctl = host_stream_ioctl, .poll = host_stream_poll,    \
-		.release = host_stream_release                                                     \
+		.name = name_, .look = host_stream_look, .read = host_stream_read,                 \
+		.write = host_stream_write, .stat = host_stream_stat, .ioctl = host_stream_ioctl,  \
+		.poll = host_stream_poll, .release = host_stream_release                           \
 	}
 
 /* As the links of /proc/PID/fd name them. */

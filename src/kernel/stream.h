@@ -20,6 +20,8 @@ struct kernel;
 /* A descriptor for what host_fd is, with the host's access mode: an open file of our own with
  * O_NONBLOCK if that can be had, else a duplicate. Returns it or -errno. */
 int stream_own(int host_fd, int access);
+/* See file_ops.look. 1 also means that there may be something, or the end. */
+int64_t stream_look(int fd, struct host_watch *w, struct file *f, struct task *t);
 int64_t stream_read(int fd, struct host_watch *w, struct file *f, struct task *t, void *ret_bytes,
 		    size_t size);
 int64_t stream_write(int fd, struct host_watch *w, struct file *f, struct task *t,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* transfer.c - the loop of read and write
  *
- *	done = call.done --> which iovec? --> hold up to 16 pages of it --> file's read or write,
- *piece ^                                                                  by piece
- *	  +---------------------------- count added to call.done <-------------+
+ *	done = call.done --> which iovec? --> how much can come? --> hold up to 16 pages of it
+ *	  ^                                   (reads only)                      |
+ *	  +-- count added to call.done <-- file's read or write, by piece <-----+
+ *
+ * A read holds, and so makes present, no page that it does not write to: as on Linux.
  */
 #include <errno.h>
 #include <string.h>
@@ -121,6 +123,14 @@ int64_t transfer(struct task *t, struct file *f, bool write, const struct abi_io
 	while (remaining(iov, count, t->call.done, &va, &left)) {
 		struct hold h;
 		bool stop;
+		uint64_t there = UINT64_MAX;
+		if (!write && f->ops->look) {
+			int64_t n = f->ops->look(f, t->call.done == 0 ? t : NULL, left, pos);
+			if (n <= 0)
+				return result(t, n);
+			there = (uint64_t)n;
+			left = min_u64(left, there);
+		}
 		int err = uaccess_hold(t, va, left, write ? ACCESS_READ : ACCESS_WRITE, &h);
 		if (err)
 			return result(t, err);
@@ -129,7 +139,7 @@ int64_t transfer(struct task *t, struct file *f, bool write, const struct abi_io
 		if (n < 0)
 			return result(t, n);
 		t->call.done += (uint64_t)n;
-		if (stop)
+		if (stop || (uint64_t)n == there)
 			break;
 	}
 	return (int64_t)t->call.done;

@@ -110,6 +110,13 @@ static int job_control(struct tty *tty, struct task *t, int number)
 	return err ? err : CALL_WAIT;
 }
 
+static int64_t tty_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
+{
+	struct tty *tty = f->ctx;
+	int err = job_control(tty, t, SIGTTIN);
+	return err ? err : stream_look(tty->fd, &tty->in, f, t);
+}
+
 static int64_t tty_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
 {
 	struct tty *tty = f->ctx;
@@ -260,6 +267,7 @@ static int64_t tty_ioctl(struct file *f, struct task *t, uint64_t request, uint6
 /* The machine has one terminal: nothing is left behind by a file that is closed. */
 static const struct file_ops tty_ops = {
     .name = "tty",
+    .look = tty_look,
     .read = tty_read,
     .write = tty_write,
     .stat = tty_stat,
