@@ -86,9 +86,16 @@ static int node_get(void *ctx, uint64_t index, uint8_t *bytes)
 		return -EIO;
 	/* Nothing left where the file said there was: it was cut short on the host. */
 	if (got == 0 && index * PAGE_SIZE < n->object->size)
-		return -EIO;
+		return -ESTALE;
 	memset(bytes + got, 0, PAGE_SIZE - (size_t)got);
 	return 0;
+}
+
+static uint64_t node_size(void *ctx)
+{
+	const struct node *n = ctx;
+	struct stat st;
+	return fstat(n->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
 static void node_note(struct node *n, const struct stat *st)
@@ -125,8 +132,11 @@ static void node_release(void *ctx)
 	free(n);
 }
 
-static const struct pager node_pager = {
-    .get = node_get, .put = node_put, .peek = node_get, .release = node_release};
+static const struct pager node_pager = {.get = node_get,
+					.put = node_put,
+					.peek = node_get,
+					.release = node_release,
+					.size = node_size};
 
 static void node_unkeep(struct node *n)
 {

@@ -131,6 +131,9 @@ static int page_read(struct mm *mm, struct object *o, uint64_t index, bool fresh
 		mm->waits_for = frame;
 	} else if (error) {
 		object_drop(mm, o, index);
+		/* Below the page in any case: whoever asks again is not sent here again. */
+		if (error == -ESTALE)
+			object_resize(mm, o, min_u64(o->pager->size(o->ctx), index << PAGE_SHIFT));
 	} else {
 		frame_enter(mm, frame, space);
 		frame_hold(mm, frame);

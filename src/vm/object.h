@@ -18,8 +18,9 @@
 #include "vm/frame.h"
 
 struct pager {
-	/* Reads page index into bytes, zeros beyond the end of file. Returns 0, -EIO, or -EAGAIN: it
-	 * is under way, bytes stay valid, and object_ready will be called. */
+	/* Reads page index into bytes, zeros beyond the end of file. Returns 0, -EIO, -EAGAIN: it is
+	 * under way, bytes stay valid, and object_ready will be called; or -ESTALE: there is no such
+	 * page any more, and size says where the file ends now. */
 	int (*get)(void *ctx, uint64_t index, uint8_t *bytes);
 	/* Writes the first length bytes of page index. Returns 0, -EIO or -ENOSPC. */
 	int (*put)(void *ctx, uint64_t index, const uint8_t *bytes, uint32_t length);
@@ -27,6 +28,8 @@ struct pager {
 	int (*peek)(void *ctx, uint64_t index, uint8_t *bytes);
 	/* The last reference is gone. */
 	void (*release)(void *ctx);
+	/* For those whose get may say -ESTALE. */
+	uint64_t (*size)(void *ctx);
 };
 
 enum object_kind { OBJECT_FILE, OBJECT_SHARED };
@@ -54,7 +57,8 @@ void object_get(struct object *o);
 void object_put(struct mm *mm, struct object *o);
 
 /* A page of a file, read in if need be, held: the caller calls frame_unhold. fresh: it will be
- * overwritten whole, so nothing is read. Returns 0, -EIO, -ENOMEM, -EAGAIN (wait). */
+ * overwritten whole, so nothing is read. Returns 0, -EIO, -ENOMEM, -EAGAIN (wait), or -ESTALE: the
+ * file was cut short by others, and the object has its new size. */
 int object_page(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t *ret_frame);
 /* The pager has filled (error 0) or failed to fill (-EIO) the page that it answered -EAGAIN for. */
 void object_ready(struct mm *mm, struct object *o, uint64_t index, int error);

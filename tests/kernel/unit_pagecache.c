@@ -281,4 +281,93 @@ TEST(every_file_of_proc_can_be_read)
 	world_destroy(&w);
 }
 
+static enum fault_result touch(struct space *s, uint64_t va)
+{
+	const struct fault_request q = {.va = va, .access = ACCESS_READ, .by = BY_PROGRAM};
+	return fault_handle(s, &q);
+}
+
+/* Three pages of "a", mapped shared at *ret_va; only the first has been read. */
+static struct space *mapped(struct file **ret_file, uint64_t *ret_va)
+{
+	struct space *s;
+	struct object *o;
+	struct mm *mm = w.kernel->mm;
+	const struct space_layout l = {.bottom = 65536,
+				       .top = UINT64_C(1) << 47,
+				       .map_top = UINT64_C(1) << 40,
+				       .stack_limit = 1 << 20};
+	fill("work/a", 3 * 4096);
+	*ret_file = world_open(&w, "a", ABI_O_RDWR);
+	CHECK_EQ((*ret_file)->ops->object(*ret_file, &o), 0);
+	CHECK_EQ(space_create(mm, 7, NULL, &l, &s), 0);
+	const struct map_request m = {.length = 3 * 4096,
+				      .prot = PROT_R,
+				      .prot_max = PROT_ALL,
+				      .region_flags = REGION_SHARED,
+				      .object = o};
+	CHECK_EQ(space_map(s, &m, ret_va), 0);
+	object_put(mm, o);
+	CHECK_EQ(touch(s, *ret_va), FAULT_DONE);
+	return s;
+}
+
+TEST(a_mapped_file_that_is_cut_short_ends_where_it_ends_on_the_host)
+{
+	struct file *f;
+	uint64_t va;
+	char why[256];
+	world_create(&w, WORLD_FRAMES);
+	struct space *s = mapped(&f, &va);
+	CHECK_EQ(truncate(host_path(&w, "work/a"), 100), 0);
+	CHECK_EQ(touch(s, va + 2 * 4096), FAULT_BUS_END);
+	CHECK_EQ(touch(s, va + 4096), FAULT_BUS_END);
+	CHECK_EQ(touch(s, va + 200), FAULT_DONE);
+	uint64_t bus_io = w.events.total.cause[CAUSE_bus_io];
+	CHECK_EQ(bus_io, 0);
+	CHECK_EQ(w.events.total.cause[CAUSE_bus_beyond_end], 2);
+	/* And grows again: a read finds out. */
+	CHECK_EQ(truncate(host_path(&w, "work/a"), 3 * 4096), 0);
+	char byte = 1;
+	CHECK_EQ(file_pread(f, &byte, 1, 2 * 4096), 1);
+	CHECK_EQ(byte, 0);
+	CHECK_EQ(touch(s, va + 2 * 4096), FAULT_DONE);
+	space_destroy(s);
+	file_put(f);
+	if (!mm_verify(w.kernel->mm, why, sizeof(why)))
+		FAIL("%s", why);
+	world_destroy(&w);
+}
+
+TEST(a_mapped_file_that_the_guest_truncates_ends_there_at_once)
+{
+	struct file *f;
+	uint64_t va;
+	world_create(&w, WORLD_FRAMES);
+	struct space *s = mapped(&f, &va);
+	CHECK_EQ(f->ops->truncate(f, 0), 0);
+	CHECK_EQ(touch(s, va), FAULT_BUS_END);
+	CHECK_EQ(touch(s, va + 4096), FAULT_BUS_END);
+	CHECK_EQ(f->ops->truncate(f, 4097), 0);
+	CHECK_EQ(touch(s, va + 4096), FAULT_DONE);
+	CHECK_EQ(touch(s, va + 2 * 4096), FAULT_BUS_END);
+	CHECK_EQ(w.events.total.cause[CAUSE_bus_io], 0);
+	space_destroy(s);
+	file_put(f);
+	world_destroy(&w);
+}
+
+TEST(a_read_of_a_file_that_was_cut_short_on_the_host_ends_there)
+{
+	char bytes[3 * 4096];
+	world_create(&w, WORLD_FRAMES);
+	fill("work/a", sizeof(bytes));
+	struct file *f = world_open(&w, "a", ABI_O_RDONLY);
+	CHECK_EQ(truncate(host_path(&w, "work/a"), 5000), 0);
+	CHECK_EQ(file_pread(f, bytes, 4096, 8192), 0);
+	CHECK_EQ(file_pread(f, bytes, sizeof(bytes), 0), 5000);
+	file_put(f);
+	world_destroy(&w);
+}
+
 TEST_MAIN
