@@ -57,12 +57,25 @@ static int entry_compare(const void *a, const void *b)
 	return strcmp(((const struct dir_entry *)a)->name, ((const struct dir_entry *)b)->name);
 }
 
+/* In /proc numbers come last, and in their own order: ps shows processes as it finds them. */
+static int numbers_compare(const void *a, const void *b)
+{
+	const char *x = ((const struct dir_entry *)a)->name,
+		   *y = ((const struct dir_entry *)b)->name;
+	bool x_number = *x >= '0' && *x <= '9', y_number = *y >= '0' && *y <= '9';
+	if (x_number != y_number)
+		return x_number - y_number;
+	size_t n = strlen(x), m = strlen(y);
+	return x_number && n != m ? (n > m) - (n < m) : strcmp(x, y);
+}
+
 /* A mount point and what lies beneath it may have the same name. */
-static void dir_sort(struct dir *d)
+static void dir_sort(struct dir *d, bool numbers)
 {
 	size_t n = 0;
 	if (d->count > 1)
-		qsort(d->entry, d->count, sizeof(*d->entry), entry_compare);
+		qsort(d->entry, d->count, sizeof(*d->entry),
+		      numbers ? numbers_compare : entry_compare);
 	for (size_t i = 0; i < d->count; i++) {
 		if (n > 0 && strcmp(d->entry[i].name, d->entry[n - 1].name) == 0)
 			free(d->entry[i].name);
@@ -108,7 +121,7 @@ static int dir_list(struct file *f)
 		dir_forget(d);
 		return err;
 	}
-	dir_sort(d);
+	dir_sort(d, at.mount->ops == &procfs_tree);
 	d->listed = true;
 	return 0;
 }

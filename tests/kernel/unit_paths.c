@@ -261,4 +261,45 @@ TEST(the_private_tmp_is_empty_and_is_gone_at_the_end)
 	CHECK_EQ(stat(tmp, &st), -1);
 }
 
+/* The numbers that a directory lists, in its order, as text; and are they behind all names? */
+static const char *numbers_of(const char *dir)
+{
+	static char text[512];
+	struct file *f = world_open(&w, dir, ABI_O_RDONLY | ABI_O_DIRECTORY);
+	char entry[NAME_SIZE];
+	uint64_t inode, pos = 0;
+	uint8_t type;
+	text[0] = '\0';
+	while (f->ops->entry(f, &pos, entry, &inode, &type) == 1) {
+		bool number = entry[0] >= '0' && entry[0] <= '9';
+		CHECK(number || text[0] == '\0');
+		if (number)
+			strcat(strcat(text, entry), " ");
+	}
+	file_put(f);
+	return text;
+}
+
+TEST(proc_lists_processes_and_descriptors_by_number)
+{
+	world_create(&w, WORLD_FRAMES);
+	for (int i = 0; i < 10; i++) {
+		struct process *p;
+		struct task *t;
+		CHECK_EQ(process_create(w.kernel, w.kernel->init, &p), 0);
+		if (i == 5) {
+			CHECK_EQ(task_add(p, &t), 0);
+			CHECK_EQ(task_add(p, &t), 0);
+			CHECK_EQ(task_add(p, &t), 0);
+		}
+	}
+	for (int i = 0; i < 12; i++)
+		CHECK_EQ(world_install(&w, world_open(&w, "/etc/passwd", ABI_O_RDONLY)), i);
+	CHECK_STR(numbers_of("/proc"), "1 2 3 4 5 6 7 8 12 13 14 15 ");
+	CHECK_STR(numbers_of("/proc/8/task"), "8 9 10 11 ");
+	CHECK_STR(numbers_of("/proc/self/fd"), "0 1 2 3 4 5 6 7 8 9 10 11 ");
+	CHECK_STR(numbers_of("/proc/self/fdinfo"), "0 1 2 3 4 5 6 7 8 9 10 11 ");
+	world_destroy(&w);
+}
+
 TEST_MAIN
