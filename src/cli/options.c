@@ -33,7 +33,8 @@ static const struct option options[] = {
 static const struct {
 	const char *name;
 	enum option_verbs verb;
-} verb_names[] = {{"run", RUN}, {"trace", TRACE}, {"stat", STAT}, {"maps", MAPS}, {"walk", WALK}};
+} verb_names[] = {{"run", RUN}, {"trace", TRACE}, {"stat", STAT}, {"maps", MAPS},
+		  {"walk", WALK}, {"frames", FRAMES}};
 
 enum option_verbs options_verb(const char *name)
 {
@@ -327,6 +328,7 @@ static bool set(struct options *o, enum option_id id, const char *value)
 		break;
 	case OPTION_seed: return set_number(op, value, 0, UINT64_MAX, &o->seed);
 	case OPTION_for_time: return set_time(op, value, &o->for_time);
+	case OPTION_every: return set_time(op, value, &o->every);
 	case OPTION_timeout: return set_time(op, value, &o->timeout);
 	case OPTION_at: return set_at(o, op, value);
 	case OPTION_pid: return set_pid(o, op, value);

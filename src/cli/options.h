@@ -20,9 +20,10 @@ enum option_verbs {
 	STAT = 1 << 2,
 	MAPS = 1 << 3,
 	WALK = 1 << 4,
-	LOOK = MAPS | WALK,
-	JSON = STAT | MAPS | WALK,
-	OBSERVE = TRACE | STAT | MAPS | WALK,
+	FRAMES = 1 << 5,
+	LOOK = MAPS | WALK | FRAMES,
+	JSON = STAT | LOOK,
+	OBSERVE = TRACE | JSON,
 	ALL = RUN | OBSERVE,
 };
 
@@ -41,6 +42,7 @@ enum {
 struct options {
 	enum option_verbs verb;
 	uint64_t memory, va, brk, seed, for_time, timeout; /* for_time, timeout: ns, 0: no end */
+	uint64_t every; /* ns of virtual time; 0: not asked for */
 	enum mmu_mode mmu;
 	bool eager, clock_real, clean_env, tty, verbose, json, jsonl, brief, color;
 	bool pid_given;

@@ -409,11 +409,29 @@ static void wait_for_signal(struct session *s)
 		poll(NULL, 0, 100);
 }
 
-/* The next thing to stop for, in virtual time. */
+/* When the run ends, in virtual time. */
 static uint64_t deadline(const struct session *s)
 {
 	uint64_t until = s->o->for_time ? s->o->for_time : NO_DEADLINE;
 	return s->hooks->look && s->o->at == AT_TIME ? min_u64(until, s->o->at_number) : until;
+}
+
+static bool ticks(const struct session *s)
+{
+	return s->hooks->tick && s->o->every;
+}
+
+/* The next thing to stop for, in virtual time. */
+static uint64_t next_stop(const struct session *s)
+{
+	return ticks(s) ? min_u64(deadline(s), s->next_tick) : deadline(s);
+}
+
+static void tick(struct session *s)
+{
+	s->hooks->tick(s);
+	while (s->next_tick <= kernel_now(s->kernel))
+		s->next_tick += s->o->every;
 }
 
 /* The program stopped where --at said. */
@@ -451,13 +469,14 @@ static int ended(struct session *s)
 static int session_run(struct session *s)
 {
 	bool looks = s->hooks->look != NULL, idle_told = false;
+	s->next_tick = s->o->every;
 	if (looks && s->o->at == AT_FUNCTION) {
 		int r = set_stops(s);
 		if (r >= 0)
 			return r << 8;
 	}
 	for (;;) {
-		enum kernel_stop stop = kernel_run(s->kernel, deadline(s));
+		enum kernel_stop stop = kernel_run(s->kernel, next_stop(s));
 		if (s->wish.timed_out) {
 			say("--timeout: the time is over");
 			return STATUS_TIMEOUT << 8;
@@ -470,12 +489,13 @@ static int session_run(struct session *s)
 			return 0;
 		}
 		s->wish.interrupted = 0;
-		if (stop == KERNEL_TIME) {
+		if (stop == KERNEL_TIME && kernel_now(s->kernel) < deadline(s)) {
+			tick(s);
+		} else if (stop == KERNEL_TIME) {
 			if (looks)
 				look_at_wanted(s);
 			return guest_status(s);
-		}
-		if (stop == KERNEL_IDLE) {
+		} else if (stop == KERNEL_IDLE) {
 			if (looks && s->o->at == AT_EXIT) {
 				look_at_wanted(s);
 				return 0;

@@ -26,6 +26,8 @@ struct session_hooks {
 	void (*begin)(struct session *s);
 	void (*seen)(struct session *s, const struct event *e);
 	void (*look)(struct session *s, struct process *p);
+	/* Every --every of virtual time, between two instructions; the run goes on. */
+	void (*tick)(struct session *s);
 	/* The run is over, the machine is still there. Returns what became of status. */
 	int (*end)(struct session *s, int status);
 	/* Ctrl-C ends the run instead of being the program's. */
@@ -57,6 +59,7 @@ struct session {
 	    *compiled_name; /* of a .c file: on the host, in the guest, argv[0] */
 	char *cwd, *root;
 	struct kernel_bind bind[BINDS_MAX + 1];
+	uint64_t next_tick; /* virtual time; with --every */
 	uint64_t faults; /* seen so far, for --at fault:N */
 	bool looked;
 };

@@ -5,38 +5,20 @@
 #include "base/bits.h"
 #include "base/text.h"
 #include "cli/json.h"
+#include "cli/tables.h"
 #include "cli/walk.h"
 #include "observe/event_text.h"
-
-static const char *mode_text(enum mmu_mode mode)
-{
-	return mode == MMU_SV39 ? "Sv39" : mode == MMU_SV48 ? "Sv48" : "Sv57";
-}
-
-/* The low eight bits as the privileged specification orders them. */
-static void flags_text(uint64_t pte, char ret_text[9])
-{
-	static const char letters[] = "DAGUXWRV";
-	for (unsigned i = 0; i < 8; i++)
-		ret_text[i] = pte >> (7 - i) & 1 ? letters[i] : '-';
-	ret_text[8] = 0;
-}
-
-static uint64_t pte_frame(uint64_t pte)
-{
-	return pte >> PTE_PPN_SHIFT & ((UINT64_C(1) << 44) - 1);
-}
 
 static void print_step(FILE *f, const struct walk *w, const struct mmu_step *st, bool last)
 {
 	char flags[9];
-	flags_text(st->pte, flags);
+	pte_flags(st->pte, flags);
 	fprintf(f, "  level %u  index %3u  entry at 0x%08" PRIx64 ": 0x%016" PRIx64 "  %s  ",
 		st->level, mmu_index(w->va, st->level), st->pte_pa, st->pte, flags);
 	if (!last)
-		fprintf(f, "table in frame %" PRIu64 "\n", pte_frame(st->pte));
+		fprintf(f, "table in frame %" PRIu32 "\n", pte_frame(st->pte));
 	else if (w->walk.result == MMU_OK)
-		fprintf(f, "page in frame %" PRIu64 "\n", pte_frame(st->pte));
+		fprintf(f, "page in frame %" PRIu32 "\n", pte_frame(st->pte));
 	else
 		fprintf(f, "%s\n", w->walk.why ? w->walk.why : "the walk stops");
 }
@@ -102,7 +84,7 @@ void walk_print(FILE *f, const struct walk *w, const char *word)
 			w->perms);
 	else
 		fprintf(f, ", in no region\n");
-	fprintf(f, "%s: root table in frame %" PRIu64 "\n", mode_text(w->mode), w->root);
+	fprintf(f, "%s: root table in frame %" PRIu64 "\n", mmu_mode_text(w->mode), w->root);
 	for (unsigned i = 0; i < w->walk.steps; i++)
 		print_step(f, w, &w->walk.step[i], i + 1 == w->walk.steps);
 	if (w->walk.result == MMU_OK)
@@ -147,7 +129,7 @@ static json_t *json_steps(const struct walk *w)
 	for (unsigned i = 0; i < w->walk.steps; i++) {
 		const struct mmu_step *st = &w->walk.step[i];
 		char flags[9];
-		flags_text(st->pte, flags);
+		pte_flags(st->pte, flags);
 		json_array_append_new(steps, json_pack("{s:i, s:i, s:o, s:o, s:s}", "level",
 						       (int)st->level, "index",
 						       (int)mmu_index(w->va, st->level), "entry_at",
@@ -181,7 +163,7 @@ static json_t *json_walk(const struct walk *w, const char *word)
 					    "end", json_hex(w->end), "permissions", w->perms,
 					    "what", json_text(w->what))
 				: json_null());
-	json_object_set_new(j, "format", json_string(mode_text(w->mode)));
+	json_object_set_new(j, "format", json_string(mmu_mode_text(w->mode)));
 	json_object_set_new(j, "root_frame", json_integer((json_int_t)w->root));
 	json_object_set_new(j, "steps", json_steps(w));
 	if (w->walk.result == MMU_OK) {

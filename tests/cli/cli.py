@@ -194,6 +194,33 @@ def walk_brief_shows_one_address_in_two_frames():
 
 
 @test
+def frames_names_the_owner_of_each_and_adds_up():
+    look('frames.txt', 'frames')
+    look('frames-fork.txt', 'frames', '--at', 'syscall:wait4', status=0)
+
+
+@test
+def frames_as_json_adds_up_to_what_m_says():
+    for at in ('main', 'exit', 'fault:3', 'syscall:wait4'):
+        out = carrel('frames', '--json', '-m', '1M', '--at', at, *tiny()).stderr
+        seen = json.loads(out)['looks'][0]
+        equal(sum(seen[kind] for kind in ('anon', 'file', 'table', 'kernel', 'zero', 'reserved', 'free')), 256, at)
+        equal(sum(run['count'] for run in seen['runs']), 256, at)
+        for kind in ('anon', 'file', 'table', 'free'):
+            equal(sum(run['count'] for run in seen['runs'] if run['kind'] == kind), seen[kind], f'{at}: {kind}')
+
+
+@test
+def frames_every_second_writes_a_line_and_the_program_goes_on():
+    build('mem', MEM)
+    r = carrel('frames', '--every', '1s', '--for', '3500ms', './mem')
+    lines = r.stderr.splitlines()
+    equal([line.split()[0] for line in lines], ['time', '1.000', '2.000', '3.000', '3.500'])
+    equal({line.split()[-1] for line in lines[1:]}, {'16384'})
+    equal(r.stdout.splitlines()[-1].endswith('p: 3'), True, r.stdout)
+
+
+@test
 def stat_counts_faults_by_cause_and_process():
     look('stat.txt', 'stat')
 
@@ -285,7 +312,7 @@ def options_stop_at_the_program():
 def help_lists_every_verb_and_its_options():
     equal(carrel('--version').stdout.split()[0], 'carrel')
     text = carrel('help').stdout
-    for verb in ('run', 'trace', 'stat', 'maps', 'walk', 'cc', 'root', 'help'):
+    for verb in ('run', 'trace', 'stat', 'maps', 'walk', 'frames', 'cc', 'root', 'help'):
         equal(f'\n  {verb} ' in text, True, verb)
     equal('--memory SIZE' in carrel('run', '--help').stdout, True)
 
