@@ -34,7 +34,7 @@ static const struct {
 	const char *name;
 	enum option_verbs verb;
 } verb_names[] = {{"run", RUN}, {"trace", TRACE}, {"stat", STAT}, {"maps", MAPS},
-		  {"walk", WALK}, {"frames", FRAMES}};
+		  {"walk", WALK}, {"frames", FRAMES}, {"pagetable", PAGETABLE}};
 
 enum option_verbs options_verb(const char *name)
 {

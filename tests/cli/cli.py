@@ -194,6 +194,28 @@ def walk_brief_shows_one_address_in_two_frames():
 
 
 @test
+def pagetable_shows_every_entry_and_who_shares_a_table():
+    look('pagetable.txt', 'pagetable', '--at', 'syscall:wait4', status=0)
+    look('pagetable-sv39.txt', 'pagetable', '--mmu', 'sv39')
+
+
+@test
+def pagetable_has_the_entries_that_walk_reads():
+    for mode in ('sv39', 'sv48', 'sv57'):
+        at = ('--mmu', mode, '--at', 'syscall:wait4', *tiny())
+        process = json.loads(carrel('pagetable', '--json', *at).stderr)['processes'][0]
+        walk = json.loads(carrel('walk', '--json', 'counter', *at).stderr)['walks'][0]
+        equal((process['pid'], process['root_frame'], process['format']), (2, walk['root_frame'], walk['format']))
+        entries = process['entries']
+        for step in walk['steps']:
+            entry, = [e for e in entries if e['index'] == step['index']]
+            equal({key: entry[key] for key in ('level', 'entry', 'flags')},
+                  {key: step[key] for key in ('level', 'entry', 'flags')})
+            entries = entry.get('entries')
+        equal(entry['frame'], walk['frame'])
+
+
+@test
 def frames_names_the_owner_of_each_and_adds_up():
     look('frames.txt', 'frames')
     look('frames-fork.txt', 'frames', '--at', 'syscall:wait4', status=0)
@@ -312,7 +334,7 @@ def options_stop_at_the_program():
 def help_lists_every_verb_and_its_options():
     equal(carrel('--version').stdout.split()[0], 'carrel')
     text = carrel('help').stdout
-    for verb in ('run', 'trace', 'stat', 'maps', 'walk', 'frames', 'cc', 'root', 'help'):
+    for verb in ('run', 'trace', 'stat', 'maps', 'walk', 'pagetable', 'frames', 'cc', 'root', 'help'):
         equal(f'\n  {verb} ' in text, True, verb)
     equal('--memory SIZE' in carrel('run', '--help').stdout, True)
 
