@@ -4,7 +4,7 @@
 BUILD = build
 PREFIX = /usr/local
 
-.PHONY: all build setup demo check check-long install clean format help
+.PHONY: all build setup demo bench check check-long install clean format help
 
 all: build
 
@@ -25,6 +25,14 @@ demo:
 	@[ -e $(BUILD)/build.ninja ] || meson setup --prefix "$(PREFIX)" $(BUILD)
 	@ninja -C $(BUILD) src/cli/carrel
 	@sh scripts/demo $(BUILD)
+
+# How fast Carrel is, beside this Linux and qemu-riscv64; see docs/performance.md.
+# BENCH='--growth', BENCH='--memory' and BENCH='--json FILE' say more.
+bench:
+	@sh scripts/setup check
+	@[ -e $(BUILD)/build.ninja ] || meson setup --prefix "$(PREFIX)" $(BUILD)
+	@ninja -C $(BUILD) src/cli/carrel
+	@scripts/bench $(BENCH) $(BUILD)
 
 check:
 	@sh scripts/setup check
@@ -48,6 +56,7 @@ format:
 help:
 	@echo 'make             build Carrel in $(BUILD)/'
 	@echo 'make demo        set up, build, and show two programs at one address'
+	@echo 'make bench       compare speed with this Linux and with qemu-riscv64'
 	@echo 'make check       set up, and run all tests'
 	@echo 'make check-long  the same, with the slow tests'
 	@echo 'make install     install under PREFIX ($(PREFIX)), DESTDIR is honoured'
