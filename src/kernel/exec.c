@@ -24,6 +24,7 @@
 #include "kernel/abi.h"
 #include "kernel/file.h"
 #include "kernel/kernel.h"
+#include "kernel/rseq.h"
 #include "kernel/sched.h"
 
 /* Linux's mmap_min_addr, stack_guard_gap, and least distance from the stack to mappings. */
@@ -360,6 +361,7 @@ static void become(struct exec *x, const struct memory *m, bool interpreted)
 	set_ranges(p, x);
 	set_name(t, x->path);
 	t->clear_child_tid = t->robust_list = t->robust_size = 0;
+	rseq_forget(t);
 	p->exit_signal = SIGCHLD;
 	p->dumpable = p->executed = true;
 	p->lock_future = false;

@@ -20,6 +20,7 @@
 #include "kernel/call.h"
 #include "kernel/file.h"
 #include "kernel/kernel.h"
+#include "kernel/rseq.h"
 #include "kernel/timer.h"
 #include "pmap/sv.h"
 
@@ -64,6 +65,7 @@ static void switch_to(struct kernel *k, struct task *t)
 			k->current->regs = *hart_regs(k->hart);
 		*hart_regs(k->hart) = t->regs;
 		k->current = t;
+		t->rseq_due = t->rseq != 0;
 	}
 	if (t->process->space)
 		sched_new_space(t);
@@ -139,6 +141,8 @@ static void run(struct kernel *k, struct task *t)
 			call_dispatch(t);
 			continue;
 		}
+		if (unlikely(t->rseq_due) && !rseq_resume(t))
+			continue;
 		uint64_t now = kernel_now(k);
 		if (now >= k->slice_end || k->stop ||
 		    __atomic_load_n(&k->interrupt, __ATOMIC_RELAXED))

@@ -17,6 +17,7 @@
 
 #include "kernel/call.h"
 #include "kernel/kernel.h"
+#include "kernel/rseq.h"
 #include "kernel/signal_private.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
@@ -472,7 +473,9 @@ static int run_handler(struct task *t, struct signal_queue *q, const struct sign
 			return r;
 	}
 	t->call.woken = false;
-	r = signal_frame_push(t, info, a, s->restore_saved ? s->saved : s->blocked);
+	r = rseq_abort(t);
+	if (!r)
+		r = signal_frame_push(t, info, a, s->restore_saved ? s->saved : s->blocked);
 	if (r == CALL_WAIT) {
 		if (!t->call.woken)
 			t->state = TASK_WAITING;
@@ -485,7 +488,7 @@ static int run_handler(struct task *t, struct signal_queue *q, const struct sign
 	if (a->flags & SA_RESETHAND)
 		p->signals.actions->action[n - 1] = none;
 	if (r) {
-		/* No room for the frame: SIGSEGV instead; when that was it, nobody can handle it. */
+		/* No room for the frame, or a broken rseq: SIGSEGV instead; when that was it, nobody can handle it. */
 		struct signal_info segv = {.number = SIGSEGV, .code = SI_KERNEL};
 		if (n == SIGSEGV && p->signals.actions)
 			p->signals.actions->action[n - 1] = none;

@@ -12,6 +12,7 @@
 #include "kernel/file.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
+#include "kernel/rseq.h"
 #include "kernel/sched.h"
 #include "kernel/uaccess.h"
 
@@ -180,6 +181,8 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 		signals_clone_task(t, child, (flags & (CLONE_VM_ | CLONE_VFORK_)) == CLONE_VM_);
 		memcpy(child->comm, t->comm, sizeof(t->comm));
 		start_registers(t, child, flags, stack, tls);
+		if (!(flags & CLONE_VM_))
+			rseq_fork(t, child);
 		if (h.size == sizeof(int32_t))
 			memcpy(h.piece[0].bytes, &child->tid, h.piece[0].size);
 	}

@@ -66,6 +66,9 @@ struct task {
 	struct call call;
 	struct task_signals signals;
 	uint64_t clear_child_tid, robust_list, robust_size;
+	uint64_t rseq; /* 0: not registered; see rseq.h */
+	uint32_t rseq_size, rseq_signature;
+	bool rseq_due; /* others had the hart since it ran */
 	struct wait_entry wait[4], *wait_more; /* wait_more: an array, for poll */
 	unsigned waits, wait_more_size;
 	uint64_t deadline; /* NO_DEADLINE: none */

@@ -136,6 +136,7 @@ for program in DROPPED:
     add(f'dropping_mappings_changes_nothing_for_{program}', drop(program))
 add('time_begins_in_2026_and_costs_nobody_but_him_who_sleeps', expected('clocks'))
 add('signal_frames_are_laid_out_as_on_riscv64_and_forged_ones_do_no_harm', expected('sigframe'))
+add('a_critical_section_that_was_preempted_begins_again', expected('rseq'))
 add('a_thousand_forks_leave_the_free_frames_of_before', expected('thousand'))
 
 
