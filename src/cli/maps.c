@@ -48,6 +48,51 @@ static void maps_make(struct session *s, struct process *p, struct text *ret_tex
 	}
 }
 
+/* "Rss:                   4 kB" */
+static void json_line(json_t *region, const char *line)
+{
+	char name[32], letters[128];
+	unsigned long long kb;
+	if (sscanf(line, "%31[A-Za-z_]: %llu kB", name, &kb) == 2)
+		json_object_set_new(region, name, json_integer((json_int_t)kb));
+	else if (sscanf(line, "VmFlags: %127[a-z ]", letters) == 1)
+		json_object_set_new(region, "VmFlags", json_text(letters));
+}
+
+/* The lines of smaps, those of each region below a line as in maps. */
+static json_t *json_smaps(const struct region_lines *lines, char *text)
+{
+	json_t *regions = json_array(), *region = NULL;
+	unsigned n = 0;
+	for (char *line; (line = strsep(&text, "\n"));) {
+		unsigned long long start, end;
+		if (sscanf(line, "%llx-%llx ", &start, &end) == 2) {
+			region = n < lines->count ? json_region(&lines->line[n++]) : NULL;
+			json_array_append_new(regions, region);
+		} else if (region) {
+			json_line(region, line);
+		}
+	}
+	return regions;
+}
+
+static void smaps_make(struct session *s, struct process *p, struct text *ret_text,
+		       json_t **ret_json)
+{
+	struct region_lines lines;
+	proc_text(s->kernel, p, "smaps", ret_text);
+	if (!s->o->json || !ret_text->size || region_lines_read(s->kernel, p, &lines) < 0)
+		return;
+	*ret_json = json_pack("{s:o}", "regions", json_smaps(&lines, ret_text->bytes));
+	region_lines_finish(&lines);
+}
+
+int verb_smaps(int argc, char **argv)
+{
+	static const struct view_kind kind = {.make = smaps_make, .titled = true};
+	return views_main(argc, argv, &kind);
+}
+
 int verb_maps(int argc, char **argv)
 {
 	static const struct view_kind kind = {.make = maps_make, .titled = true};

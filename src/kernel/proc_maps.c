@@ -60,9 +60,10 @@ int proc_maps(struct kernel *k, struct process *p, struct task *task, struct tex
 	return 0;
 }
 
-/* Sums for smaps, in pages but pss. */
+/* Sums for smaps, in pages; the pss in bytes. */
 struct sums {
-	uint64_t size, resident, pss, shared_clean, shared_dirty, private_clean, private_dirty;
+	uint64_t size, resident, pss, pss_dirty, shared_clean, shared_dirty, private_clean,
+	    private_dirty;
 	uint64_t referenced, anonymous, swapped, locked;
 };
 
@@ -70,10 +71,11 @@ static void usage_add(struct space *s, const struct region *r, struct sums *sum)
 {
 	struct region_usage u;
 	space_usage(s, r, &u);
-	uint64_t shared_dirty = min_u64(u.dirty, u.shared);
+	uint64_t shared_dirty = u.shared_dirty;
 	sum->size += (r->end - r->start) / PAGE_SIZE;
 	sum->resident += u.resident;
 	sum->pss += u.pss >> PAGE_SHIFT;
+	sum->pss_dirty += u.pss_dirty >> PAGE_SHIFT;
 	sum->shared_dirty += shared_dirty;
 	sum->shared_clean += u.shared - shared_dirty;
 	sum->private_dirty += u.dirty - shared_dirty;
@@ -93,7 +95,7 @@ static void usage_text(const struct sums *s, bool rollup, struct text *t)
 {
 	line(t, "Rss:", s->resident * 4);
 	line(t, "Pss:", s->pss >> 10);
-	line(t, "Pss_Dirty:", (s->private_dirty << PAGE_SHIFT) >> 10);
+	line(t, "Pss_Dirty:", s->pss_dirty >> 10);
 	if (rollup) {
 		line(t, "Pss_Anon:", s->anonymous * 4);
 		line(t, "Pss_File:", (s->pss >> 10) - min_u64(s->pss >> 10, s->anonymous * 4));

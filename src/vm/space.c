@@ -353,12 +353,16 @@ void space_usage(const struct space *s, const struct region *r, struct region_us
 			continue;
 		const struct frame *f = frame_at(mm, e.frame);
 		unsigned sharers = mm->pmap->places(mm, e.frame, NULL, 0);
+		uint64_t share = ((uint64_t)PAGE_SIZE << 12) / (sharers ? sharers : 1);
+		bool dirty = e.dirty || f->flags & FRAME_DIRTY;
 		u.resident++;
-		u.dirty += e.dirty || f->flags & FRAME_DIRTY;
+		u.dirty += dirty;
+		u.shared_dirty += dirty && sharers > 1;
 		u.referenced += e.accessed || f->flags & FRAME_ACCESSED;
 		u.anonymous += e.as == RESIDENT_ANON;
 		u.shared += sharers > 1;
-		u.pss += ((uint64_t)PAGE_SIZE << 12) / (sharers ? sharers : 1);
+		u.pss += share;
+		u.pss_dirty += dirty ? share : 0;
 	}
 	*ret_usage = u;
 }

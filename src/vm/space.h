@@ -101,7 +101,8 @@ enum fault_result space_access(struct space *s, const struct fault_request *q, u
 /* What one region has resident, for smaps and maps -v. */
 struct region_usage {
 	uint64_t resident, dirty, referenced, anonymous, swapped, shared; /* pages; shared: mapped elsewhere too */
-	uint64_t pss; /* bytes << 12 / sharers, as Linux sums it */
+	uint64_t shared_dirty;		 /* pages that are both */
+	uint64_t pss, pss_dirty; /* bytes << 12 / sharers, as Linux sums it */
 };
 void space_usage(const struct space *s, const struct region *r, struct region_usage *ret_usage);
 

@@ -173,6 +173,33 @@ def maps_as_json_has_the_same_regions():
 
 
 @test
+def smaps_shows_what_each_region_has_and_shares():
+    look('smaps.txt', 'smaps', '--pid', '2', '--at', 'syscall:wait4', status=0)
+
+
+@test
+def smaps_has_the_lines_of_linux_in_its_order():
+    def names(text):
+        lines = text.split('VmFlags:')[0].splitlines()[1:]
+        return [line.split(':')[0] for line in lines if not line.startswith('ProtectionKey')]
+    try:
+        with open('/proc/self/smaps', encoding='utf-8') as file:
+            linux = names(file.read())
+    except OSError as error:
+        raise Skip('no /proc/self/smaps') from error
+    ours = names(carrel('smaps', '--pid', '2', *tiny()).stderr)
+    equal([name for name in linux if name in ours], [name for name in ours if name in linux])
+
+
+@test
+def smaps_as_json_adds_up():
+    for process in json.loads(carrel('smaps', '--json', *tiny()).stderr)['processes']:
+        for r in process['regions']:
+            equal(r['Shared_Clean'] + r['Shared_Dirty'] + r['Private_Clean'] + r['Private_Dirty'], r['Rss'], r)
+            equal(r['Rss'] <= r['Size'] == (int(r['end'], 16) - int(r['start'], 16)) // 1024, True, r)
+
+
+@test
 def walk_names_each_level_and_says_what_a_touch_would_do():
     look('walk.txt', 'walk', 'counter,counter+4096,main,stack,0x8,poke')
 
@@ -334,7 +361,7 @@ def options_stop_at_the_program():
 def help_lists_every_verb_and_its_options():
     equal(carrel('--version').stdout.split()[0], 'carrel')
     text = carrel('help').stdout
-    for verb in ('run', 'trace', 'stat', 'maps', 'walk', 'pagetable', 'frames', 'cc', 'root', 'help'):
+    for verb in ('run', 'trace', 'stat', 'maps', 'smaps', 'walk', 'pagetable', 'frames', 'cc', 'root', 'help'):
         equal(f'\n  {verb} ' in text, True, verb)
     equal('--memory SIZE' in carrel('run', '--help').stdout, True)
 
