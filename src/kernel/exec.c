@@ -23,6 +23,7 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/file.h"
+#include "kernel/futex.h"
 #include "kernel/kernel.h"
 #include "kernel/rseq.h"
 #include "kernel/sched.h"
@@ -356,11 +357,12 @@ static void become(struct exec *x, const struct memory *m, bool interpreted)
 	p->environ = m->environ;
 	p->environ_size = m->environ_size;
 	p->trampoline = m->trampoline;
+	futex_abandon(t);
 	process_set_space(p, x->space, m->refs);
 	process_vfork_done(p);
 	set_ranges(p, x);
 	set_name(t, x->path);
-	t->clear_child_tid = t->robust_list = t->robust_size = 0;
+	t->clear_child_tid = t->robust_size = 0;
 	rseq_forget(t);
 	p->exit_signal = SIGCHLD;
 	p->dumpable = p->executed = true;

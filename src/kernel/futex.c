@@ -217,6 +217,72 @@ static int64_t move(struct task *t, const uint64_t a[6], bool compare)
 	return compare ? n + moved : n;
 }
 
+/* --- robust lists: locks whose owner ends with them --- */
+
+enum { ROBUST_MAX = 2048 };
+#define OWNER_DIED (UINT32_C(1) << 30)
+#define WAITERS    (UINT32_C(1) << 31)
+
+/* At task.robust_list. Entries lead to each other and back to the head, each at offset from its
+ * lock's word; bit 0 of a link says that the lock inherits priorities, and has no waiters here. */
+struct robust_head {
+	uint64_t first, offset, pending;
+};
+
+/* The lock at va is abandoned, if t has it. False: there can be no lock. pending: t was about to
+ * take it or give it back, so that it may have none to tell of that. */
+static bool lock_abandon(struct task *t, uint64_t va, bool inherits, bool pending)
+{
+	struct process *p = t->process;
+	uint32_t value, owner;
+	if (va % sizeof(value) != 0 || uaccess_read(t, &value, va, sizeof(value)) != 0)
+		return false;
+	owner = value & (OWNER_DIED - 1);
+	if (pending && !inherits && owner == 0) {
+		futex_wake(p->kernel, p->space, va, 1);
+		return true;
+	}
+	if (owner != (uint32_t)t->tid)
+		return true;
+	uint32_t now = (value & WAITERS) | OWNER_DIED;
+	if (uaccess_write(t, va, &now, sizeof(now)) != 0)
+		return false;
+	if (!inherits && value & WAITERS)
+		futex_wake(p->kernel, p->space, va, 1);
+	return true;
+}
+
+static void robust_walk(struct task *t, uint64_t list)
+{
+	struct robust_head h;
+	if (uaccess_read(t, &h, list, sizeof(h)) != 0)
+		return;
+	uint64_t entry = h.first, pending = h.pending & ~UINT64_C(1);
+	for (unsigned i = 0; (entry & ~UINT64_C(1)) != list && i < ROBUST_MAX; i++) {
+		/* The next one first: whoever gets the lock may reuse its memory. */
+		uint64_t at = entry & ~UINT64_C(1), next;
+		int r = uaccess_read(t, &next, at, sizeof(next));
+		if (at != pending && !lock_abandon(t, at + h.offset, entry & 1, false))
+			return;
+		if (r != 0)
+			return;
+		entry = next;
+	}
+	if (pending)
+		(void)lock_abandon(t, pending + h.offset, h.pending & 1, true);
+}
+
+void futex_abandon(struct task *t)
+{
+	uint64_t list = t->robust_list;
+	t->robust_list = 0;
+	if (!list || !t->process->space)
+		return;
+	robust_walk(t, list);
+	/* A page that cannot be had now keeps its old value: nobody is left to try again. */
+	wait_forget(t);
+}
+
 int64_t sys_futex(struct task *t, const uint64_t a[6])
 {
 	struct kernel *k = t->process->kernel;

@@ -248,8 +248,9 @@ static void task_end(struct task *t)
 {
 	if (t->state == TASK_DEAD)
 		return;
-	tell_memory(t);
 	wait_forget(t);
+	futex_abandon(t);
+	tell_memory(t);
 	sched_remove(t);
 	t->state = TASK_DEAD;
 	if (t->call.active && t->call.abandon)
@@ -294,6 +295,9 @@ static void give_all_back(struct process *p)
 {
 	struct task *t, *next;
 	p->exiting = true;
+	/* None of them takes a call that is meant for others. */
+	TAILQ_FOREACH (t, &p->tasks, sibling)
+		wait_forget(t);
 	for (t = TAILQ_FIRST(&p->tasks); t; t = next) {
 		next = TAILQ_NEXT(t, sibling);
 		task_end(t);

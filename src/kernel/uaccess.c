@@ -30,7 +30,8 @@ static int page_hold(struct task *t, uint64_t va, enum access access, bool may_k
 		case FAULT_NO_MEMORY:
 			if (!may_kill)
 				return -ENOMEM;
-			if (!oom_kill(k) || t->process->exiting)
+			/* Nobody dies for the last words of one who ends. */
+			if (t->process->exiting || !oom_kill(k) || t->process->exiting)
 				return -EFAULT;
 			break;
 		default: return -EFAULT;

@@ -94,6 +94,7 @@ SAME = {
     'forks': 'processes_make_processes_pipes_groups_and_sessions',
     'args': 'arguments_environment_auxv_scripts_and_e2big_are_linux_s',
     'misaligned': 'loads_and_stores_work_at_every_address',
+    'robust': 'a_lock_whose_owner_ends_is_not_lost',
     'usage': 'a_program_learns_what_it_used_and_where_it_runs',
 }
 
