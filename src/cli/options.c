@@ -33,8 +33,9 @@ static const struct option options[] = {
 static const struct {
 	const char *name;
 	enum option_verbs verb;
-} verb_names[] = {{"run", RUN},   {"trace", TRACE},   {"stat", STAT},           {"maps", MAPS},
-		  {"walk", WALK}, {"frames", FRAMES}, {"pagetable", PAGETABLE}, {"smaps", SMAPS}};
+} verb_names[] = {{"run", RUN},    {"trace", TRACE},   {"stat", STAT},           {"maps", MAPS},
+		  {"walk", WALK},  {"frames", FRAMES}, {"pagetable", PAGETABLE}, {"smaps", SMAPS},
+		  {"story", STORY}};
 
 enum option_verbs options_verb(const char *name)
 {

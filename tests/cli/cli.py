@@ -46,6 +46,28 @@ int main(void)
 }
 '''
 HELLO = '#include <stdio.h>\nint main(void) { printf("hello\\n"); return 0; }\n'
+STORY = r'''
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <sys/wait.h>
+int main(void)
+{
+	char *p = mmap((void *)0x30000000, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	p[0] = 1;
+	madvise(p, 4096, MADV_DONTNEED);
+	p[0] = 2;
+	p = mremap(p, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)0x31000000);
+	mprotect(p, 4096, PROT_READ);
+	if (fork() == 0)
+		_exit(p[0]);
+	wait(NULL);
+	munmap(p, 4096);
+	p = mmap(p, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	return 0;
+}
+'''
 STATUS = r'''
 #include <signal.h>
 #include <stdlib.h>
@@ -270,6 +292,34 @@ def frames_every_second_writes_a_line_and_the_program_goes_on():
 
 
 @test
+def story_tells_of_one_page_from_its_reservation_to_its_end():
+    look('story.txt', 'story', 'counter')
+    look('story-child.txt', 'story', 'counter', '--pid', '3')
+    look('story-zero.txt', 'story', 'counter+4096')
+
+
+@test
+def story_follows_a_page_that_is_dropped_and_moved():
+    build('story', STORY, '-static')
+    r = carrel('story', '0x31000000', './story')
+    told = [line.split(' s  ')[1] for line in r.stderr.splitlines()[1:]]
+    wanted = ['reserved: pid 2 maps 0x30000000', 'pid 2 writes it', 'pid 2 drops', 'pid 2 writes it',
+              'pid 2 moves it to 0x31000000', 'pid 2 protects 0x31000000-0x31001000: r--', 'pid 2 forks: pid 3 has it too',
+              'pid 2 unmaps', 'reserved: pid 2 maps 0x31000000', 'pid 2 ends']
+    for sentence in wanted:
+        while told and not told[0].startswith(sentence):
+            told.pop(0)
+        equal(bool(told), True, f'{sentence}\n{r.stderr}')
+
+
+@test
+def story_as_json_has_the_events():
+    story, = json.loads(carrel('story', '--json', 'counter', *tiny()).stderr)['stories']
+    faults = [line['event']['cause'] for line in story['story'] if line['event']['event'] == 'page_fault']
+    equal(faults, ['zero-fill', 'cow-copy', 'cow-reuse'])
+
+
+@test
 def stat_counts_faults_by_cause_and_process():
     look('stat.txt', 'stat')
 
@@ -361,7 +411,7 @@ def options_stop_at_the_program():
 def help_lists_every_verb_and_its_options():
     equal(carrel('--version').stdout.split()[0], 'carrel')
     text = carrel('help').stdout
-    for verb in ('run', 'trace', 'stat', 'maps', 'smaps', 'walk', 'pagetable', 'frames', 'cc', 'root', 'help'):
+    for verb in ('run', 'trace', 'stat', 'maps', 'smaps', 'walk', 'pagetable', 'frames', 'story', 'cc', 'root', 'help'):
         equal(f'\n  {verb} ' in text, True, verb)
     equal('--memory SIZE' in carrel('run', '--help').stdout, True)
 
