@@ -28,16 +28,22 @@ enum advice {
 	ADVICE_DONTNEED_LOCKED = 24,
 };
 
-/* Is every page of the range in a region? */
-static bool range_whole(const struct space *s, uint64_t start, uint64_t end)
+/* Where the first hole of [start, end) begins; end: there is none. */
+static uint64_t range_hole(const struct space *s, uint64_t start, uint64_t end)
 {
 	uint64_t at = start;
 	RANGE_REGIONS (r, s, start, end) {
 		if (r->start > at)
-			return false;
+			return at;
 		at = r->end;
 	}
-	return at >= end;
+	return min_u64(at, end);
+}
+
+/* Is every page of the range in a region? */
+static bool range_whole(const struct space *s, uint64_t start, uint64_t end)
+{
+	return range_hole(s, start, end) == end;
 }
 
 /* ---- Bringing in ---- */
@@ -80,8 +86,10 @@ int space_populate(struct space *s, uint64_t start, uint64_t length, bool write)
 
 static int advise_populate(struct space *s, uint64_t start, uint64_t end, enum access access)
 {
-	RANGE_REGIONS (r, s, start, end) {
-		if (!region_allows(r, access))
+	uint64_t hole = range_hole(s, start, end);
+	unsigned need = access == ACCESS_WRITE ? PROT_W : PROT_R;
+	RANGE_REGIONS (r, s, start, hole) {
+		if (!(r->prot & need))
 			return -EINVAL;
 		for (uint64_t va = max_u64(start, r->start); va < min_u64(end, r->end);
 		     va += PAGE_SIZE) {
@@ -90,7 +98,7 @@ static int advise_populate(struct space *s, uint64_t start, uint64_t end, enum a
 				return error;
 		}
 	}
-	return range_whole(s, start, end) ? 0 : -ENOMEM;
+	return hole == end ? 0 : -ENOMEM;
 }
 
 /* ---- Dropping ---- */
@@ -117,7 +125,7 @@ static int advise_remove(struct space *s, uint64_t start, uint64_t end)
 	RANGE_REGIONS (r, s, start, end) {
 		if (r->flags & REGION_LOCKED || !r->object)
 			return -EINVAL;
-		if (!(r->flags & REGION_SHARED) || !(r->prot & PROT_W))
+		if (!(r->flags & REGION_SHARED) || !(r->prot_max & PROT_W))
 			return -EACCES;
 		if (r->object->kind != OBJECT_SHARED)
 			return -EOPNOTSUPP;
@@ -204,12 +212,17 @@ int space_advise(struct space *s, uint64_t start, uint64_t length, int advice)
 int space_lock(struct space *s, uint64_t start, uint64_t length, bool lock)
 {
 	uint64_t at = page_down(start), end;
-	if (range_check(s, at, length + (start - at), &end) != 0 ||
-	    (at < end && !range_whole(s, at, end)))
+	if (range_check(s, at, length + (start - at), &end) != 0)
 		return -ENOMEM;
 	if (at == end)
 		return 0;
-	int error = range_flags(s, at, end, lock ? REGION_LOCKED : 0, lock ? 0 : REGION_LOCKED);
+	/* As Linux does: what lies before a hole is locked, though nothing is brought in. */
+	uint64_t hole = range_hole(s, at, end);
+	if (hole == at)
+		return -ENOMEM;
+	int error = range_flags(s, at, hole, lock ? REGION_LOCKED : 0, lock ? 0 : REGION_LOCKED);
+	if (!error && hole < end)
+		error = -ENOMEM;
 	if (!error && lock)
 		error = space_populate(s, at, end - at, true);
 	return error == -EFAULT ? -ENOMEM : error;

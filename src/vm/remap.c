@@ -18,11 +18,10 @@ struct remap {
 	unsigned flags;
 };
 
-/* What Linux refuses before it looks for a place. */
-static int remap_check(const struct remap *m)
+/* What Linux refuses before it looks at regions. */
+static int request_check(const struct remap *m)
 {
 	const struct space *s = m->space;
-	const struct region *r = m->region;
 	if (m->flags & ~(MAYMOVE | FIXED | DONTUNMAP) || m->old % PAGE_SIZE || m->length == 0)
 		return -EINVAL;
 	if (m->flags & (FIXED | DONTUNMAP) && !(m->flags & MAYMOVE))
@@ -38,15 +37,26 @@ static int remap_check(const struct remap *m)
 		if (m->to < s->layout.bottom)
 			return -EPERM;
 	}
+	return 0;
+}
+
+/* What stays where it is, and shrinks at most, may consist of many regions. */
+static bool stays(const struct remap *m)
+{
+	return !(m->flags & (FIXED | DONTUNMAP)) && m->length <= m->old_length;
+}
+
+/* What it refuses before it looks for a place. */
+static int region_check(const struct remap *m)
+{
+	const struct region *r = m->region;
 	if (!r || r->start > m->old)
 		return -EFAULT;
 	if (m->old_length == 0 && !(r->flags & REGION_SHARED))
 		return -EINVAL;
-	if (m->old_length > r->end - m->old)
+	if (m->old_length > r->end - m->old && !stays(m))
 		return -EFAULT;
-	if (m->length > s->layout.top)
-		return -ENOMEM;
-	return 0;
+	return m->length > m->space->layout.top ? -ENOMEM : 0;
 }
 
 /* Moves an entry, or drops it. Returns how the resident count changed. */
@@ -188,42 +198,77 @@ static void region_extend(const struct remap *m)
 	range_end(&(struct range){.space = s, .start = old_end, .end = m->old + m->length});
 }
 
+static int remap_one(struct remap *m)
+{
+	struct space *s = m->space;
+	m->region = regions_find(&s->regions, m->old);
+	int error = region_check(m);
+	if (error)
+		return error;
+	bool locked = m->region->flags & REGION_LOCKED;
+
+	if (stays(m)) {
+		error = m->length < m->old_length
+			    ? space_unmap(s, m->old + m->length, m->old_length - m->length)
+			    : 0;
+		m->to = m->old;
+	} else if (can_grow_here(m)) {
+		region_extend(m);
+		m->to = m->old;
+	} else if (!(m->flags & MAYMOVE)) {
+		error = -ENOMEM;
+	} else {
+		if (!(m->flags & FIXED))
+			m->to = space_place(s, m->flags & DONTUNMAP ? m->to : 0, m->length);
+		error = m->to ? remap_move(m) : -ENOMEM;
+	}
+	if (error)
+		return error;
+	if (locked && m->length > m->old_length)
+		space_populate(s, m->to + m->old_length, m->length - m->old_length, true);
+	return 0;
+}
+
+/* A move to a fixed place that keeps the length takes every region with it, and the holes between
+ * them, as since Linux 6.17. Like there, what was moved before an error stays moved. */
+static int remap_each(const struct remap *all)
+{
+	const struct regions *regions = &all->space->regions;
+	uint64_t end = all->old + all->length;
+	const struct region *r = regions_find(regions, all->old);
+	if (!r)
+		return -EFAULT;
+	for (uint64_t va = all->old; r && r->start < end; r = regions_at_or_after(regions, va)) {
+		struct remap m = *all;
+		m.old = max_u64(va, r->start);
+		va = min_u64(end, r->end);
+		m.to += m.old - all->old;
+		m.length = m.old_length = va - m.old;
+		int error = remap_one(&m);
+		if (error)
+			return error;
+		if (va == end)
+			break;
+	}
+	return 0;
+}
+
 int space_remap(struct space *s, uint64_t old, uint64_t old_length, uint64_t length, unsigned flags,
 		uint64_t to, uint64_t *ret_start)
 {
 	struct remap m = {
 	    .space = s,
-	    .region = regions_find(&s->regions, old),
 	    .old = old,
 	    .old_length = page_up(old_length),
 	    .to = to,
 	    .length = page_up(length),
 	    .flags = flags,
 	};
-	int error = remap_check(&m);
+	int error = request_check(&m);
+	if (!error)
+		error = flags & FIXED && m.length == m.old_length ? remap_each(&m) : remap_one(&m);
 	if (error)
 		return error;
-	bool locked = m.region->flags & REGION_LOCKED;
-
-	if (!(flags & (FIXED | DONTUNMAP)) && m.length <= m.old_length) {
-		error = m.length < m.old_length
-			    ? space_unmap(s, old + m.length, m.old_length - m.length)
-			    : 0;
-		m.to = old;
-	} else if (can_grow_here(&m)) {
-		region_extend(&m);
-		m.to = old;
-	} else if (!(flags & MAYMOVE)) {
-		error = -ENOMEM;
-	} else {
-		if (!(flags & FIXED))
-			m.to = space_place(s, flags & DONTUNMAP ? to : 0, m.length);
-		error = m.to ? remap_move(&m) : -ENOMEM;
-	}
-	if (error)
-		return error;
-	if (locked && m.length > m.old_length)
-		space_populate(s, m.to + m.old_length, m.length - m.old_length, true);
 	*ret_start = m.to;
 	return 0;
 }

@@ -50,6 +50,28 @@ static void model_move(struct model_space *s, unsigned from, unsigned n, unsigne
 	}
 }
 
+/* A move that keeps the length takes many regions along. Where it failed, those before stay moved:
+ * done: it did not. */
+static void model_move_each(struct model *m, struct model_space *s, unsigned from, unsigned n,
+			    unsigned to, bool keep, bool done)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct model_page page = s->page[from + i];
+		if (!page.mapped)
+			continue;
+		if (!done && model_region(m, s, from + i)) {
+			if (!model_region(m, s, to + i))
+				model_clear(s, to + i, to + i + 1);
+			continue;
+		}
+		s->page[from + i].own = false;
+		if (!keep)
+			model_clear(s, from + i, from + i + 1);
+		model_clear(s, to + i, to + i + 1);
+		s->page[to + i] = page;
+	}
+}
+
 bool do_remap(struct model *m, struct model_space *s, const struct op *op)
 {
 	unsigned from = op->page, n = op_end(op) - from,
@@ -68,7 +90,12 @@ bool do_remap(struct model *m, struct model_space *s, const struct op *op)
 	const struct region *r = model_region(m, s, from);
 	/* As on Linux, a fork or a lock may leave neighbours apart that are alike. */
 	one = one && r->end >= model_va(m, from + n);
-	int want = flags & REMAP_FIXED && overlap ? -EINVAL : one ? 0 : -EFAULT;
+	bool stays = !(flags & REMAP_FIXED) && pages <= n, each = flags & REMAP_FIXED && pages == n;
+	if (each && !one && flags & REMAP_DONTUNMAP)
+		return true; /* of what failed half way nothing could tell how far it came */
+	int want = flags & REMAP_FIXED && overlap          ? -EINVAL
+		   : one || (p->mapped && (stays || each)) ? 0
+							   : -EFAULT;
 	uint64_t start = 0;
 
 	SAY(m, "pid %d: remap %u pages at page %u to %u pages%s%s%s", s->space->pid, n, from, pages,
@@ -88,12 +115,21 @@ bool do_remap(struct model *m, struct model_space *s, const struct op *op)
 		return true; /* no room right there */
 	if (!model_outcome(m, got, want))
 		return false;
+	if (!want && each) {
+		model_move_each(m, s, from, n, to, flags & REMAP_DONTUNMAP, !got);
+		model_find_own(m, s, to, to + pages);
+		return got || start == model_va(m, to) || model_wrong(m, "moved elsewhere");
+	}
 	for (unsigned i = to; got && !want && flags & REMAP_FIXED && i < to + pages; i++)
 		if (!model_region(m, s,
 				  i)) /* as on Linux, what was at the new place is gone already */
 			model_clear(s, i, i + 1);
 	if (got)
 		return true;
+	if (stays) {
+		model_clear(s, from + pages, from + n);
+		return start == model_va(m, from) || model_wrong(m, "moved elsewhere");
+	}
 	unsigned at = (start - m->base) / PAGE_SIZE;
 	if (at + pages > PAGES)
 		return model_wrong(m, "moved to page %u", at);
@@ -102,10 +138,7 @@ bool do_remap(struct model *m, struct model_space *s, const struct op *op)
 		return model_wrong(m, "moved to page %u", at);
 	if (grows && !model_all_mapped(s, at == from ? from + n : at, at + pages, false))
 		return model_wrong(m, "moved over what is at page %u", at);
-	if (at == from && pages < n)
-		model_clear(s, from + pages, from + n);
-	else
-		model_move(s, from, n, at, pages, flags & REMAP_DONTUNMAP);
+	model_move(s, from, n, at, pages, flags & REMAP_DONTUNMAP);
 	model_find_own(m, s, at, at + pages);
 	return true;
 }
@@ -251,9 +284,10 @@ bool do_lock(struct model *m, struct model_space *s, const struct op *op)
 	model_find_own(m, s, op->page, end);
 	if (!(got == -ENOMEM && lock && fault) && !model_outcome(m, got, want))
 		return false;
-	if (want)
-		return true;
-	/* Locked it stays, even where not all could be brought in. */
+	/* Locked it stays, even where not all could be brought in; before a hole, too. */
+	for (unsigned i = op->page; i < end; i++)
+		if (!s->page[i].mapped)
+			end = i;
 	for (unsigned i = op->page; i < end; i++)
 		if (!(model_region(m, s, i)->flags & REGION_LOCKED) == lock)
 			return got != 0;
