@@ -13,8 +13,8 @@
 
 static const char cross[] = "riscv64-linux-gnu-gcc";
 
-/* A linker for clang: GNU's, or an lld that can do the relaxations of riscv64 objects (15 and up).
- */
+/* A linker for clang: GNU's, or an lld that can do the relaxations of riscv64 objects (15 and
+ * up). */
 static char *linker_find(void)
 {
 	struct words args = {0};
@@ -60,8 +60,8 @@ static bool clang_words(struct words *ret_args)
 	return good;
 }
 
-/* The compiler and what it needs to be told. Returns 0, or EXIT_OWN after saying what to install.
- */
+/* The compiler and what it needs to be told. Returns 0, or EXIT_OWN after saying what to
+ * install. */
 static int compiler_words(struct words *ret_args)
 {
 	const char *named = getenv("CARREL_CC");

@@ -331,8 +331,8 @@ int apt_update(struct apt *apt)
 		words_finish(&mirrors);
 		return r;
 	}
-	/* With several tried, the first is the likeliest, but the last left its reasons in the log.
-	 */
+	/* With several tried, the first is the likeliest, but the last left its reasons in the
+	 * log. */
 	const char *tried = mirrors.items[mirrors.n - 1];
 	switch (how) {
 	case UPDATE_NO_RISCV:

@@ -120,8 +120,8 @@ static int dir_check(const char *dir)
 	return 0;
 }
 
-/* Writes down that the root has a package, as dpkg would: apt reads it, and dpkg -l in the guest.
- */
+/* Writes down that the root has a package, as dpkg would: apt reads it, and dpkg -l in the
+ * guest. */
 static int status_add(const char *dir, const char *control)
 {
 	const char *name = strncmp(control, "Package: ", 9) == 0 ? control : NULL;

@@ -109,8 +109,8 @@ static int unpack(const char *tar, const char *dir, const struct words *devices,
 
 	tar_words(&args, "--extract", tar);
 	words_add(&args, "--directory=%s", dir);
-	/* All is the caller's, as with "create"; a set-user-id bit for a host's root is for nobody.
-	 */
+	/* All is the caller's, as with "create"; a set-user-id bit for a host's root is for
+	 * nobody. */
 	words_add(&args, "--no-same-owner");
 	words_add(&args, "--no-same-permissions");
 	words_add(&args, "--delay-directory-restore");

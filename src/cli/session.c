@@ -166,8 +166,8 @@ static bool ends_with(const char *s, const char *end)
 	return n > m && strcmp(s + n - m, end) == 0;
 }
 
-/* mem.c becomes a program that the guest sees beside its source, as if it had been compiled there.
- */
+/* mem.c becomes a program that the guest sees beside its source, as if it had been compiled
+ * there. */
 static int compile(struct session *s, const char *source)
 {
 	char program[PATH_MAX], copy[PATH_MAX];
@@ -382,8 +382,8 @@ static void look_at_wanted(struct session *s)
 			look_once(s, p);
 }
 
-/* Sets the stop addresses of programs that were loaded since the last time. Returns -1 or a status.
- */
+/* Sets the stop addresses of programs that were loaded since the last time. Returns -1 or a
+ * status. */
 static int set_stops(struct session *s)
 {
 	s->wish.exec = false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fd.h - what only the system calls on descriptors need of a table of them; the rest is in file.h
- */
+/* fd.h - what only the system calls on descriptors need of a table of them; the rest is in
+ * file.h */
 #ifndef KERNEL_FD_H
 #define KERNEL_FD_H
 

@@ -55,8 +55,7 @@ struct file_ops {
 	int64_t (*ioctl)(struct file *f, struct task *t, uint64_t request, uint64_t arg);
 	/* Which of POLLIN, POLLOUT, POLLERR, POLLHUP hold now; with t also waits for a change. */
 	int (*poll)(struct file *f, struct task *t);
-	/* The object whose pages a mapping shows, with a reference for the caller. NULL: -ENODEV.
-	 */
+	/* The object whose pages a mapping shows, referenced for the caller. NULL: -ENODEV. */
 	int (*object)(struct file *f, struct object **ret_object);
 	/* The last reference is gone. */
 	void (*release)(struct file *f);
@@ -66,11 +65,10 @@ struct file {
 	unsigned refs;
 	const struct file_ops *ops;
 	struct kernel *kernel;
-	uint32_t
-	    flags; /* O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, ... as fcntl(F_GETFL) gives them */
+	uint32_t flags; /* O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, ... as F_GETFL gives them */
 	uint64_t pos;
-	char *path; /* as the guest names it, for /proc/PID/fd and maps; follows renames; NULL: none
-		     */
+	/* As the guest names it, for /proc/PID/fd and maps; follows renames. NULL: none. */
+	char *path;
 	bool unlinked;          /* path was removed by the guest: "(deleted)" */
 	void *ctx;              /* the kind's own */
 	LIST_ENTRY(file) named; /* those with a path, so that a rename finds them */
@@ -121,8 +119,8 @@ int path_open_exec(struct task *t, int dirfd, const char *path, int at_flags,
 /* Opens an absolute guest path for reading, for no task: the interpreter of a program. */
 int path_open_kernel(struct kernel *k, const char *path, struct file **ret_file);
 
-/* Opens the host's descriptor (0, 1, 2) as a file of the guest: a terminal, pipe or file as it is.
- */
+/* Opens the host's descriptor (0, 1, 2) as a file of the guest: a terminal, pipe or file as it
+ * is. */
 int file_from_host(struct kernel *k, int host_fd, uint32_t flags, struct file **ret_file);
 
 /* The host got a signal that concerns the terminal: passes it to the foreground group. */
@@ -143,8 +141,8 @@ struct host_watch {
 void host_watch_add(struct kernel *k, struct host_watch *w);
 void host_watch_remove(struct host_watch *w);
 
-/* Contents of /proc/PID/NAME as text; used by the verbs too (maps). Returns 0, -ENOENT or -ENOMEM.
- */
+/* Contents of /proc/PID/NAME as text; used by the verbs too (maps). Returns 0, -ENOENT or
+ * -ENOMEM. */
 int proc_text(struct kernel *k, struct process *p, const char *name, struct text *ret_text);
 
 #endif

@@ -321,8 +321,8 @@ static int mount_tmp(struct kernel *k)
 		(void)rmdir(path);
 		return -ENOMEM;
 	}
-	/* Only spares it from being swept by others: it is no failure when the host has no locks.
-	 */
+	/* Only spares it from being swept by others: it is no failure when the host has no
+	 * locks. */
 	m->tmp_lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (m->tmp_lock >= 0)
 		(void)flock(m->tmp_lock, LOCK_EX | LOCK_NB);

@@ -5,8 +5,8 @@
  *	 ^                        /w             start: "/", the working directory, or dirfd
  *	 a                        /w/a           must be a directory
  *	   ..                     /w             the last name goes; at "/" nothing happens
- *	      l -> /etc           /              text of the link goes in front of the rest:
- *"/etc/x" etc, x            /etc/x         which mount: the longest that is a prefix
+ *	      l -> /etc           /              the link's text goes in front of the rest: "/etc/x"
+ *	        etc, x            /etc/x         which mount: the longest that is a prefix
  *
  * A path without links and without ".." that lies in one mount is asked for at once; most do.
  */

@@ -142,8 +142,8 @@ void names_exchanged(struct kernel *k, const char *a, const char *b);
 /* What is called path is gone. */
 void names_removed(struct kernel *k, const char *path);
 
-/* A directory being read: a sorted snapshot, so that positions stay good while entries come and go.
- */
+/* A directory being read: a sorted snapshot, so that positions stay good while entries come and
+ * go. */
 int dir_add(struct dir *d, const char *name, uint64_t inode, uint8_t type);
 int dir_open(const struct place *at, uint32_t flags, struct file **ret_file);
 bool file_is_dir(const struct file *f);

@@ -70,8 +70,8 @@ int64_t sys_sendfile(struct task *t, const uint64_t a[6])
 		return err;
 	if ((int64_t)pos < 0)
 		return -EINVAL;
-	/* The program's offset is written when all is done; a wait begins from it and what is done.
-	 */
+	/* The program's offset is written when all is done; a wait begins from it and what is
+	 * done. */
 	uint64_t at = pos + t->call.done;
 	int64_t n =
 	    t->call.state[0] ? (int64_t)t->call.done : copy(t, in, &at, out, &out->pos, a[3]);

@@ -74,8 +74,8 @@ static int write_left(struct task *t, uint64_t va)
 	return err == CALL_WAIT ? err : 0;
 }
 
-/* Polls and, when nothing is ready and there is time, waits. Returns a count, -EINTR or CALL_WAIT.
- */
+/* Polls and, when nothing is ready and there is time, waits. Returns a count, -EINTR or
+ * CALL_WAIT. */
 static int64_t poll_wait(struct task *t, struct abi_pollfd *p, size_t n)
 {
 	const struct fd_table *ft = t->process->files;

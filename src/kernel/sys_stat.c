@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sys_stat.c - what is known of files: stat, statx, statfs, access, readlink, extended attributes
- */
+/* sys_stat.c - what is known of files: stat, statx, statfs, access, readlink, extended
+ * attributes */
 #include <errno.h>
 #include <string.h>
 #include <sys/sysmacros.h>

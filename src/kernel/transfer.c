@@ -87,8 +87,8 @@ static int64_t move(struct task *t, struct file *f, bool write, const struct hol
 		bool first = t->call.done == 0 && moved == 0;
 		uint8_t *bytes = h->piece[i].bytes;
 		uint32_t size = h->piece[i].size;
-		/* A read that has something does not wait for more; a write waits until all is out.
-		 */
+		/* A read that has something does not wait for more; a write waits until
+		 * all is out. */
 		int64_t n = write ? f->ops->write(f, t, bytes, size, pos)
 				  : f->ops->read(f, first ? t : NULL, bytes, size, pos);
 		if (n < 0) {

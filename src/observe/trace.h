@@ -9,8 +9,7 @@
  *
  *	          enter              another line comes between
  *	NONE ------------>  OPEN  ----------------------------->  CUT
- *	  ^                   | exit: the rest of the line         | exit: "<... resumed>" and the
- *rest
+ *	  ^                   | exit: the rest                     | exit: "<... resumed>", the rest
  *	  +-------------------+------------------------------------+
  *
  * At most one call is OPEN: its line has begun and its newline is still to come. What is written

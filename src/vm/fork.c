@@ -8,7 +8,7 @@
  *	all of the span is carried	chunk and leaf table get one reference more each, whatever
  *					they hold
  *	else				the anons of this region get one reference more each, and
- *its entries are copied without W
+ *					its entries are copied without W
  *
  * Either way nothing of it is exclusive or writable any more on either side.
  */

@@ -92,8 +92,8 @@ void mm_hold_for_instruction(struct mm *mm, uint32_t frame)
 {
 	if (frame == mm->zero)
 		return;
-	/* No instruction needs more than the array holds: what is over is of one that was given up.
-	 */
+	/* No instruction needs more than the array holds: what is over is of one that was given
+	 * up. */
 	if (mm->instruction_frames == array_size(mm->instruction))
 		mm_retired(mm);
 	frame_hold(mm, frame);

@@ -4,7 +4,7 @@
  *	1. frames	states sum to N; each is on the free list or has one owner, who points back;
  *			the policy knows exactly those that can be evicted
  *	2. layers	references to chunks and anons are as many as their counts say; exclusive
- *means so
+ *			means so
  *	3. objects	each page has its frame and its frame has it
  *	4. entries	each is what its region and its layers say, and W only by the writable rule
  *	5. the pmap	its own account

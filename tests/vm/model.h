@@ -3,9 +3,10 @@
  *
  *	model.c		sequences of operations, and what to do with one that fails: shrink it
  *	model_ops.c	each operation, done to the model and to the system: accesses, mapping,
- *processes model_range.c	those on ranges that stay or move model_object.c	files and
- *shared memory; how a world begins and ends model_check.c	does the system show what the model
- *says?
+ *			processes
+ *	model_range.c	those on ranges that stay or move
+ *	model_object.c	files and shared memory; how a world begins and ends
+ *	model_check.c	does the system show what the model says?
  *
  * The model has an array of pages for each space: permissions, what backs the page, and four bytes
  * of its contents. It knows nothing of frames, faults, sharing or tables. Operations are numbers
@@ -98,8 +99,8 @@ struct model {
 void model_begin(struct model *m, uint64_t seed, bool verbose);
 /* Does one operation and checks; false: m->why says what does not hold. */
 bool model_op(struct model *m, const struct op *op);
-/* Gives everything back, and checks that all of it came back and nothing that was stored is lost.
- */
+/* Gives everything back, and checks that all of it came back and nothing that was stored is
+ * lost. */
 bool model_end(struct model *m);
 
 /* Says what is wrong, once; returns false. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* unit.h - a small laboratory for unit tests of src/vm: one mm, spaces, a program's accesses, a
- *file
+ * file
  *
  * Most tests run over a mapping without hardware and over real page tables:
  *
