@@ -301,7 +301,7 @@ echo data > f; ln f g; echo more >> g; cat f; rm f; cat g; stat -c %h g; mv g h;
 ----
 exec 4<> rw; echo hello >&4; cat <&4; echo position >&4; cat rw; exec 4>&-; tail -f -n 1 --pid=$$ rw 2> /dev/null & sleep 0.3; echo appended >> rw; sleep 1.5; kill $!; wait $! 2> /dev/null; echo $?
 ----
-timeout 0.3 sleep 10; echo $?; timeout 0.3 sh -c 'trap "echo caught; exit 3" TERM; sleep 5 & wait'; echo $?; timeout -k 0.2 0.2 sh -c 'trap "" TERM; while :; do :; done'; echo $?
+timeout 0.3 sleep 10; echo $?; timeout 0.3 sh -c 'trap "echo caught; exit 3" TERM; sleep 5 & wait'; echo $?; timeout -k 0.05 0.05 sh -c 'trap "" TERM; while :; do :; done'; echo $?
 ----
 rm -rf tree; chmod 000 words; [ -r words ]; r=$?; [ "$(id -u)" = 0 ] && echo $((r)) || echo $((1 - r)); chmod 644 words; rm -f nothing; echo $?
 ----
