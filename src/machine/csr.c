@@ -45,8 +45,7 @@ void csr_fp_start(struct hart *h)
 
 void csr_fp_finish(struct hart *h)
 {
-	h->regs.fcsr |= fp_flags();
-	fp_leave(&h->fp_host);
+	h->regs.fcsr |= fp_leave(&h->fp_host);
 }
 
 int csr_read(struct hart *h, unsigned csr, uint64_t now, uint64_t *ret_value)

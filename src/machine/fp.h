@@ -2,10 +2,10 @@
 /* fp.h - floating point on the host's unit
  *
  * While a hart runs, the host's unit has the rounding mode of frm and gathers the exception flags;
- * fp_enter and fp_leave switch it, fp_flags moves what was gathered into fcsr. No instruction pays
- * for that. What differs from RISC-V is put right here: every NaN result is the canonical one, a
- * single that is not NaN-boxed reads as NaN, minimum, maximum, comparisons and conversions to
- * integers are spelt out.
+ * fp_enter and fp_leave switch it, fp_flags takes what was gathered. No instruction pays for that.
+ * Flags that Carrel itself raised are nobody's: fp_leave does not bring them back. What differs from
+ * RISC-V is put right here: every NaN result is the canonical one, a single that is not NaN-boxed
+ * reads as NaN, minimum, maximum, comparisons and conversions to integers are spelt out.
  *
  * The files that include this are compiled with -frounding-math and without contraction.
  */
@@ -56,12 +56,23 @@ static inline void fp_set_mode(unsigned rm)
 	fp_barrier();
 }
 
+/* Writing the unit's state costs more than the rest of a short system call, so that it is only
+ * written when it changes: between runs it is mostly the default, without flags, on both sides. */
 static inline void fp_enter(struct fp_host *host, unsigned rm)
 {
+	unsigned mxcsr = 0x1f80 | fp_mode_bits(rm) << 13;
+
 	fp_barrier();
 	host->mxcsr = __builtin_ia32_stmxcsr();
-	__builtin_ia32_ldmxcsr(0x1f80 | fp_mode_bits(rm) << 13);
+	if (host->mxcsr != mxcsr)
+		__builtin_ia32_ldmxcsr(mxcsr);
 	fp_barrier();
+}
+
+static inline unsigned fp_fflags(unsigned mxcsr)
+{
+	return (mxcsr & 1 ? FP_NV : 0) | (mxcsr & 4 ? FP_DZ : 0) | (mxcsr & 8 ? FP_OF : 0) |
+	       (mxcsr & 16 ? FP_UF : 0) | (mxcsr & 32 ? FP_NX : 0);
 }
 
 /* The flags gathered since the last call, as fflags. */
@@ -69,16 +80,21 @@ static inline unsigned fp_flags(void)
 {
 	fp_barrier();
 	unsigned mxcsr = __builtin_ia32_stmxcsr();
-	__builtin_ia32_ldmxcsr(mxcsr & ~0x3fu);
-	return (mxcsr & 1 ? FP_NV : 0) | (mxcsr & 4 ? FP_DZ : 0) | (mxcsr & 8 ? FP_OF : 0) |
-	       (mxcsr & 16 ? FP_UF : 0) | (mxcsr & 32 ? FP_NX : 0);
+	if (mxcsr & 0x3f)
+		__builtin_ia32_ldmxcsr(mxcsr & ~0x3fu);
+	fp_barrier();
+	return fp_fflags(mxcsr);
 }
 
-static inline void fp_leave(const struct fp_host *host)
+/* Returns the flags, too. */
+static inline unsigned fp_leave(const struct fp_host *host)
 {
 	fp_barrier();
-	__builtin_ia32_ldmxcsr(host->mxcsr);
+	unsigned mxcsr = __builtin_ia32_stmxcsr();
+	if (mxcsr != (host->mxcsr & ~0x3fu))
+		__builtin_ia32_ldmxcsr(host->mxcsr & ~0x3fu);
 	fp_barrier();
+	return fp_fflags(mxcsr);
 }
 
 #else
@@ -115,11 +131,13 @@ static inline unsigned fp_flags(void)
 	       (e & FE_INEXACT ? FP_NX : 0);
 }
 
-static inline void fp_leave(const struct fp_host *host)
+static inline unsigned fp_leave(const struct fp_host *host)
 {
-	fp_barrier();
+	unsigned flags = fp_flags();
+
 	fesetenv(&host->env);
 	fp_barrier();
+	return flags;
 }
 
 #endif
