@@ -6,17 +6,18 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/pids.h"
 #include "cli/region_text.h"
 #include "cli/session.h"
 #include "cli/tables.h"
 #include "cli/verb.h"
 
-enum { PIDS_SHOWN = 8 };
+/* Places of one frame that are looked at. */
+enum { PLACES = 1024 };
 
 /* What the page tables say of a frame that holds one of them. */
 struct table_use {
-	uint32_t owners;
-	int32_t pid[PIDS_SHOWN]; /* of the first owners */
+	struct pids owners;
 	uint8_t level;
 	uint64_t va;
 };
@@ -44,9 +45,7 @@ struct frames {
 static void table_note(struct survey *v, uint32_t frame, unsigned level, uint64_t va)
 {
 	struct table_use *u = &v->table[frame];
-	if (u->owners < PIDS_SHOWN)
-		u->pid[u->owners] = v->pid;
-	u->owners++;
+	pids_add(&u->owners, v->pid);
 	u->level = (uint8_t)level;
 	u->va = va;
 }
@@ -67,25 +66,21 @@ static void tables_note(struct survey *v)
 }
 
 /* "mem (pid 2)", or "pids 2, 3 and 5 more". */
-static void add_pids(struct survey *v, const int32_t *pid, unsigned shown, unsigned all,
-		     struct text *t)
+static void add_pids(struct survey *v, const struct pids *pids, struct text *t)
 {
-	struct process *p = process_find(v->k, pid[0]);
-	if (all == 1) {
-		text_add(t, "%s (pid %d)", p ? process_name(p) : "?", pid[0]);
-		return;
-	}
-	text_add(t, "pids");
-	for (unsigned i = 0; i < shown; i++)
-		text_add(t, "%s%d", i ? ", " : " ", pid[i]);
-	if (all > shown)
-		text_add(t, " and %u more", all - shown);
+	struct process *p = process_find(v->k, pids->pid[0]);
+	if (pids->count == 1)
+		text_add(t, "%s (pid %d)", p ? process_name(p) : "?", pids->pid[0]);
+	else
+		pids_text(pids, t);
 }
 
-static int by_number(const void *a, const void *b)
+static int by_pid(const void *a, const void *b)
 {
-	const int32_t *x = a, *y = b;
-	return (*x > *y) - (*x < *y);
+	const struct pmap_place *x = a, *y = b;
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return (x->va > y->va) - (x->va < y->va);
 }
 
 /* "[heap]": what the page is there. */
@@ -108,38 +103,34 @@ static void add_region(struct survey *v, int32_t pid, uint64_t va, struct text *
 
 static void anon_owner(struct survey *v, uint32_t frame, struct frame_run *r, struct text *t)
 {
-	struct pmap_place place[PIDS_SHOWN];
-	int32_t pid[PIDS_SHOWN];
-	unsigned all = v->k->mm->pmap->places(v->k->mm, frame, place, PIDS_SHOWN), shown = 0;
+	struct pmap_place place[PLACES];
+	struct pids pids = {0};
+	unsigned all = v->k->mm->pmap->places(v->k->mm, frame, place, PLACES);
 	if (all == 0) {
 		text_add(t, "in no page table now");
 		return;
 	}
-	for (unsigned i = 0; i < all && i < PIDS_SHOWN; i++)
-		pid[shown++] = place[i].pid;
-	qsort(pid, shown, sizeof(*pid), by_number);
-	add_pids(v, pid, shown, all, t);
-	for (unsigned i = 0; i < shown; i++) {
-		if (place[i].pid != pid[0])
-			continue;
-		add_region(v, pid[0], place[i].va, t);
-		r->placed = true;
-		r->from = place[i].va;
-		return;
-	}
+	unsigned known = all < PLACES ? all : PLACES;
+	qsort(place, known, sizeof(*place), by_pid);
+	for (unsigned i = 0; i < known; i++)
+		if (i == 0 || place[i].pid != place[i - 1].pid)
+			pids_add(&pids, place[i].pid);
+	pids.count += all - known;
+	add_pids(v, &pids, t);
+	add_region(v, place[0].pid, place[0].va, t);
+	r->placed = true;
+	r->from = place[0].va;
 }
 
 static void table_owner(struct survey *v, uint32_t frame, struct frame_run *r, struct text *t)
 {
 	struct table_use *u = &v->table[frame];
 	unsigned top = mmu_levels(v->k->config.mode) - 1;
-	unsigned shown = u->owners < PIDS_SHOWN ? u->owners : PIDS_SHOWN;
-	if (!u->owners) {
+	if (!u->owners.count) {
 		text_add(t, "of no process yet");
 		return;
 	}
-	qsort(u->pid, shown, sizeof(*u->pid), by_number);
-	add_pids(v, u->pid, shown, u->owners, t);
+	add_pids(v, &u->owners, t);
 	if (u->level == top) {
 		text_add(t, ": root table");
 		return;

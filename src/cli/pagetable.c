@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "cli/json.h"
+#include "cli/pids.h"
 #include "cli/region_text.h"
 #include "cli/session.h"
 #include "cli/tables.h"
@@ -25,17 +26,15 @@ struct tree {
 	json_t *list[8];  /* with --json: where entries of each level go */
 };
 
-/* Other spaces that have this leaf table: fork shares it at the address where it was. Adds their
- * pids; returns how many there are. */
-static unsigned sharers(const struct tree *t, uint32_t leaf, uint64_t va, struct text *ret_pids)
+/* Other spaces that have this leaf table: fork shares it at the address where it was. */
+static void sharers(const struct tree *t, const struct table_entry *e, struct pids *ret_pids)
 {
-	unsigned n = 0;
-	for (struct space *s = t->k->mm->spaces; s; s = s->next) {
-		if (s == t->p->space || tables_leaf(t->k, s, va) != leaf)
-			continue;
-		text_add(ret_pids, "%s%d", n++ ? ", " : "", s->pid);
-	}
-	return n;
+	*ret_pids = (struct pids){0};
+	if (e->level != 1)
+		return;
+	for (struct space *s = t->k->mm->spaces; s; s = s->next)
+		if (s != t->p->space && tables_leaf(t->k, s, e->va) == pte_frame(e->pte))
+			pids_add(ret_pids, s->pid);
 }
 
 static void page_what(const struct tree *t, const struct table_entry *e, char *ret_what,
@@ -61,15 +60,15 @@ static void page_line(struct tree *t, const struct table_entry *e)
 
 static void table_line(struct tree *t, const struct table_entry *e)
 {
-	struct text pids = TEXT;
-	unsigned n = e->level == 1 ? sharers(t, pte_frame(e->pte), e->va, &pids) : 0;
-	t->shared += n > 0;
+	struct pids pids;
+	sharers(t, e, &pids);
+	t->shared += pids.count > 0;
 	text_add(&t->text, "table in frame %" PRIu32, pte_frame(e->pte));
-	if (n)
-		text_add(&t->text, ", shared by fork with pid%s %s", n > 1 ? "s" : "",
-			 text_str(&pids));
+	if (pids.count) {
+		text_add(&t->text, ", shared by fork with ");
+		pids_text(&pids, &t->text);
+	}
 	text_add(&t->text, "\n");
-	text_finish(&pids);
 }
 
 static void entry_line(void *ctx, const struct table_entry *e)
@@ -93,7 +92,7 @@ static void entry_json(void *ctx, const struct table_entry *e)
 {
 	struct tree *t = ctx;
 	char flags[9], what[128];
-	struct text pids = TEXT;
+	struct pids pids;
 	pte_flags(e->pte, flags);
 	json_t *j = json_pack("{s:i, s:i, s:o, s:o, s:o, s:s, s:I}", "level", (int)e->level,
 			      "index", (int)e->index, "start", json_hex(e->va), "end",
@@ -102,15 +101,14 @@ static void entry_json(void *ctx, const struct table_entry *e)
 	t->tables += e->down;
 	t->pages += !e->down;
 	if (e->down) {
-		unsigned n = e->level == 1 ? sharers(t, pte_frame(e->pte), e->va, &pids) : 0;
-		t->shared += n > 0;
-		json_object_set_new(j, "shared_with", json_integer(n));
+		sharers(t, e, &pids);
+		t->shared += pids.count > 0;
+		json_object_set_new(j, "shared_with", json_integer(pids.count));
 		json_object_set_new(j, "entries", t->list[e->level - 1] = json_array());
 	} else {
 		page_what(t, e, what, sizeof(what));
 		json_object_set_new(j, "what", json_text(what));
 	}
-	text_finish(&pids);
 	json_array_append_new(t->list[e->level], j);
 }
 
