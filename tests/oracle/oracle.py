@@ -57,7 +57,7 @@ class Program:
         # again (seed 4: 219, 557, 865 with resize).
         # MADV_REMOVE of a file depends on its file system: where there is one there is not the other.
         self.removes = r.random() < 0.4
-        # A MADV_DONTNEED that meets a locked region drops what lies before it on Linux, nothing on Carrel;
+        # MADV_FREE of a locked region is EINVAL on Linux only; MADV_DONTNEED that meets one drops what lies before it on Linux, nothing on Carrel;
         # MREMAP_DONTUNMAP unlocks the old region on Linux only. So locks are not mixed with these.
         self.locks = r.random() < 0.4
         for _ in range(r.randint(3, 6)):
@@ -128,7 +128,7 @@ class Program:
             self.say(depth, f'protect({start}, {pages}, {r.choice(PROTS)});')
         elif which == 'advise':
             advice = r.choice([a for a in ADVICE if (self.removes or a != 'MADV_REMOVE') and
-                               (not self.locks or a != 'MADV_DONTNEED')])
+                               (not self.locks or a not in ('MADV_DONTNEED', 'MADV_FREE'))])
             self.say(depth, f'advise({start}, {pages}, {advice});')
         elif which == 'sync':
             flags = r.choice(['MS_SYNC', 'MS_ASYNC', 'MS_SYNC | MS_ASYNC', 'MS_SYNC | MS_INVALIDATE'])
