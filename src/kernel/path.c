@@ -358,14 +358,14 @@ static int open_check(const struct place *at, struct task *t, uint32_t flags)
 	}
 	if ((flags & ABI_O_CREAT) && (flags & ABI_O_EXCL))
 		return -EEXIST;
-	if (S_ISLNK(at->stat.st_mode))
-		return flags & ABI_O_PATH ? 0 : -ELOOP;
 	if (S_ISDIR(at->stat.st_mode)) {
 		if ((writes || (flags & ABI_O_CREAT)) && !(flags & ABI_O_PATH))
 			return -EISDIR;
 	} else if (flags & ABI_O_DIRECTORY) {
 		return -ENOTDIR;
 	}
+	if (S_ISLNK(at->stat.st_mode))
+		return flags & ABI_O_PATH ? 0 : -ELOOP;
 	if (flags & ABI_O_PATH)
 		return 0;
 	int mode = (flags & ABI_O_ACCMODE) == ABI_O_RDONLY   ? R_OK

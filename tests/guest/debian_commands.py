@@ -115,6 +115,7 @@ rmdir tree
 rmdir -p tree/empty
 ln words hard
 ln -s words soft
+ln -sfn tree link
 touch -d 2001-02-03T04:05:06.789 words
 touch -r words table
 chmod 600 words table
