@@ -261,35 +261,42 @@ static int hostfs_unlink(const struct place *at, bool directory)
 	return fd < 0 ? fd : result(fd, unlinkat(fd, name, directory ? AT_REMOVEDIR : 0));
 }
 
-static int hostfs_rename(const struct place *from, const struct place *to, unsigned flags)
+/* The directories of two names. Returns 0 with both open, or -errno with none. */
+static int host_parents(const struct place *from, const struct place *to, int ret_fd[2],
+			const char *ret_name[2])
 {
-	const char *old, *new;
-	int a = host_parent(from, &old);
+	int a = host_parent(from, &ret_name[0]);
 	if (a < 0)
 		return a;
-	int b = host_parent(to, &new);
+	int b = host_parent(to, &ret_name[1]);
 	if (b < 0) {
 		close(a);
 		return b;
 	}
-	int err = result(b, renameat2(a, old, b, new, flags));
-	close(a);
+	ret_fd[0] = a;
+	ret_fd[1] = b;
+	return 0;
+}
+
+static int hostfs_rename(const struct place *from, const struct place *to, unsigned flags)
+{
+	const char *name[2];
+	int fd[2], err = host_parents(from, to, fd, name);
+	if (err)
+		return err;
+	err = result(fd[1], renameat2(fd[0], name[0], fd[1], name[1], flags));
+	close(fd[0]);
 	return err;
 }
 
 static int hostfs_link(const struct place *from, const struct place *to)
 {
-	const char *old, *new;
-	int a = host_parent(from, &old);
-	if (a < 0)
-		return a;
-	int b = host_parent(to, &new);
-	if (b < 0) {
-		close(a);
-		return b;
-	}
-	int err = result(b, linkat(a, old, b, new, 0));
-	close(a);
+	const char *name[2];
+	int fd[2], err = host_parents(from, to, fd, name);
+	if (err)
+		return err;
+	err = result(fd[1], linkat(fd[0], name[0], fd[1], name[1], 0));
+	close(fd[0]);
 	return err;
 }
 

@@ -433,40 +433,44 @@ static int64_t host_write(struct file *f, struct task *t, const void *bytes, siz
 	return put;
 }
 
-/* Standard input and output share their offset with other programs of the host. */
+/* Standard input and output share their offset with other programs of the host: it is fetched
+ * before, and put back after, what uses the file's own position. Returns the descriptor. */
+static int shared_fetch(struct file *f, const uint64_t *pos)
+{
+	int fd = ((struct host_file *)f->ctx)->shared;
+	off_t at = pos == &f->pos ? lseek(fd, 0, SEEK_CUR) : -1;
+	if (at >= 0)
+		f->pos = (uint64_t)at;
+	return fd;
+}
+
+static void shared_put_back(struct file *f, const uint64_t *pos, int fd)
+{
+	if (pos == &f->pos)
+		(void)lseek(fd, (off_t)f->pos, SEEK_SET);
+}
+
 static int64_t shared_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
 {
-	off_t at = lseek(((struct host_file *)f->ctx)->shared, 0, SEEK_CUR);
-	if (pos == &f->pos && at >= 0)
-		f->pos = (uint64_t)at;
+	shared_fetch(f, pos);
 	return host_look(f, t, size, pos);
 }
 
 static int64_t shared_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
 			   uint64_t *pos)
 {
-	int fd = ((struct host_file *)f->ctx)->shared;
-	if (pos != &f->pos)
-		return host_read(f, t, ret_bytes, size, pos);
-	off_t at = lseek(fd, 0, SEEK_CUR);
-	if (at >= 0)
-		f->pos = (uint64_t)at;
+	int fd = shared_fetch(f, pos);
 	int64_t n = host_read(f, t, ret_bytes, size, pos);
-	(void)lseek(fd, (off_t)f->pos, SEEK_SET);
+	shared_put_back(f, pos, fd);
 	return n;
 }
 
 static int64_t shared_write(struct file *f, struct task *t, const void *bytes, size_t size,
 			    uint64_t *pos)
 {
-	int fd = ((struct host_file *)f->ctx)->shared;
-	if (pos != &f->pos)
-		return host_write(f, t, bytes, size, pos);
-	off_t at = lseek(fd, 0, SEEK_CUR);
-	if (at >= 0)
-		f->pos = (uint64_t)at;
+	int fd = shared_fetch(f, pos);
 	int64_t n = host_write(f, t, bytes, size, pos);
-	(void)lseek(fd, (off_t)f->pos, SEEK_SET);
+	shared_put_back(f, pos, fd);
 	return n;
 }
 
