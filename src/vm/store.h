@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* store.h - where swapped pages go: the device beneath the slots
  *
- * A store keeps pages by slot number, 0 to slots - 1. Transfers are started by submit and end, in
- * any order, when poll hands them back; the paging system keeps the checksums, so a store need not
- * notice that it returns the wrong bytes. The caller owns the transfers and the memory they name
- * until they are handed back.
+ * A store keeps pages by slot number, 0 to slots - 1. A transfer is started by submit and ends with
+ * finish, which waits for it. When it ends for the machine is the device model's affair, in virtual
+ * time; so a store may do the work in either call, or between them, and how long the host takes is
+ * never seen. The paging system keeps the checksums: a store need not notice that it returns the
+ * wrong bytes.
+ *
+ * The caller owns transfers, and the memory they name, until finish has returned. A slot is in at
+ * most one transfer at a time.
  */
 #ifndef VM_STORE_H
 #define VM_STORE_H
@@ -16,28 +20,51 @@
 
 struct store; /* each store's own */
 
+enum { STORE_CLUSTER = 16 }; /* pages of one transfer at most: 64 KiB */
+
 struct store_transfer {
 	uint32_t slot;	/* the first */
-	uint32_t pages; /* neighbouring slots, 1 to 16 */
+	uint32_t pages; /* neighbouring slots, 1 to STORE_CLUSTER */
 	bool write;
-	uint8_t *bytes[16]; /* one page each */
-	int error;	    /* set when it is handed back: 0 or -EIO, -ENOSPC */
-	struct store_transfer *next; /* the store's, while under way */
+	uint8_t *bytes[STORE_CLUSTER]; /* one page each */
+	int error;		       /* the store's, between submit and finish */
+	void *own;		       /* the store's, as above */
+};
+
+/* What a store may take from the machine: compressed RAM lies in the machine's own frames. */
+struct store_env {
+	const struct alloc *alloc;
+	void *ctx;
+	/* A zeroed frame for the store itself, or NULL: none is free just now. Never evicts. */
+	uint8_t *(*frame_take)(void *ctx, uint32_t *ret_frame);
+	void (*frame_give)(void *ctx, uint32_t frame);
+	unsigned frames; /* how many frame_take will give at least, when a write needs them */
+};
+
+struct store_usage {
+	uint64_t stored; /* pages that are kept now */
+	uint64_t bytes;	 /* what they take up; less than stored pages where compressed */
+	uint32_t frames; /* of the machine's own */
 };
 
 struct store_ops {
 	const char *name;    /* what stands before the colon of --swap */
 	const char *summary; /* one line for the man page */
-	/* Returns 0, or a negative errno with a sentence in ret_why (whys bytes). */
-	int (*open)(const struct alloc *alloc, const char *params, struct store **ret_store, char *ret_why, unsigned whys);
+	bool takes_frames;
+	/* params: what stood after the colon, NULL if nothing. Returns 0, or a negative errno with a
+	 * sentence in ret_why (whys bytes) that names the thing, the reason and the remedy. */
+	int (*open)(const struct store_env *env, const char *params, struct store **ret_store, char *ret_why,
+		    unsigned whys);
+	/* No transfer is under way. */
 	void (*close)(struct store *s);
 	uint32_t (*slots)(const struct store *s);
-	/* Never fails: an error comes back with the transfer. */
+	/* Cannot fail: an error is finish's to tell. */
 	void (*submit)(struct store *s, struct store_transfer *t);
-	/* A finished transfer, or NULL. wait: block until there is one, if any is under way. */
-	struct store_transfer *(*poll)(struct store *s, bool wait);
+	/* Waits for t. Returns 0; -EIO; -ENOSPC (a write found no room: try another store). */
+	int (*finish)(struct store *s, struct store_transfer *t);
 	/* The contents of the slot are no longer wanted. */
 	void (*discard)(struct store *s, uint32_t slot);
+	void (*usage)(const struct store *s, struct store_usage *ret_usage);
 };
 
 #endif
