@@ -11,8 +11,8 @@
 #ifndef VM_MM_H
 #define VM_MM_H
 
-#include "base/bug.h"
 #include "vm/anon.h"
+#include "vm/assert.h"
 #include "vm/event.h"
 #include "vm/fault.h"
 #include "vm/frame.h"
@@ -97,13 +97,5 @@ void mm_usage(const struct mm *mm, struct mm_usage *ret_usage);
 
 /* Walks the whole system. False, with a sentence in why (size bytes): something does not hold. */
 bool mm_verify(struct mm *mm, char *why, unsigned size);
-
-/* Asserts: VM_ASSERT always; VM_ASSERT_DEEP, which may walk, in builds with -DVM_DEEP. */
-#define VM_ASSERT(x) (likely(x) ? (void)0 : bug(__FILE__, __LINE__, #x))
-#ifdef VM_DEEP
-#define VM_ASSERT_DEEP(x) VM_ASSERT(x)
-#else
-#define VM_ASSERT_DEEP(x) ((void)0)
-#endif
 
 #endif
