@@ -221,7 +221,7 @@ static void run_add(struct survey *v, const struct frame_run *r)
 static void count(const struct mm *mm, struct frames_look *l)
 {
 	l->frames = mm->frames;
-	for (uint32_t i = 0; i < mm->untouched; i++) {
+	for (uint32_t i = 0; i < mm->pool.untouched; i++) {
 		const struct frame *f = frame_at(mm, i);
 		if (f->state == FRAME_FREE)
 			l->free++;
@@ -230,17 +230,17 @@ static void count(const struct mm *mm, struct frames_look *l)
 		else
 			l->kind[f->kind]++;
 	}
-	l->free += mm->frames - mm->untouched;
+	l->free += mm->frames - mm->pool.untouched;
 }
 
 static void survey(struct kernel *k, struct frames_look *l)
 {
 	struct mm *mm = k->mm;
 	struct survey v = {.k = k, .look = l, .table = calloc(mm->frames, sizeof(*v.table))};
-	struct frame_run rest = {.first = mm->untouched, .count = mm->frames - mm->untouched};
+	struct frame_run rest = {.first = mm->pool.untouched, .count = mm->frames - mm->pool.untouched};
 	if (v.table) {
 		tables_note(&v);
-		for (uint32_t i = 0; i < mm->untouched; i++) {
+		for (uint32_t i = 0; i < mm->pool.untouched; i++) {
 			struct frame_run r;
 			frame_owner(&v, i, &r);
 			run_add(&v, &r);

@@ -72,7 +72,7 @@ static void sum(struct run_figures *st, struct session *s)
 	t->instructions = hart_retired(s->kernel->hart);
 	st->forks = s->events.total.event[EVENT_space_fork];
 	st->frames = s->kernel->mm->frames;
-	st->frames_used = s->kernel->mm->untouched;
+	st->frames_used = s->kernel->mm->pool.untouched;
 	for (unsigned i = 0; i < st->count; i++) {
 		const struct figures *g = &st->process[i];
 		t->resident_peak = max_u64(t->resident_peak, g->resident_peak);

@@ -22,7 +22,7 @@ static uint64_t next_random(struct kernel *k)
 static void drop_one(struct kernel *k)
 {
 	struct mm *mm = k->mm;
-	uint32_t frame = (uint32_t)(next_random(k) % mm->untouched);
+	uint32_t frame = (uint32_t)(next_random(k) % mm->pool.untouched);
 	const struct frame *f = frame_at(mm, frame);
 	if (f->state == FRAME_OWNED && (f->kind == FRAME_ANON || f->kind == FRAME_FILE) && f->maps > 0)
 		mm->pmap->remove(mm, frame);

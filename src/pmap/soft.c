@@ -533,7 +533,7 @@ static bool soft_verify(struct mm *mm, char *why, unsigned size)
 {
 	uint64_t listed = 0, entries = 0;
 
-	for (uint32_t f = 0; f < mm->untouched; f++)
+	for (uint32_t f = 0; f < mm->pool.untouched; f++)
 		if (mm->frame[f].state != FRAME_FREE && f != mm->zero &&
 		    !soft_verify_frame(mm, f, &listed, why, size))
 			return false;

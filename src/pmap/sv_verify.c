@@ -69,7 +69,7 @@ static bool sv_verify_leaf_entry(struct sv_check *c, const struct table *t, unsi
 	uint64_t perms = pte & SV_PERMISSIONS;
 	const char *wrong = NULL;
 
-	if (sv_pte_frame(pte) >= c->mm->untouched || pte >> 54)
+	if (sv_pte_frame(pte) >= c->mm->pool.untouched || pte >> 54)
 		wrong = "names a frame that does not exist";
 	else if (!(pte & PTE_U) || pte & PTE_G || (pte & PTE_W && !(pte & PTE_R)))
 		wrong = "has bits that no entry of a program may have";
@@ -99,7 +99,7 @@ static bool sv_verify_upper_entry(struct sv_check *c, const struct table *t, uns
 {
 	uint32_t frame = sv_pte_frame(pte);
 
-	if ((pte & ((1 << PTE_PPN_SHIFT) - 1)) != PTE_V || pte >> 54 || frame >= c->mm->untouched ||
+	if ((pte & ((1 << PTE_PPN_SHIFT) - 1)) != PTE_V || pte >> 54 || frame >= c->mm->pool.untouched ||
 	    c->mm->frame[frame].kind != FRAME_TABLE || c->mm->frame[frame].state != FRAME_OWNED)
 		return sv_wrong(
 		    c, "entry %u of the upper table in frame %u (0x%" PRIx64 ") names no table", i,
@@ -166,9 +166,9 @@ static bool sv_verify_tables(struct sv_check *c)
 		if (!sv_verify_table(c, t))
 			return false;
 	}
-	if (c->tables != c->st->tables || c->tables != c->mm->kind[FRAME_TABLE])
+	if (c->tables != c->st->tables || c->tables != c->mm->pool.kind[FRAME_TABLE])
 		return sv_wrong(c, "%" PRIu64 " tables, but %u and %" PRIu64 " are counted",
-				c->tables, c->st->tables, c->mm->kind[FRAME_TABLE]);
+				c->tables, c->st->tables, c->mm->pool.kind[FRAME_TABLE]);
 	return true;
 }
 
@@ -226,7 +226,7 @@ bool sv_verify(struct mm *mm, char *why, unsigned size)
 
 	if (c.st && !sv_verify_tables(&c))
 		return false;
-	for (uint32_t f = 0; f < mm->untouched; f++) {
+	for (uint32_t f = 0; f < mm->pool.untouched; f++) {
 		if (mm->frame[f].state == FRAME_FREE || mm->frame[f].state == FRAME_RESERVED ||
 		    f == mm->zero)
 			continue;

@@ -22,8 +22,7 @@ struct anon *anon_new(struct mm *mm, struct reserve *r)
 
 void anon_put(struct mm *mm, struct anon *a)
 {
-	VM_ASSERT(a->refs > 0);
-	if (--a->refs)
+	if (!refs_put(&a->refs))
 		return;
 	if (a->frame != NO_FRAME)
 		frame_free(mm, a->frame);
@@ -72,7 +71,7 @@ static void chunk_copy(struct chunk *to, const struct chunk *from)
 	for (unsigned i = 0, left = to->live; left; i++) {
 		VM_ASSERT(i < SPAN_PAGES && !(from->exclusive[i / 64] >> i % 64 & 1));
 		if (to->anon[i]) {
-			to->anon[i]->refs++;
+			refs_get(&to->anon[i]->refs);
 			left--;
 		}
 	}
@@ -80,8 +79,7 @@ static void chunk_copy(struct chunk *to, const struct chunk *from)
 
 static void chunk_put(struct mm *mm, struct chunk *c)
 {
-	VM_ASSERT(c->refs > 0);
-	if (--c->refs)
+	if (!refs_put(&c->refs))
 		return;
 	for (unsigned i = 0; c->live; i++) {
 		VM_ASSERT(i < SPAN_PAGES);
@@ -96,7 +94,7 @@ static void chunk_put(struct mm *mm, struct chunk *c)
 static struct chunk *chunk_share(struct chunk *c)
 {
 	memset(c->exclusive, 0, sizeof(c->exclusive));
-	c->refs++;
+	refs_get(&c->refs);
 	return c;
 }
 

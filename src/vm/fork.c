@@ -86,7 +86,7 @@ static int anon_copy(struct fork *f, uint64_t va, struct anon *a, struct reserve
 		return error;
 	if (chunk_exclusive(from, va))
 		chunk_set_exclusive(from, va, false);
-	a->refs++;
+	refs_get(&a->refs);
 	chunk_set(mm, anon_map_own(mm, &f->child->anons, va, r), va, a, false);
 	return 0;
 }

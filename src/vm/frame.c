@@ -32,35 +32,9 @@ uint64_t frame_key(const struct mm *mm, uint32_t frame)
 
 /* ---- Free and owned ---- */
 
-static uint32_t free_take(struct mm *mm)
-{
-	uint32_t frame = mm->free_first;
-	if (frame != NO_FRAME)
-		mm->free_first = mm->frame[frame].next;
-	else
-		frame = mm->untouched++;
-	VM_ASSERT(frame < mm->frames && mm->frame[frame].state == FRAME_FREE);
-	mm->free--;
-	mm->frame[frame].state = FRAME_RESERVED;
-	return frame;
-}
-
-static void free_give(struct mm *mm, uint32_t frame)
-{
-	mm->frame[frame] = (struct frame){.state = FRAME_FREE, .next = mm->free_first};
-	mm->free_first = frame;
-	mm->free++;
-}
-
 void frame_own(struct mm *mm, uint32_t frame, enum frame_kind kind, void *owner, uint64_t index)
 {
-	struct frame *f = frame_at(mm, frame);
-	VM_ASSERT(f->state == FRAME_RESERVED && f->maps == 0);
-	f->state = FRAME_OWNED;
-	f->kind = kind;
-	f->owner.kernel = owner;
-	f->index = index;
-	mm->kind[kind]++;
+	frame_pool_own(&mm->pool, frame, kind, owner, index);
 	/* Whatever was decoded from it when it was another's is void. */
 	mm->pmap->frame_changed(mm, frame);
 	MM_EVENT(mm, NULL, 0, frame_take, .frame = frame, .kind = kind,
@@ -75,40 +49,35 @@ static void frame_leave(struct mm *mm, uint32_t frame, enum policy_leave why)
 	f->flags &= ~FRAME_POLICED;
 }
 
+/* An OWNED frame that nobody wants any more. */
+static void frame_drop(struct mm *mm, uint32_t frame, uint64_t key)
+{
+	MM_EVENT(mm, NULL, 0, frame_free, .frame = frame, .kind = frame_at(mm, frame)->kind,
+		 .key = key);
+	frame_pool_give(&mm->pool, frame);
+}
+
 void frame_free(struct mm *mm, uint32_t frame)
 {
-	struct frame *f = frame_at(mm, frame);
-	VM_ASSERT(f->maps == 0);
-	if (f->state == FRAME_RESERVED) {
-		free_give(mm, frame);
+	if (frame_at(mm, frame)->state == FRAME_RESERVED) {
+		frame_pool_give(&mm->pool, frame);
 		return;
 	}
-	VM_ASSERT(f->state == FRAME_OWNED);
 	frame_leave(mm, frame, LEAVE_FREED);
 	uint64_t key = frame_key(mm, frame);
-	if (f->holds) {
-		f->flags |= FRAME_ORPHAN;
-		f->index = key;
-		return;
-	}
-	mm->kind[f->kind]--;
-	MM_EVENT(mm, NULL, 0, frame_free, .frame = frame, .kind = f->kind, .key = key);
-	free_give(mm, frame);
+	if (frame_pool_leave(&mm->pool, frame, key))
+		frame_drop(mm, frame, key);
 }
 
 void frame_hold(struct mm *mm, uint32_t frame)
 {
-	struct frame *f = frame_at(mm, frame);
-	VM_ASSERT(f->state == FRAME_OWNED);
-	f->holds++;
+	frame_pool_hold(&mm->pool, frame);
 }
 
 void frame_unhold(struct mm *mm, uint32_t frame)
 {
-	struct frame *f = frame_at(mm, frame);
-	VM_ASSERT(f->holds > 0);
-	if (--f->holds == 0 && f->flags & FRAME_ORPHAN)
-		frame_free(mm, frame);
+	if (frame_pool_unhold(&mm->pool, frame))
+		frame_drop(mm, frame, frame_key(mm, frame));
 }
 
 int frame_take_kernel(struct mm *mm, void *tag, uint32_t *ret_frame)
@@ -217,7 +186,7 @@ static int frame_evict(struct mm *mm, uint32_t frame)
 
 static int frame_reserve(struct mm *mm, uint64_t incoming, uint32_t *ret_frame)
 {
-	while (mm->free == 0) {
+	while (mm->pool.free == 0) {
 		uint32_t victim = mm->policy_ops->victim(mm->policy, incoming);
 		if (victim == NO_FRAME)
 			return -ENOMEM;
@@ -225,7 +194,7 @@ static int frame_reserve(struct mm *mm, uint64_t incoming, uint32_t *ret_frame)
 		if (frame_evict(mm, victim) != 0)
 			mm->policy_ops->rejected(mm->policy, victim);
 	}
-	*ret_frame = free_take(mm);
+	*ret_frame = frame_pool_take(&mm->pool);
 	return 0;
 }
 

@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* frame.h - the physical pages of one machine
  *
- * RAM is an array of N frames. A frame is in exactly one state:
- *
- *              reserve_make                  frame_own
- *      FREE ------------------> RESERVED ------------------> OWNED <-----+
- *       ^                          |                          |  |       | io done
- *       |      plan abandoned      |           reading, writing|  |      |
- *       +--------------------------+                          |  +--> BUSY
- *       ^                                                     |
- *       +-----------------------------------------------------+
- *                          frame_free: no mapping, no hold, no I/O
- *
- * An OWNED frame has one owner: an anon, a page of an object, a page table, or the kernel. The
- * owner points to the frame and the frame to its owner; mm_verify checks both ways. A held frame
- * (holds > 0) is never a victim.
- *
- * FREE is zero, so that the array of a large RAM costs the host nothing until frames are used. The
- * frame freed last is taken first and untouched ones in order, so that the used ones lie close
- * together.
+ * RAM is an array of N frames, and each is in one state: see frame_pool.h, which draws them. An OWNED
+ * frame has one owner: an anon, a page of an object, a page table, or the kernel. The owner points to
+ * the frame and the frame to its owner; mm_verify checks both ways. A held frame (holds > 0) is never
+ * a victim.
  *
  * BUSY: a pager or a swap device is filling or emptying it. Who needs it gets -EAGAIN or FAULT_WAIT,
  * mm->waits_for names the frame, and host.wake tells when to try again.
@@ -31,44 +17,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vm/event.h"
-#include "vm/policy.h"
+#include "vm/frame_pool.h"
 
 struct mm;
-struct anon;
-struct object;
-struct table;
 struct chunk;
-
-enum frame_state { FRAME_FREE, FRAME_RESERVED, FRAME_OWNED, FRAME_BUSY };
-
-enum frame_flag {
-	FRAME_ACCESSED = 1 << 0, /* A bits that pmap_remove handed back */
-	FRAME_DIRTY = 1 << 1,	 /* contents differ from slot or file; D bits may add to it */
-	FRAME_POLICED = 1 << 2,	 /* the policy knows it */
-	FRAME_FETCHED = 1 << 3,	 /* read for a fault and not mapped yet: the fault that maps it is major */
-	FRAME_FAILED = 1 << 4,	 /* could not be read: who looks next is told, and it is dropped */
-	FRAME_STUCK = 1 << 5,	 /* could not be written back: no victim until it can */
-	FRAME_LOCKED = 1 << 6,	 /* was mapped by a REGION_LOCKED: look whether it still is */
-	FRAME_ORPHAN = 1 << 7,	 /* its owner let go of it while it was held */
-};
-
-struct frame {
-	uint8_t state; /* enum frame_state */
-	uint8_t kind;  /* enum frame_kind; meaningful unless FREE */
-	uint8_t flags; /* enum frame_flag */
-	uint32_t holds;
-	uint32_t next; /* FREE: the next free frame */
-	uint32_t maps; /* entries that map it, a shared table's entry counted once */
-	uint64_t rmap; /* the pmap's own: where its mappings are */
-	union {
-		struct anon *anon;
-		struct object *object;
-		struct table *table;
-		void *kernel; /* a tag the kernel chose; only shown */
-	} owner;
-	uint64_t index; /* FILE: the page's number in its object. ORPHAN: its key */
-};
 
 /* What a plan takes, and what it gets: it can then be carried out without allocating. */
 struct need {

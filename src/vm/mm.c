@@ -15,8 +15,6 @@ static int mm_init(struct mm *mm, const struct mm_config *config)
 	    .config = *config,
 	    .ram = config->ram,
 	    .frames = config->frames,
-	    .free = config->frames,
-	    .free_first = NO_FRAME,
 	    .host = *config->host,
 	    .events = config->events,
 	    .pmap = config->pmap,
@@ -27,6 +25,7 @@ static int mm_init(struct mm *mm, const struct mm_config *config)
 	mm->frame = alloc_get(&mm->host.alloc, sizeof(*mm->frame) * mm->frames);
 	if (!mm->frame)
 		return -ENOMEM;
+	frame_pool_init(&mm->pool, mm->frame, mm->frames);
 	struct policy_env env = {
 	    .ctx = mm,
 	    .alloc = &mm->host.alloc,
@@ -108,12 +107,12 @@ void mm_retired(struct mm *mm)
 
 void mm_usage(const struct mm *mm, struct mm_usage *ret_usage)
 {
-	struct mm_usage u = {.frames = mm->frames, .free = mm->free};
+	struct mm_usage u = {.frames = mm->frames, .free = mm->pool.free};
 	uint64_t owned = 0;
 	for (unsigned k = 0; k < FRAME_KINDS; k++)
-		owned += u.kind[k] = mm->kind[k];
+		owned += u.kind[k] = mm->pool.kind[k];
 	u.reserved = u.frames - u.free - owned;
-	for (uint32_t i = 0; i < mm->untouched; i++) {
+	for (uint32_t i = 0; i < mm->pool.untouched; i++) {
 		const struct frame *f = &mm->frame[i];
 		u.file_clean_unmapped += f->state == FRAME_OWNED && f->kind == FRAME_FILE &&
 					 !f->maps && !(f->flags & FRAME_DIRTY);

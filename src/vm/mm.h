@@ -20,6 +20,7 @@
 #include "vm/object.h"
 #include "vm/pmap.h"
 #include "vm/policy.h"
+#include "vm/refs.h"
 #include "vm/region.h"
 #include "vm/space.h"
 
@@ -42,12 +43,10 @@ struct mm_config {
 struct mm {
 	struct mm_config config;
 	uint8_t *ram;
-	struct frame *frame;
+	struct frame *frame; /* all of them, as in the pool */
 	uint32_t frames;
-	uint32_t free;	     /* how many are free */
-	uint32_t free_first; /* the free list */
-	uint32_t untouched;  /* frames from here on were never used */
-	uint32_t zero;	     /* the zero frame */
+	struct frame_pool pool;
+	uint32_t zero; /* the zero frame */
 	struct host host;
 	struct events *events;
 	const struct pmap_ops *pmap;
@@ -65,7 +64,6 @@ struct mm {
 		int32_t pid;		 /* one that it was mapped by; 0: none */
 		uint64_t addr;
 	} victim;
-	uint64_t kind[FRAME_KINDS]; /* OWNED frames by kind */
 	/* Frames brought in for the instruction that is being tried; see mm_retired. */
 	uint32_t instruction[8];
 	unsigned instruction_frames;

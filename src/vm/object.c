@@ -35,8 +35,7 @@ int object_create(struct mm *mm, enum object_kind kind, uint64_t size, const str
 
 void object_get(struct object *o)
 {
-	VM_ASSERT(o->refs > 0);
-	o->refs++;
+	refs_get(&o->refs);
 }
 
 uint32_t object_cached(const struct object *o, uint64_t index)
@@ -126,7 +125,7 @@ static int page_read(struct mm *mm, struct object *o, uint64_t index, bool fresh
 		error = o->pager->get(o->ctx, index, bytes);
 
 	if (error == -EAGAIN) {
-		frame_at(mm, frame)->state = FRAME_BUSY;
+		frame_pool_busy(&mm->pool, frame);
 		object_get(o);
 		mm->waits_for = frame;
 	} else if (error) {
@@ -187,8 +186,8 @@ void object_ready(struct mm *mm, struct object *o, uint64_t index, int error)
 {
 	uint32_t frame = object_cached(o, index);
 	struct frame *f = frame_at(mm, frame);
-	VM_ASSERT(f->state == FRAME_BUSY && o->refs > 0);
-	f->state = FRAME_OWNED;
+	VM_ASSERT(o->refs > 0);
+	frame_pool_done(&mm->pool, frame);
 	if (error)
 		f->flags |= FRAME_FAILED;
 	frame_enter(mm, frame, 0);
@@ -253,8 +252,7 @@ void object_punch(struct mm *mm, struct object *o, uint64_t first, uint64_t last
 
 void object_put(struct mm *mm, struct object *o)
 {
-	VM_ASSERT(o->refs > 0);
-	if (--o->refs)
+	if (!refs_put(&o->refs))
 		return;
 	object_sync(mm, o, 0, OBJECT_INDEX_MAX);
 	object_punch(mm, o, 0, OBJECT_INDEX_MAX);

@@ -90,7 +90,7 @@ static void anon_move(struct space *s, uint64_t from, uint64_t to)
 	if (!a)
 		return;
 	bool exclusive = chunk_exclusive(c, from);
-	a->refs++;
+	refs_get(&a->refs);
 	chunk_set(s->mm, anon_map_chunk(&s->anons, to), to, a, exclusive);
 	chunk_set(s->mm, c, from, NULL, false);
 }

@@ -79,8 +79,8 @@ static bool verify_frame(struct verify *v, uint32_t i)
 static bool verify_frames(struct verify *v)
 {
 	const struct mm *mm = v->mm;
-	uint64_t free = mm->frames - mm->untouched, on_list = free, kind[FRAME_KINDS] = {0};
-	for (uint32_t i = 0; i < mm->untouched; i++) {
+	uint64_t free = mm->frames - mm->pool.untouched, on_list = free, kind[FRAME_KINDS] = {0};
+	for (uint32_t i = 0; i < mm->pool.untouched; i++) {
 		const struct frame *f = frame_at(mm, i);
 		free += f->state == FRAME_FREE;
 		if (f->state == FRAME_OWNED || f->state == FRAME_BUSY)
@@ -88,15 +88,18 @@ static bool verify_frames(struct verify *v)
 		if (!verify_frame(v, i))
 			return false;
 	}
-	for (uint32_t i = mm->free_first; i != NO_FRAME && on_list <= mm->frames;
-	     i = frame_at(mm, i)->next)
-		on_list++;
-	if (free != mm->free || on_list != mm->free)
-		return say(v, "# frames are free, and # are said to be", free, mm->free);
+	for (uint32_t i = mm->pool.first; i != NO_FRAME; i = frame_at(mm, i)->next, on_list++) {
+		const struct frame *f = frame_at(mm, i);
+		if (f->state != FRAME_FREE || f->index != mm->pool.free - on_list - 1)
+			return say(v, "frame # stands at place # of the free list, which is wrong", i,
+				   f->index);
+	}
+	if (free != mm->pool.free || on_list != mm->pool.free)
+		return say(v, "# frames are free, and # are said to be", free, mm->pool.free);
 	for (unsigned k = 0; k < FRAME_KINDS; k++)
-		if (kind[k] != mm->kind[k])
+		if (kind[k] != mm->pool.kind[k])
 			return say(v, "there are # frames of a kind of which # were counted",
-				   kind[k], mm->kind[k]);
+				   kind[k], mm->pool.kind[k]);
 	return true;
 }
 
@@ -288,9 +291,9 @@ bool mm_verify(struct mm *mm, char *why, unsigned size)
 	if (!verify_frames(&v) || !verify_layers(&v) || !verify_objects(&v))
 		return false;
 	for (enum frame_kind k = FRAME_ANON; k <= FRAME_FILE; k++)
-		if (v.found[k] != mm->kind[k])
+		if (v.found[k] != mm->pool.kind[k])
 			return say(&v, "# frames have owners, of # that are owned", v.found[k],
-				   mm->kind[k]);
+				   mm->pool.kind[k]);
 	uint64_t locked = 0;
 	for (struct space *s = mm->spaces; s; s = s->next) {
 		locked += s->pages_locked;

@@ -160,7 +160,7 @@ TEST(what_cannot_be_run_is_refused_with_a_sentence_and_nothing_is_left_of_it)
 	struct code c = {0};
 	uint8_t b[ELF_MAKE_SIZE];
 	world_begin(256);
-	uint32_t before = w.k->mm->free;
+	uint32_t before = w.k->mm->pool.free;
 	leave(&c);
 	size_t size = elf_make(&c, b);
 	file_put_bytes("empty", "", 0);
@@ -181,7 +181,7 @@ TEST(what_cannot_be_run_is_refused_with_a_sentence_and_nothing_is_left_of_it)
 	CHECK(strstr(w.said, "./nowhere: there is no such file"));
 	/* The page cache may remember the files. */
 	CHECK(!w.k->mm->spaces);
-	CHECK_EQ(w.k->mm->free + w.k->mm->kind[FRAME_FILE], before);
+	CHECK_EQ(w.k->mm->pool.free + w.k->mm->pool.kind[FRAME_FILE], before);
 	check_whole();
 	world_end();
 }
@@ -274,15 +274,15 @@ TEST(a_thousand_children_that_ended_leave_the_frames_of_before)
 	emit(&c, addi(X_A0, X_A0, 10)); /* -ECHILD + 10 */
 	leave(&c);
 	program("p", &c);
-	uint32_t before = w.k->mm->free;
+	uint32_t before = w.k->mm->pool.free;
 	int pid = spawn("./p");
 	CHECK_EQ(end_of(pid), 0);
-	uint32_t after = w.k->mm->free;
+	uint32_t after = w.k->mm->pool.free;
 	CHECK_EQ(w.k->forks, 1 + 1 + 1001);
 	/* All but the page cache of the program, which another run finds again. */
 	pid = spawn("./p");
 	CHECK_EQ(end_of(pid), 0);
-	CHECK_EQ(w.k->mm->free, after);
+	CHECK_EQ(w.k->mm->pool.free, after);
 	CHECK(before - after <= 2);
 	world_end();
 }

@@ -167,7 +167,7 @@ TEST(a_pipe_gives_every_frame_back_and_every_byte_in_order)
 	uint64_t in = 0, out = 0, zero = 0;
 	char why[256];
 	world_create(&w, WORLD_FRAMES);
-	uint32_t before = w.kernel->mm->free;
+	uint32_t before = w.kernel->mm->pool.free;
 	CHECK_EQ(pipe_create(w.kernel, ABI_O_NONBLOCK, &r, &wr), 0);
 	for (int round = 0; round < 100; round++) {
 		for (;;) {
@@ -199,7 +199,7 @@ TEST(a_pipe_gives_every_frame_back_and_every_byte_in_order)
 		out += (uint64_t)n;
 	}
 	CHECK_EQ(out, in);
-	CHECK_EQ(w.kernel->mm->free, before);
+	CHECK_EQ(w.kernel->mm->pool.free, before);
 	file_put(wr);
 	CHECK_EQ(r->ops->read(r, NULL, bytes, PART, &zero), 0);
 	CHECK_EQ(r->ops->poll(r, NULL), POLLHUP);

@@ -23,9 +23,9 @@ bool model_wrong(struct model *m, const char *format, ...)
 bool model_starved(struct model *m)
 {
 	enum { NEEDED = RESERVE_FRAMES + RESERVE_TABLES + 2 };
-	uint32_t can = m->mm->free;
+	uint32_t can = m->mm->pool.free;
 
-	for (uint32_t f = 0; f < m->mm->untouched && can < NEEDED; f++)
+	for (uint32_t f = 0; f < m->mm->pool.untouched && can < NEEDED; f++)
 		can += frame_evictable(m->mm, f);
 	return can < NEEDED;
 }

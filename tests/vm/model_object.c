@@ -159,8 +159,8 @@ bool model_end(struct model *m)
 	bool ok = files_check(m);
 	if (ok && !mm_verify(m->mm, why, sizeof(why)))
 		ok = model_wrong(m, "mm_verify at the end: %s", why);
-	if (ok && m->mm->free != m->mm->frames - 1)
-		ok = model_wrong(m, "%u of %u frames came back", m->mm->free + 1, m->mm->frames);
+	if (ok && m->mm->pool.free != m->mm->frames - 1)
+		ok = model_wrong(m, "%u of %u frames came back", m->mm->pool.free + 1, m->mm->frames);
 	world_end(&m->world);
 	for (unsigned i = 0; i < OBJECTS; i++)
 		free(m->object[i].disk);

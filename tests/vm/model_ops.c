@@ -373,8 +373,8 @@ static bool do_brk(struct model *m, struct model_space *s, const struct op *op)
 
 static uint32_t some_frame(const struct model *m, uint32_t n)
 {
-	for (uint32_t i = 0; i < m->mm->untouched; i++) {
-		uint32_t f = (n + i) % m->mm->untouched;
+	for (uint32_t i = 0; i < m->mm->pool.untouched; i++) {
+		uint32_t f = (n + i) % m->mm->pool.untouched;
 		const struct frame *fr = frame_at(m->mm, f);
 		if (fr->state == FRAME_OWNED && fr->maps)
 			return f;

@@ -45,10 +45,10 @@ static void run(enum world_kind kind,
 	world_begin(w, kind, 256);
 	for (unsigned i = 0; i < array_size(frames); i++)
 		frames[i] = world_frame(w);
-	uint32_t free = w->mm->free;
+	uint32_t free = w->mm->pool.free;
 	in(w, w->ops, w->mm);
 	verify(w->mm);
-	CHECK_EQ(w->mm->free, free); /* every table came back */
+	CHECK_EQ(w->mm->pool.free, free); /* every table came back */
 	for (unsigned i = 0; i < array_size(frames); i++)
 		world_frame_free(w, frames[i]);
 	world_end(w);
@@ -462,7 +462,7 @@ TEST_WORLDS(when_frames_run_out_creating_and_unsharing_say_so)
 	}
 	CHECK_EQ(world_enter(w, p, A, frames[0], PROT_R, RESIDENT_ANON), 0);
 	CHECK_EQ(world_share(w, p, q, A), 0);
-	while (mm->free)
+	while (mm->pool.free)
 		taken[n++] = world_frame(w);
 	CHECK_EQ(ops->create(mm, 3, 103, &none), -ENOMEM);
 	CHECK_EQ(ops->unshare(q, A, A + PAGE_SIZE, true), -ENOMEM);

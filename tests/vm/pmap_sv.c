@@ -137,11 +137,11 @@ TEST(a_forked_child_takes_frames_for_its_upper_tables_only)
 	sv_ops.stats(p, &st);
 	CHECK_EQ(st.tables, SPANS + 3);
 	CHECK_EQ(st.tables_shared, 0);
-	uint32_t before = w->mm->free;
+	uint32_t before = w->mm->pool.free;
 	struct pmap *q = pmap_new(w->mm, 2);
 	for (unsigned i = 0; i < SPANS; i++)
 		CHECK_EQ(world_share(w, p, q, A + i * SPAN_SIZE), 0);
-	CHECK_EQ(before - w->mm->free, 3);
+	CHECK_EQ(before - w->mm->pool.free, 3);
 	sv_ops.stats(q, &st);
 	CHECK_EQ(st.tables, SPANS + 3);
 	CHECK_EQ(st.tables_shared, SPANS);
@@ -151,7 +151,7 @@ TEST(a_forked_child_takes_frames_for_its_upper_tables_only)
 	uint64_t gets = w->gets;
 	sv_ops.destroy(q);
 	CHECK_EQ(w->gets, gets);
-	CHECK_EQ(w->mm->free, before);
+	CHECK_EQ(w->mm->pool.free, before);
 	sv_ops.stats(p, &st);
 	CHECK_EQ(st.tables_shared, 0);
 	sv_ops.destroy(p);

@@ -69,8 +69,8 @@ static inline void lab_end(struct lab *l)
 	while (l->mm->spaces)
 		space_destroy(l->mm->spaces);
 	mm_retired(l->mm);
-	CHECK_EQ(l->mm->kind[FRAME_ANON] + l->mm->kind[FRAME_FILE] + l->mm->kind[FRAME_TABLE], 0);
-	CHECK_EQ(l->mm->free, l->mm->frames - 1);
+	CHECK_EQ(l->mm->pool.kind[FRAME_ANON] + l->mm->pool.kind[FRAME_FILE] + l->mm->pool.kind[FRAME_TABLE], 0);
+	CHECK_EQ(l->mm->pool.free, l->mm->frames - 1);
 	world_end(&l->w);
 	CHECK_EQ(l->w.bytes, 0);
 }

@@ -39,7 +39,7 @@ static void fold_event(void *ctx, const struct event *e)
 static void fold_compare(const struct fold *f, struct lab *l)
 {
 	bool lives[PIDS] = {false};
-	CHECK_EQ(f->free, l->mm->free);
+	CHECK_EQ(f->free, l->mm->pool.free);
 	for (struct space *s = l->mm->spaces; s; s = s->next) {
 		lives[s->pid] = true;
 		CHECK_EQ(f->resident[s->pid], lab_resident(s));
@@ -121,7 +121,7 @@ static void random_walk(enum world_kind kind, uint32_t frames, uint64_t seed, un
 	struct lab l = {.turn = 1};
 	lab_begin(&l, kind, frames);
 	struct object *file = lab_file(&l, &f), *shared = lab_shared(&l, FILE_PAGES);
-	struct fold fold = {.free = l.mm->free, .in_order = true};
+	struct fold fold = {.free = l.mm->pool.free, .in_order = true};
 	fold.tally[0] = l.w.events.total;
 	l.w.events.seen = fold_event;
 	l.w.events.ctx = &fold;

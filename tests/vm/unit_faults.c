@@ -71,7 +71,7 @@ TEST(shared_memory_faults_as_often_as_on_linux)
 		CHECK_EQ(lab_load(s, p), 1);
 		lab_store(child, p, 9);
 		CHECK_EQ(lab_load(s, p), 9);
-		CHECK_EQ(l.mm->kind[FRAME_ANON], N);
+		CHECK_EQ(l.mm->pool.kind[FRAME_ANON], N);
 	}
 }
 
@@ -160,7 +160,7 @@ TEST(a_plan_changes_nothing)
 {
 	EACH_LAB (l, 64) {
 		uint64_t p = lab_map(l.space, 4, PROT_R | PROT_W), gets = l.w.gets;
-		uint32_t free = l.mm->free;
+		uint32_t free = l.mm->pool.free;
 		struct fault_plan plan;
 		fault_plan(l.space, &(struct fault_request){.va = p + 5, .access = ACCESS_WRITE},
 			   &plan);
@@ -169,7 +169,7 @@ TEST(a_plan_changes_nothing)
 		CHECK_EQ(plan.need.frames, 1);
 		CHECK_EQ(plan.need.chunks, 1);
 		CHECK_EQ(l.w.gets, gets);
-		CHECK_EQ(l.mm->free, free);
+		CHECK_EQ(l.mm->pool.free, free);
 		fault_plan(l.space, &(struct fault_request){.va = 8}, &plan);
 		CHECK_EQ(plan.cause, CAUSE_segv_unmapped);
 		CHECK_EQ(plan.nearest->start, p);

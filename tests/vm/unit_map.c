@@ -69,10 +69,10 @@ TEST(mappings_are_placed_where_linux_places_them)
 TEST(a_terabyte_hole_costs_nothing)
 {
 	EACH_LAB (l, 64) {
-		uint32_t free = l.mm->free;
+		uint32_t free = l.mm->pool.free;
 		uint64_t bytes = l.w.bytes, a = 0;
 		CHECK_EQ(map(l.space, 0, UINT64_C(1) << 37, 0, &a), 0);
-		CHECK_EQ(l.mm->free, free);
+		CHECK_EQ(l.mm->pool.free, free);
 		CHECK(l.w.bytes - bytes < 4096);
 		lab_store(l.space, a + (UINT64_C(1) << 36), 1);
 		struct space *child = lab_fork(l.space, 2);

@@ -240,9 +240,9 @@ TEST(shared_memory_is_one_and_is_freed_with_its_last_user)
 		CHECK_EQ(lab_store(other, c + P, 7), CAUSE_zero_fill);
 		CHECK_EQ(lab_load(l.space, a + P), 0);
 		space_destroy(other);
-		CHECK_EQ(l.mm->kind[FRAME_ANON], 2);
+		CHECK_EQ(l.mm->pool.kind[FRAME_ANON], 2);
 		CHECK_EQ(space_unmap(l.space, a, 4 * P), 0);
-		CHECK_EQ(l.mm->kind[FRAME_ANON], 0);
+		CHECK_EQ(l.mm->pool.kind[FRAME_ANON], 0);
 	}
 }
 
@@ -273,7 +273,7 @@ TEST(the_kernel_has_frames_of_its_own)
 		uint32_t frame;
 		CHECK_EQ(frame_take_kernel(l.mm, &l, &frame), 0);
 		CHECK_EQ(frame_bytes(l.mm, frame)[77], 0);
-		CHECK_EQ(l.mm->kind[FRAME_KERNEL], 1);
+		CHECK_EQ(l.mm->pool.kind[FRAME_KERNEL], 1);
 		lab_verify(&l);
 		frame_free(l.mm, frame);
 		struct mm_usage u;
