@@ -202,21 +202,10 @@ static bool set_bind(struct options *o, const struct option *op, const char *val
 
 static bool set_policy(struct options *o, const struct option *op, const char *value)
 {
-	size_t length = strcspn(value, ":");
-	for (unsigned i = 0; policies[i]; i++) {
-		if (strlen(policies[i]->name) != length ||
-		    strncmp(policies[i]->name, value, length) != 0)
-			continue;
-		o->policy = policies[i];
-		o->policy_params = value[length] ? value + length + 1 : NULL;
-		return true;
-	}
-	struct text names = TEXT;
-	for (unsigned i = 0; policies[i]; i++)
-		text_add(&names, "%s%s", i ? ", " : "", policies[i]->name);
-	say("--%s %s: there is no such policy; there is %s", op->name, value, text_str(&names));
-	text_finish(&names);
-	return false;
+	char why[512];
+	if (policy_find(value, &o->policy, &o->policy_params, why, sizeof(why)) < 0)
+		return wrong(op, value, why);
+	return true;
 }
 
 static bool set_like(struct options *o, const struct option *op, const char *value)
@@ -230,7 +219,7 @@ static bool set_like(struct options *o, const struct option *op, const char *val
 	} else {
 		o->fault_around = 1;
 		o->brk = 0x200000;
-		return set_policy(o, op, "fifo");
+		return set_policy(o, op, "fifo:clean-first=0");
 	}
 	return true;
 }

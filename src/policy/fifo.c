@@ -5,81 +5,35 @@
  *
  *	first -> next -> next -> last	frames in the order in which their pages entered
  */
-#include <errno.h>
-
 #include "policy/policies.h"
 
-struct link {
-	uint32_t next, prev; /* NO_FRAME at the ends */
-};
+enum { QUEUE = PICK_LISTS, LISTS };
 
-struct policy {
-	struct policy_env env;
-	uint32_t first, last;
-	struct link link[]; /* by frame */
-};
+static const struct policy_param fifo_params[] = {PARAM_CLEAN_FIRST, {0}};
 
-static size_t fifo_size(uint32_t frames)
+static uint32_t fifo_next(struct policy *p)
 {
-	return sizeof(struct policy) + frames * sizeof(struct link);
+	uint32_t frame = list_first(pick_lists(p), QUEUE);
+	if (frame != NO_FRAME)
+		list_remove(pick_lists(p), frame);
+	return frame;
 }
 
 static int fifo_create(const struct policy_env *env, const char *params, struct policy **ret_policy)
 {
-	if (params && *params)
-		return -EINVAL;
-	struct policy *p = alloc_get(env->alloc, fifo_size(env->frames));
-	if (!p)
-		return -ENOMEM;
-	p->env = *env;
-	p->first = p->last = NO_FRAME;
-	*ret_policy = p;
-	return 0;
-}
-
-static void fifo_destroy(struct policy *p)
-{
-	struct policy_env env = p->env;
-	alloc_put(env.alloc, p, fifo_size(env.frames));
+	static const struct pick_ops pick = {.next = fifo_next};
+	uint64_t clean_first;
+	int error = params_parse(fifo_params, params, &clean_first, NULL, 0);
+	if (error)
+		return error;
+	return pick_create(env, sizeof(struct pick), &pick, LISTS - PICK_LISTS, clean_first,
+			   ret_policy);
 }
 
 static void fifo_enter(struct policy *p, uint32_t frame, const struct policy_enter *how)
 {
-	p->link[frame] = (struct link){.next = NO_FRAME, .prev = p->last};
-	if (p->last == NO_FRAME)
-		p->first = frame;
-	else
-		p->link[p->last].next = frame;
-	p->last = frame;
+	list_append(pick_lists(p), QUEUE, frame);
 }
-
-static void fifo_touch(struct policy *p, uint32_t frame) {}
-
-static void fifo_leave(struct policy *p, uint32_t frame, uint64_t key, enum policy_leave why)
-{
-	struct link l = p->link[frame];
-	if (l.prev == NO_FRAME)
-		p->first = l.next;
-	else
-		p->link[l.prev].next = l.next;
-	if (l.next == NO_FRAME)
-		p->last = l.prev;
-	else
-		p->link[l.next].prev = l.prev;
-}
-
-static void fifo_forget(struct policy *p, uint64_t key) {}
-
-static uint32_t fifo_victim(struct policy *p, uint64_t incoming)
-{
-	uint32_t frame = p->first;
-	while (frame != NO_FRAME && !p->env.evictable(p->env.ctx, frame))
-		frame = p->link[frame].next;
-	return frame;
-}
-
-static void fifo_rejected(struct policy *p, uint32_t frame) {}
-static void fifo_tick(struct policy *p, uint64_t now) {}
 
 const struct policy_ops policy_fifo = {
     .name = "fifo",
@@ -87,13 +41,14 @@ const struct policy_ops policy_fifo = {
 	"Belady, Nelson, Shedler: An anomaly in space-time characteristics of certain programs "
 	"running in a paging machine, CACM 1969",
     .summary = "first in, first out",
+    .params = fifo_params,
     .create = fifo_create,
-    .destroy = fifo_destroy,
+    .destroy = pick_destroy,
     .enter = fifo_enter,
-    .touch = fifo_touch,
-    .leave = fifo_leave,
-    .forget = fifo_forget,
-    .victim = fifo_victim,
-    .rejected = fifo_rejected,
-    .tick = fifo_tick,
+    .touch = pick_no_touch,
+    .leave = pick_leave,
+    .forget = pick_no_forget,
+    .victim = pick_victim,
+    .rejected = pick_rejected,
+    .tick = pick_no_tick,
 };

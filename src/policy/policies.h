@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* policies.h - the policies there are */
+/* policies.h - the policies that are built in, and how one is named
+ *
+ *	--policy NAME[:param=value,param=value]
+ */
 #ifndef POLICY_POLICIES_H
 #define POLICY_POLICIES_H
 
+#include "policy/pick.h"
 #include "vm/policy.h"
 
-extern const struct policy_ops policy_fifo;
+extern const struct policy_ops policy_fifo, policy_clock, policy_lru, policy_sieve;
 
 /* The default first; NULL at the end. */
 extern const struct policy_ops *const policies[];
+
+/* By what --policy says. Returns 0 or -EINVAL with a sentence in ret_why (whys bytes): no such
+ * policy, or a parameter that it does not have or allow. ret_params: what create takes, within
+ * spec, or NULL. */
+int policy_find(const char *spec, const struct policy_ops **ret_ops, const char **ret_params, char *ret_why,
+		unsigned whys);
 
 #endif

@@ -34,6 +34,7 @@ static int mm_init(struct mm *mm, const struct mm_config *config)
 	    .harvest = frame_harvest,
 	    .dirty = frame_dirty,
 	    .random = env_random,
+	    .exact = config->exact_refs,
 	};
 	int error = mm->policy_ops->create(&env, config->policy_params, &mm->policy);
 	if (error) {

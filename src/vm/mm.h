@@ -36,6 +36,7 @@ struct mm_config {
 	void *pmap_ctx; /* the pmap implementation's, e.g. the machine */
 	const struct policy_ops *policy;
 	const char *policy_params; /* may be NULL */
+	bool exact_refs;	   /* --refs exact: policy->touch will be called for every reference */
 	bool eager;		   /* --paging eager */
 	unsigned fault_around;	   /* pages that one file fault maps, 1 to 16 */
 };

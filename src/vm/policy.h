@@ -7,12 +7,13 @@
  * lists (ARC, 2Q) can remember it. No call but create may fail.
  *
  *	enter      the page is in its frame and may become a victim
- *	touch      it was referenced: only with exact references; else ask harvest when you care
+ *	touch      it was referenced: only with exact references (env->exact); else ask harvest when you
+ *	           care. The reference that brought it in is told by enter, and not again by touch
  *	leave      it is gone: evicted by you or freed by its owner
  *	forget     the contents of this key ceased to exist: drop a ghost
  *	victim     choose: return a frame for which env->evictable says yes, or NO_FRAME
  *	rejected   your victim could not be evicted after all; it stays where you had it
- *	tick       virtual time passed
+ *	tick       virtual time passed; called as often as the caller likes
  */
 #ifndef VM_POLICY_H
 #define VM_POLICY_H
@@ -38,6 +39,15 @@ struct policy_env {
 	/* Would evicting it need a write? */
 	bool (*dirty)(void *ctx, uint32_t frame);
 	uint64_t (*random)(void *ctx);
+	bool exact; /* touch tells every reference, so harvest has nothing to add */
+};
+
+/* What may stand after the colon of --policy: NAME:param=value,param=value. */
+struct policy_param {
+	const char *name; /* NULL ends the list */
+	enum { POLICY_NUMBER, POLICY_TIME } kind;
+	uint64_t least, most, normal; /* times in nanoseconds */
+	const char *help;
 };
 
 struct policy_enter {
@@ -53,6 +63,7 @@ struct policy_ops {
 	const char *name;
 	const char *paper;   /* where it was published */
 	const char *summary; /* one line for `carrel policies` */
+	const struct policy_param *params; /* all that it has, NULL: none */
 	/* params: what stood after the colon of --policy, NULL if nothing. Returns 0, -ENOMEM or
 	 * -EINVAL (an unknown parameter). */
 	int (*create)(const struct policy_env *env, const char *params, struct policy **ret_policy);
