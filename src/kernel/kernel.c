@@ -79,6 +79,12 @@ static void host_wake(void *ctx, uint32_t frame)
 	wait_wake_all(&k->io);
 }
 
+static uint32_t host_back(void *ctx, uint32_t frame)
+{
+	struct kernel *k = ctx;
+	return (uint32_t)ram_back(machine_ram(k->machine), frame);
+}
+
 /* --- create --- */
 
 static int create_machine(struct kernel *k)
@@ -109,6 +115,7 @@ static int create_machine(struct kernel *k)
 							    .now = host_now,
 							    .random = host_random,
 							    .wake = host_wake,
+							    .back = host_back,
 							    .ctx = k},
 				     .events = k->events,
 				     .pmap = &sv_ops,

@@ -18,4 +18,10 @@ struct ram {
 int ram_init(struct ram *ram, uint64_t frames);
 void ram_finish(struct ram *ram);
 
+/* Puts host memory behind frame and some that follow, which are about to be used in this order: as
+ * many as make the host's work for one small, and at most a sixteenth of those below, so that what
+ * is backed stays close to what is used. Returns the first that it left alone. Where the host
+ * cannot, a frame is backed when it is touched. */
+uint64_t ram_back(struct ram *ram, uint64_t frame);
+
 #endif

@@ -47,7 +47,7 @@ struct table *sv_table_alloc(struct mm *mm, uint32_t frame)
 	st->tables++;
 	frame_own(mm, frame, FRAME_TABLE, t, 0);
 	mm->frame[frame].rmap = 0;
-	memset(sv_entries(mm, frame), 0, PAGE_SIZE);
+	frame_zero(mm, frame);
 	return t;
 }
 

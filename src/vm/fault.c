@@ -208,7 +208,7 @@ static uint32_t commit_page(struct space *s, const struct fault_plan *p, struct 
 	if (p->step == STEP_COPY)
 		memcpy(frame_bytes(mm, a->frame), frame_bytes(mm, p->from), PAGE_SIZE);
 	else
-		memset(frame_bytes(mm, a->frame), 0, PAGE_SIZE);
+		frame_zero(mm, a->frame);
 	*ret_anon = a;
 	return a->frame;
 }

@@ -18,6 +18,15 @@ uint8_t *frame_bytes(const struct mm *mm, uint32_t frame)
 	return mm->ram + ((uint64_t)frame << PAGE_SHIFT);
 }
 
+void frame_zero(struct mm *mm, uint32_t frame)
+{
+	struct frame *f = frame_at(mm, frame);
+	if (f->flags & FRAME_PRISTINE)
+		f->flags &= ~FRAME_PRISTINE;
+	else
+		memset(frame_bytes(mm, frame), 0, PAGE_SIZE);
+}
+
 uint64_t frame_key(const struct mm *mm, uint32_t frame)
 {
 	const struct frame *f = frame_at(mm, frame);
@@ -87,7 +96,7 @@ int frame_take_kernel(struct mm *mm, void *tag, uint32_t *ret_frame)
 	if (error)
 		return error;
 	uint32_t frame = reserve_frame(mm, &r, FRAME_KERNEL, tag, 0);
-	memset(frame_bytes(mm, frame), 0, PAGE_SIZE);
+	frame_zero(mm, frame);
 	*ret_frame = frame;
 	return 0;
 }
@@ -184,6 +193,18 @@ static int frame_evict(struct mm *mm, uint32_t frame)
 	return 0;
 }
 
+/* Of the frames that were never used the host is told before it is their turn. */
+static uint32_t frame_take(struct mm *mm)
+{
+	uint32_t untouched = mm->pool.untouched, frame = frame_pool_take(&mm->pool);
+	if (frame != untouched)
+		return frame;
+	if (frame == mm->backed)
+		mm->backed = mm->host.back ? mm->host.back(mm->host.ctx, frame) : mm->frames;
+	frame_at(mm, frame)->flags = FRAME_PRISTINE;
+	return frame;
+}
+
 static int frame_reserve(struct mm *mm, uint64_t incoming, uint32_t *ret_frame)
 {
 	while (mm->pool.free == 0) {
@@ -194,7 +215,7 @@ static int frame_reserve(struct mm *mm, uint64_t incoming, uint32_t *ret_frame)
 		if (frame_evict(mm, victim) != 0)
 			mm->policy_ops->rejected(mm->policy, victim);
 	}
-	*ret_frame = frame_pool_take(&mm->pool);
+	*ret_frame = frame_take(mm);
 	return 0;
 }
 

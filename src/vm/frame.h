@@ -67,6 +67,9 @@ void frame_unhold(struct mm *mm, uint32_t frame);
 
 struct frame *frame_at(const struct mm *mm, uint32_t frame);
 uint8_t *frame_bytes(const struct mm *mm, uint32_t frame);
+/* Makes a frame that its owner has just taken all zeros. One that nobody used since the machine
+ * was made is so already. */
+void frame_zero(struct mm *mm, uint32_t frame);
 
 /* A frame of the page cache has its contents now: the policy learns of it. space: for whom. */
 void frame_enter(struct mm *mm, uint32_t frame, uint32_t space);

@@ -40,12 +40,13 @@ enum frame_flag {
 	FRAME_STUCK = 1 << 5,	 /* could not be written back: no victim until it can */
 	FRAME_LOCKED = 1 << 6,	 /* was mapped by a REGION_LOCKED: look whether it still is */
 	FRAME_ORPHAN = 1 << 7,	 /* its owner let go of it while it was held */
+	FRAME_PRISTINE = 1 << 8, /* its bytes are zeros still, as RAM's were at the start */
 };
 
 struct frame {
 	uint8_t state; /* enum frame_state */
 	uint8_t kind;  /* enum frame_kind; meaningful unless FREE */
-	uint8_t flags; /* enum frame_flag */
+	uint16_t flags; /* enum frame_flag */
 	uint32_t holds;
 	uint32_t next; /* FREE: the next free frame */
 	uint32_t maps; /* entries that map it, a shared table's entry counted once */

@@ -21,7 +21,11 @@ struct host {
 	/* The I/O of a frame has ended, well or not: whoever was told to wait for it (mm->waits_for)
 	 * should try again. NULL: nobody ever waits. */
 	void (*wake)(void *ctx, uint32_t frame);
-	void *ctx; /* for now, random and wake */
+	/* The frames from this one on are about to be used for the first time, one after the other: the
+	 * host may put memory behind several at once, which costs it less than a fault for each.
+	 * Returns the first frame above for which it wants to be asked again. NULL: need not know. */
+	uint32_t (*back)(void *ctx, uint32_t frame);
+	void *ctx; /* for now, random, wake and back */
 };
 
 #endif

@@ -47,7 +47,8 @@ struct mm {
 	struct frame *frame; /* all of them, as in the pool */
 	uint32_t frames;
 	struct frame_pool pool;
-	uint32_t zero; /* the zero frame */
+	uint32_t backed; /* the host wants to be told before the pool comes to this frame */
+	uint32_t zero;	 /* the zero frame */
 	struct host host;
 	struct events *events;
 	const struct pmap_ops *pmap;

@@ -104,7 +104,7 @@ static int page_found(struct mm *mm, struct object *o, uint64_t index, uint32_t 
 static void page_zero(struct mm *mm, struct object *o, uint64_t index, struct reserve *r)
 {
 	struct anon *a = anon_new(mm, r);
-	memset(frame_bytes(mm, a->frame), 0, PAGE_SIZE);
+	frame_zero(mm, a->frame);
 	object_set_anon(o, index, a);
 	frame_hold(mm, a->frame);
 }
@@ -120,7 +120,7 @@ static int page_read(struct mm *mm, struct object *o, uint64_t index, bool fresh
 
 	uint8_t *bytes = frame_bytes(mm, frame);
 	if (fresh)
-		memset(bytes, 0, PAGE_SIZE); /* in case it is not overwritten whole after all */
+		frame_zero(mm, frame); /* in case it is not overwritten whole after all */
 	else
 		error = o->pager->get(o->ctx, index, bytes);
 

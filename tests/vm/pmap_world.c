@@ -172,7 +172,9 @@ uint32_t world_frame(struct world *w)
 	struct reserve r;
 
 	world_must(reserve_make(w->mm, &(struct need){.frames = 1}, 0, &r) == 0, "no frame");
-	return reserve_frame(w->mm, &r, FRAME_ANON, &world_anon, 0);
+	uint32_t frame = reserve_frame(w->mm, &r, FRAME_ANON, &world_anon, 0);
+	frame_zero(w->mm, frame);
+	return frame;
 }
 
 void world_frame_free(struct world *w, uint32_t frame)
