@@ -169,12 +169,6 @@ void call_dispatch(struct task *t)
 	}
 }
 
-/* Does t wait for a page of its own? Then no signal can help it. */
-static bool waits_for_memory(const struct task *t)
-{
-	return t->waits > 0 && t->wait[0].queue == &t->process->kernel->io;
-}
-
 int call_interrupt(struct task *t, bool restart)
 {
 	struct call *c = &t->call;
@@ -182,7 +176,8 @@ int call_interrupt(struct task *t, bool restart)
 	int64_t result = perform(t);
 	if (t->state != TASK_RUNNING)
 		return CALL_WAIT;
-	if (result == CALL_WAIT && waits_for_memory(t)) {
+	/* For a page of its own no signal can help it. */
+	if (result == CALL_WAIT && wait_is_for_io(t)) {
 		t->state = TASK_WAITING;
 		return CALL_WAIT;
 	}

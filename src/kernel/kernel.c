@@ -76,7 +76,20 @@ static uint64_t host_random(void *ctx)
 static void host_wake(void *ctx, uint32_t frame)
 {
 	struct kernel *k = ctx;
-	wait_wake_all(&k->io);
+	wait_wake_all(&k->io[frame % array_size(k->io)]);
+}
+
+static void host_trouble(void *ctx, const struct swap_trouble *t)
+{
+	static const char *const did[] = {"could not be read", "could not be written"};
+	struct kernel *k = ctx;
+	if (t->error == -EBADMSG)
+		kernel_say(k, "%s: slot %u came back with other bytes than were written; the page is not "
+			      "used.", t->device, t->slot);
+	else
+		kernel_say(k, "%s: slot %u %s: %s.%s", t->device, t->slot, did[t->write],
+			   strerror(-t->error),
+			   t->write ? " The page stays, and goes to another slot or device." : "");
 }
 
 static uint32_t host_back(void *ctx, uint32_t frame)
@@ -115,6 +128,7 @@ static int create_machine(struct kernel *k)
 							    .now = host_now,
 							    .random = host_random,
 							    .wake = host_wake,
+							    .trouble = host_trouble,
 							    .back = host_back,
 							    .ctx = k},
 				     .events = k->events,
@@ -169,7 +183,8 @@ int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel
 	TAILQ_INIT(&k->ready);
 	TAILQ_INIT(&k->dead);
 	LIST_INIT(&k->watches);
-	wait_queue_init(&k->io);
+	for (unsigned i = 0; i < array_size(k->io); i++)
+		wait_queue_init(&k->io[i]);
 	for (unsigned i = 0; i < array_size(k->futexes); i++)
 		wait_queue_init(&k->futexes[i]);
 	int r = create_machine(k);

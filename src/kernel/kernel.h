@@ -89,7 +89,8 @@ struct kernel {
 	struct task_list dead;	/* tasks to free, when nobody can be using them */
 	struct kernel_spawned *spawned; /* how those ended that kernel_spawn started */
 	unsigned spawned_count;
-	struct wait_queue futexes[64], io; /* by hash of the address; who waits for a frame's I/O */
+	struct wait_queue futexes[64]; /* by hash of the address */
+	struct wait_queue io[64];      /* who waits for the I/O of a frame, by its number */
 	uint64_t slice_end;	/* virtual time at which the current task is looked at again */
 	uint64_t accounted;	/* instructions retired that tasks have been charged for */
 	uint64_t fault_retired; /* as they were at the last fault */

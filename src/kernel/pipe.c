@@ -177,7 +177,7 @@ static int64_t pipe_write(struct file *f, struct task *t, const void *bytes, siz
 		while (done < size && pipe_used(p) < p->capacity) {
 			int err = pipe_grow(p);
 			if (err && done == 0 && pipe_used(p) == 0)
-				return err == -EAGAIN ? -ENOMEM : err;
+				return err == -EAGAIN ? t && wait_on_io(t) == 0 ? CALL_WAIT : -ENOMEM : err;
 			if (err)
 				break;
 			size_t part = min_u64(min_u64(size - done, p->capacity - pipe_used(p)),

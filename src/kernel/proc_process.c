@@ -26,7 +26,7 @@ static char state_letter(const struct process *p, const struct task *t)
 	switch (t->state) {
 	case TASK_READY:
 	case TASK_RUNNING: return 'R';
-	case TASK_WAITING: return t->waits > 0 && t->wait[0].queue == &p->kernel->io ? 'D' : 'S';
+	case TASK_WAITING: return wait_is_for_io(t) ? 'D' : 'S';
 	case TASK_STOPPED: return 'T';
 	default: return 'Z';
 	}

@@ -29,8 +29,7 @@ static struct census census(struct kernel *k)
 		TAILQ_FOREACH (t, &p->tasks, sibling) {
 			c.threads++;
 			c.runnable += t->state == TASK_READY || t->state == TASK_RUNNING;
-			c.blocked +=
-			    t->state == TASK_WAITING && t->waits > 0 && t->wait[0].queue == &k->io;
+			c.blocked += t->state == TASK_WAITING && wait_is_for_io(t);
 		}
 		if (p->space) {
 			c.committed += p->space->pages_data + p->space->pages_stack;

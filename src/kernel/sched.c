@@ -128,6 +128,7 @@ static void run_due(struct kernel *k)
 	while ((t = RB_MIN(task_sleep, &k->sleepers)) && t->deadline <= now)
 		wait_wake(t);
 	timers_run(k);
+	mm_run(k->mm);
 }
 
 /* Runs t until its slice is over, it waits, or it is no more. */
@@ -165,7 +166,8 @@ static void run(struct kernel *k, struct task *t)
 static uint64_t next_deadline(struct kernel *k)
 {
 	struct task *t = RB_MIN(task_sleep, &k->sleepers);
-	return min_u64(t ? t->deadline : NO_DEADLINE, timers_next(k));
+	uint64_t due = min_u64(timers_next(k), mm_next(k->mm));
+	return min_u64(t ? t->deadline : NO_DEADLINE, due);
 }
 
 static void advance(struct kernel *k, uint64_t ns)

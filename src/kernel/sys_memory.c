@@ -35,7 +35,7 @@ static int64_t memory_result(struct task *t, int r)
 {
 	if (r != -EAGAIN)
 		return r;
-	(void)wait_on(t, &t->process->kernel->io); /* the first four cannot fail */
+	(void)wait_on_io(t); /* the first four cannot fail */
 	return CALL_WAIT;
 }
 

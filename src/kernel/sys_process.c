@@ -188,7 +188,7 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 	}
 	uaccess_release(&h);
 	if (r == CALL_WAIT)
-		(void)wait_on(t, &t->process->kernel->io); /* the first four cannot fail */
+		(void)wait_on_io(t); /* the first four cannot fail */
 	if (r != 0)
 		return r;
 	if (flags & CLONE_CHILD_CLEARTID_)
@@ -335,7 +335,7 @@ static int64_t execute(struct task *t, int dirfd, uint64_t path_va, uint64_t arg
 	strings_free(&args);
 	strings_free(&envs);
 	if (r == -EAGAIN) {
-		(void)wait_on(t, &t->process->kernel->io); /* the first four cannot fail */
+		(void)wait_on_io(t); /* the first four cannot fail */
 		return CALL_WAIT;
 	}
 	/* The call's end moves pc behind an ecall that the new program has not made. */

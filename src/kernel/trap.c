@@ -172,7 +172,7 @@ void trap_fault(struct task *t, uint64_t va, enum access access)
 		enum fault_result r = fault_handle(p->space, &q);
 		if (likely(r == FAULT_DONE))
 			return;
-		if (r == FAULT_WAIT && wait_on(t, &k->io) == 0) {
+		if (r == FAULT_WAIT && wait_on_io(t) == 0) {
 			t->state = TASK_WAITING;
 			return;
 		}

@@ -26,7 +26,7 @@ static int page_hold(struct task *t, uint64_t va, enum access access, bool may_k
 			if (access == ACCESS_WRITE)
 				k->mm->pmap->frame_changed(k->mm, *ret_frame);
 			return 0;
-		case FAULT_WAIT: return wait_on(t, &k->io) == 0 ? CALL_WAIT : -EFAULT;
+		case FAULT_WAIT: return wait_on_io(t) == 0 ? CALL_WAIT : -EFAULT;
 		case FAULT_NO_MEMORY:
 			if (!may_kill)
 				return -ENOMEM;

@@ -58,6 +58,18 @@ int wait_on(struct task *t, struct wait_queue *q)
 	return 0;
 }
 
+int wait_on_io(struct task *t)
+{
+	struct kernel *k = t->process->kernel;
+	return wait_on(t, &k->io[k->mm->waits_for % array_size(k->io)]);
+}
+
+bool wait_is_for_io(const struct task *t)
+{
+	const struct kernel *k = t->process->kernel;
+	return t->waits > 0 && t->wait[0].queue >= k->io && t->wait[0].queue < k->io + array_size(k->io);
+}
+
 void wait_until(struct task *t, uint64_t ns)
 {
 	struct kernel *k = t->process->kernel;

@@ -14,6 +14,7 @@
 #ifndef KERNEL_WAIT_H
 #define KERNEL_WAIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -33,6 +34,11 @@ void wait_queue_init(struct wait_queue *q);
 int wait_on(struct task *t, struct wait_queue *q);
 /* Wakes t at virtual time ns at the latest; the earliest of several calls counts. */
 void wait_until(struct task *t, uint64_t ns);
+/* Puts t on the queue of the frame that the paging system just said to wait for. Returns as
+ * wait_on. */
+int wait_on_io(struct task *t);
+/* Does t wait for such a frame? */
+bool wait_is_for_io(const struct task *t);
 /* Takes t off every queue and makes it runnable, if it sleeps. */
 void wait_wake(struct task *t);
 /* Wakes all who wait on q. Called before q is freed. */

@@ -24,8 +24,26 @@ void anon_put(struct mm *mm, struct anon *a)
 {
 	if (!refs_put(&a->refs))
 		return;
+	/* While it is under way to or from swap, it stays until that has ended. */
+	if (a->frame == NO_FRAME || frame_at(mm, a->frame)->state != FRAME_BUSY)
+		anon_free(mm, a);
+}
+
+void anon_drop_frame(struct mm *mm, struct anon *a)
+{
+	uint32_t frame = a->frame;
+	frame_free(mm, frame);
+	mm->swap.cached -= a->slot != 0;
+	a->frame = NO_FRAME;
+}
+
+void anon_free(struct mm *mm, struct anon *a)
+{
+	VM_ASSERT(a->refs == 0);
+	swap_free(mm, a);
 	if (a->frame != NO_FRAME)
 		frame_free(mm, a->frame);
+	mm->policy_ops->forget(mm->policy, a->key);
 	MM_EVENT(mm, NULL, 0, page_leave, .key = a->key);
 	alloc_put(&mm->host.alloc, a, sizeof(*a));
 }

@@ -91,7 +91,11 @@ void anon_map_clear(struct mm *mm, struct anon_map *map, uint64_t start, uint64_
 
 /* A new page, its anon and frame taken from the reserve; its bytes are the caller's to fill. */
 struct anon *anon_new(struct mm *mm, struct reserve *r);
-/* One reference less; the last frees frame and slot. */
+/* One reference less; the last frees frame and slot, once no transfer is under way. */
 void anon_put(struct mm *mm, struct anon *a);
+/* For eviction and swap. Its frame, which nothing maps, is given up: the slot has the contents. */
+void anon_drop_frame(struct mm *mm, struct anon *a);
+/* Nothing refers to it and no transfer is under way: it is gone. */
+void anon_free(struct mm *mm, struct anon *a);
 
 #endif

@@ -42,6 +42,7 @@ enum frame_kind {
 	FRAME_TABLE,  /* a page table */
 	FRAME_KERNEL, /* the kernel's own: pipe buffers */
 	FRAME_ZERO,   /* the one shared zero frame */
+	FRAME_STORE,  /* a store's own: compressed pages */
 	FRAME_KINDS
 };
 

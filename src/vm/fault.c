@@ -27,13 +27,40 @@ static bool plan_growth(const struct space *s, const struct region *stack, uint6
 	return !near && stack->end - page <= s->layout.stack_limit;
 }
 
+/* Is the anon's page not there to be used? Then the plan says what comes first. */
+static bool plan_absent(const struct space *s, struct fault_plan *p)
+{
+	p->from = p->anon->frame;
+	p->key = p->anon->key;
+	p->cause = CAUSE_swap_in;
+	if (p->from == NO_FRAME) {
+		p->step = STEP_READ;
+		p->need.frames = 1;
+		return true;
+	}
+	const struct frame *f = frame_at(s->mm, p->from);
+	if (f->state == FRAME_BUSY)
+		p->step = STEP_WAIT;
+	else if (f->flags & FRAME_FAILED)
+		plan_fail(p, CAUSE_bus_io);
+	return f->state == FRAME_BUSY || f->flags & FRAME_FAILED;
+}
+
+/* Was the page brought in by this very fault, before it waited? Then that is its cause. */
+static enum cause plan_cause(const struct space *s, const struct fault_plan *p, enum cause cause)
+{
+	if (p->from == NO_FRAME || !(frame_at(s->mm, p->from)->flags & FRAME_FETCHED))
+		return cause;
+	return frame_at(s->mm, p->from)->kind == FRAME_ANON ? CAUSE_swap_in : CAUSE_file_read;
+}
+
 /* The upper layer: an anon of this space. */
 static void plan_upper(const struct space *s, const struct fault_request *q, struct fault_plan *p)
 {
 	const struct chunk *c = anon_map_chunk(&s->anons, p->page);
-	p->from = p->anon->frame;
-	p->key = p->anon->key;
 	p->as = RESIDENT_ANON;
+	if (plan_absent(s, p))
+		return;
 	if (chunk_writable(c, p->page) || q->access != ACCESS_WRITE) {
 		p->step = STEP_MAP;
 		p->cause = CAUSE_refill;
@@ -46,26 +73,27 @@ static void plan_upper(const struct space *s, const struct fault_request *q, str
 		p->step = STEP_COPY;
 		p->cause = CAUSE_cow_copy;
 	}
+	p->cause = plan_cause(s, p, p->cause);
 }
 
 /* The lower layer: shared memory. */
-static void plan_shared(const struct fault_request *q, struct fault_plan *p)
+static void plan_shared(const struct space *s, const struct fault_request *q, struct fault_plan *p)
 {
 	bool private = !(p->region->flags & REGION_SHARED);
 	p->anon = object_anon(p->region->object, region_index(p->region, p->page));
-	p->from = p->anon ? p->anon->frame : NO_FRAME;
-	p->key = p->anon ? p->anon->key : 0;
 	p->as = RESIDENT_SHMEM;
+	if (p->anon && plan_absent(s, p))
+		return;
 	if (private && q->access == ACCESS_WRITE) {
 		p->as = RESIDENT_ANON;
 		p->step = p->anon ? STEP_COPY : STEP_ZERO;
-		p->cause = p->anon ? CAUSE_cow_copy : CAUSE_zero_fill;
+		p->cause = plan_cause(s, p, p->anon ? CAUSE_cow_copy : CAUSE_zero_fill);
 		return;
 	}
 	if (private)
 		p->prot &= ~PROT_W;
 	p->step = p->anon ? STEP_MAP : STEP_ZERO;
-	p->cause = p->anon ? CAUSE_refill : CAUSE_zero_fill;
+	p->cause = plan_cause(s, p, p->anon ? CAUSE_refill : CAUSE_zero_fill);
 }
 
 /* The lower layer: a file. */
@@ -91,15 +119,13 @@ static void plan_file(const struct space *s, const struct fault_request *q, stru
 		plan_fail(p, CAUSE_bus_io);
 		return;
 	}
-	bool write = q->access == ACCESS_WRITE, fetched = f->flags & FRAME_FETCHED;
+	bool write = q->access == ACCESS_WRITE;
 	if (p->region->flags & REGION_SHARED) {
 		struct pmap_entry e;
 		bool notify = write && (!(f->flags & FRAME_DIRTY) ||
 					s->mm->pmap->lookup(s->pmap, p->page, &e));
 		p->step = STEP_MAP;
-		p->cause = fetched  ? CAUSE_file_read
-			   : notify ? CAUSE_write_notify
-				    : CAUSE_file_cached;
+		p->cause = plan_cause(s, p, notify ? CAUSE_write_notify : CAUSE_file_cached);
 		if (!write)
 			p->prot &= ~PROT_W;
 		return;
@@ -107,7 +133,7 @@ static void plan_file(const struct space *s, const struct fault_request *q, stru
 	p->prot &= write ? PROT_ALL : ~PROT_W;
 	p->as = write ? RESIDENT_ANON : RESIDENT_FILE;
 	p->step = write ? STEP_COPY : STEP_MAP;
-	p->cause = fetched ? CAUSE_file_read : write ? CAUSE_cow_copy : CAUSE_file_cached;
+	p->cause = plan_cause(s, p, write ? CAUSE_cow_copy : CAUSE_file_cached);
 }
 
 static void plan_lower(const struct space *s, const struct fault_request *q, struct fault_plan *p)
@@ -123,7 +149,7 @@ static void plan_lower(const struct space *s, const struct fault_request *q, str
 	} else if (region_index(p->region, p->page) << PAGE_SHIFT >= o->size) {
 		plan_fail(p, CAUSE_bus_beyond_end);
 	} else if (o->kind == OBJECT_SHARED) {
-		plan_shared(q, p);
+		plan_shared(s, q, p);
 	} else {
 		plan_file(s, q, p);
 	}
@@ -227,6 +253,8 @@ static uint32_t fault_commit(struct space *s, const struct fault_request *q,
 		region_grow(s, p->region, p->grow_to);
 	/* 6. */
 	uint32_t frame = commit_page(s, p, r, &made);
+	if (p->from != NO_FRAME)
+		frame_at(mm, p->from)->flags &= ~FRAME_FETCHED;
 	/* 7. */
 	mm->pmap->enter(s->pmap, p->page, frame, p->prot, p->as, r);
 	/* 8. */
@@ -240,11 +268,12 @@ static uint32_t fault_commit(struct space *s, const struct fault_request *q,
 		chunk_set_exclusive(anon_map_chunk(&s->anons, p->page), p->page, true);
 	}
 	struct frame *f = frame_at(mm, frame);
-	if (f->kind == FRAME_FILE) {
-		f->flags &= ~FRAME_FETCHED;
-		f->flags |= (p->prot & PROT_W ? FRAME_DIRTY : 0) |
-			    (p->region->flags & REGION_LOCKED ? FRAME_LOCKED : 0);
-	}
+	if (made)
+		frame_enter(mm, frame, s->serial, false);
+	if (f->kind == FRAME_FILE && p->prot & PROT_W)
+		f->flags |= FRAME_DIRTY;
+	if (p->region->flags & REGION_LOCKED && frame != mm->zero)
+		f->flags |= FRAME_LOCKED;
 	if (q->by == BY_PROGRAM)
 		mm_hold_for_instruction(mm, frame);
 	VM_ASSERT(r->frames == 0 && r->anons == 0);
@@ -291,6 +320,7 @@ static void fault_tell(struct space *s, const struct fault_request *q, const str
 		 .from = from, .evicted_key = mm->victim.what.key, .evicted_pid = mm->victim.pid,
 		 .evicted_addr = mm->victim.addr, .evicted_frame = mm->victim.what.frame,
 		 .evicted_dirty = mm->victim.what.dirty, .evicted_slot = mm->victim.what.slot,
+		 .slot = p->cause == CAUSE_swap_in && p->anon ? p->anon->slot : 0,
 		 .resident = resident);
 }
 
@@ -313,13 +343,15 @@ static enum fault_result fault_fail(struct space *s, const struct fault_request 
 	return fault_failed(cause);
 }
 
-/* Has the object's page read in, for the next plan to find. Returns 0 with the frame held. */
+/* Has the page read in, from swap or by the object's pager, for the next plan to find. Returns 0 with
+ * the frame held. */
 static int fault_read(struct space *s, const struct fault_plan *p, uint32_t *ret_frame)
 {
 	struct object *o = p->region->object;
 	uint64_t index = region_index(p->region, p->page);
-	int error = object_fetch(s->mm, o, index, false, s->serial, ret_frame);
-	uint32_t frame = object_cached(o, index);
+	int error = p->anon ? swap_in(s->mm, p->anon, s->serial, ret_frame)
+			    : object_fetch(s->mm, o, index, false, s->serial, ret_frame);
+	uint32_t frame = p->anon ? p->anon->frame : object_cached(o, index);
 	if (frame != NO_FRAME)
 		frame_at(s->mm, frame)->flags |= FRAME_FETCHED;
 	return error;
@@ -374,11 +406,14 @@ static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *
 	switch (p.step) {
 	case STEP_FAIL:
 		/* Who asked is told: the next one may try to read it again. */
-		if (p.cause == CAUSE_bus_io)
+		if (p.cause == CAUSE_bus_io && p.anon)
+			anon_drop_frame(mm, p.anon);
+		else if (p.cause == CAUSE_bus_io)
 			object_drop(mm, p.region->object, region_index(p.region, p.page));
 		*ret_result = fault_fail(s, q, &p, p.cause);
 		return true;
 	case STEP_WAIT:
+		frame_at(mm, p.from)->flags |= FRAME_WANTED;
 		mm->waits_for = p.from;
 		*ret_result = FAULT_WAIT;
 		return true;
@@ -405,9 +440,12 @@ enum fault_result fault_handle(struct space *s, const struct fault_request *q)
 {
 	uint32_t fetched = NO_FRAME;
 	enum fault_result result;
-	s->mm->victim.what.key = 0;
+	/* A fault that had to wait goes on: what was evicted for it before is still what it tells. */
+	s->mm->victim = s->waiting.page == page_down(q->va) ? s->waiting.victim : (struct victim){0};
 	while (!fault_try(s, q, &fetched, &result))
 		;
+	s->waiting.page = result == FAULT_WAIT ? page_down(q->va) : NO_PAGE;
+	s->waiting.victim = s->mm->victim;
 	if (fetched != NO_FRAME)
 		frame_unhold(s->mm, fetched);
 	VM_ASSERT_DEEP(mm_verify(s->mm, NULL, 0));

@@ -39,7 +39,25 @@ uint64_t frame_key(const struct mm *mm, uint32_t frame)
 	}
 }
 
+bool frame_reading(const struct mm *mm, uint32_t frame)
+{
+	const struct frame *f = frame_at(mm, frame);
+	return f->state == FRAME_BUSY && !(f->flags & FRAME_GOING);
+}
+
 /* ---- Free and owned ---- */
+
+/* Of the frames that were never used the host is told before it is their turn. */
+static uint32_t frame_take(struct mm *mm)
+{
+	uint32_t untouched = mm->pool.untouched, frame = frame_pool_take(&mm->pool);
+	if (frame != untouched)
+		return frame;
+	if (frame == mm->backed)
+		mm->backed = mm->host.back ? mm->host.back(mm->host.ctx, frame) : mm->frames;
+	frame_at(mm, frame)->flags = FRAME_PRISTINE;
+	return frame;
+}
 
 void frame_own(struct mm *mm, uint32_t frame, enum frame_kind kind, void *owner, uint64_t index)
 {
@@ -50,7 +68,7 @@ void frame_own(struct mm *mm, uint32_t frame, enum frame_kind kind, void *owner,
 		 .key = frame_key(mm, frame));
 }
 
-static void frame_leave(struct mm *mm, uint32_t frame, enum policy_leave why)
+void frame_leave(struct mm *mm, uint32_t frame, enum policy_leave why)
 {
 	struct frame *f = frame_at(mm, frame);
 	if (f->flags & FRAME_POLICED)
@@ -89,6 +107,28 @@ void frame_unhold(struct mm *mm, uint32_t frame)
 		frame_drop(mm, frame, frame_key(mm, frame));
 }
 
+uint64_t frames_available(const struct mm *mm)
+{
+	return mm->pool.free > mm->config.swap.kept ? mm->pool.free - mm->config.swap.kept : 0;
+}
+
+uint32_t frame_take_free(struct mm *mm, struct anon *owner)
+{
+	uint32_t frame = frame_take(mm);
+	frame_own(mm, frame, FRAME_ANON, owner, 0);
+	return frame;
+}
+
+bool frame_take_store(struct mm *mm, uint32_t *ret_frame)
+{
+	if (mm->pool.free == 0)
+		return false;
+	*ret_frame = frame_take(mm);
+	frame_own(mm, *ret_frame, FRAME_STORE, NULL, 0);
+	frame_zero(mm, *ret_frame);
+	return true;
+}
+
 int frame_take_kernel(struct mm *mm, void *tag, uint32_t *ret_frame)
 {
 	struct reserve r;
@@ -103,15 +143,18 @@ int frame_take_kernel(struct mm *mm, void *tag, uint32_t *ret_frame)
 
 /* ---- What the policy does and asks ---- */
 
-void frame_enter(struct mm *mm, uint32_t frame, uint32_t space)
+void frame_enter(struct mm *mm, uint32_t frame, uint32_t space, bool again)
 {
 	struct frame *f = frame_at(mm, frame);
 	VM_ASSERT(f->state == FRAME_OWNED && !(f->flags & FRAME_POLICED));
+	if (f->kind == FRAME_ANON && mm->swap.areas == 0)
+		return;
 	f->flags |= FRAME_POLICED;
 	struct policy_enter how = {
 	    .key = frame_key(mm, frame),
 	    .space = space,
 	    .file = f->kind == FRAME_FILE,
+	    .again = again,
 	};
 	mm->policy_ops->enter(mm->policy, frame, &how);
 }
@@ -140,13 +183,20 @@ static bool frame_locked(struct mm *mm, uint32_t frame)
 	return false;
 }
 
+/* Has an anon's contents a copy beneath, or a place where one can be made? */
+static bool anon_can_go(struct mm *mm, uint32_t frame)
+{
+	const struct frame *f = frame_at(mm, frame);
+	return mm->swap.areas && (f->owner.anon->slot || swap_room(mm));
+}
+
 bool frame_evictable(void *ctx, uint32_t frame)
 {
 	struct mm *mm = ctx;
 	const struct frame *f = frame_at(mm, frame);
-	/* A page of a file can be read again; what a program made has nowhere to go. */
-	return f->state == FRAME_OWNED && f->kind == FRAME_FILE && f->holds == 0 &&
-	       !(f->flags & FRAME_STUCK) && !(f->flags & FRAME_LOCKED && frame_locked(mm, frame));
+	return f->state == FRAME_OWNED && f->holds == 0 && !(f->flags & FRAME_STUCK) &&
+	       (f->kind == FRAME_FILE || (f->kind == FRAME_ANON && anon_can_go(mm, frame))) &&
+	       !(f->flags & FRAME_LOCKED && frame_locked(mm, frame));
 }
 
 bool frame_harvest(void *ctx, uint32_t frame)
@@ -158,75 +208,17 @@ bool frame_harvest(void *ctx, uint32_t frame)
 bool frame_dirty(void *ctx, uint32_t frame)
 {
 	struct mm *mm = ctx;
-	return frame_at(mm, frame)->flags & FRAME_DIRTY;
-}
-
-/* Empties a frame of the page cache:
- *
- * 1. Take it out of every space; A and D come back to the frame.
- * 2. Dirty: write it. If that fails the page stays, since it is the only copy.
- * 3. The object forgets it, and the frame is free.
- */
-static int frame_evict(struct mm *mm, uint32_t frame)
-{
-	struct frame *f = frame_at(mm, frame);
-	VM_ASSERT(frame_evictable(mm, frame));
-	struct pmap_place place = {0};
-	mm->pmap->places(mm, frame, &place, 1);
-
-	/* 1. */
-	frame_unmap(mm, frame);
-	/* 2. */
-	bool dirty = f->flags & FRAME_DIRTY;
-	int error = dirty ? object_write(mm, frame) : 0;
-	if (error)
-		return error;
-	/* 3. */
-	mm->victim.what =
-	    (struct event_evict){.key = frame_key(mm, frame), .frame = frame, .dirty = dirty};
-	mm->victim.pid = place.pid;
-	mm->victim.addr = place.va;
-	MM_EVENT(mm, NULL, place.pid, evict, .key = mm->victim.what.key, .frame = frame,
-		 .dirty = dirty);
-	frame_leave(mm, frame, LEAVE_EVICTED);
-	object_drop(mm, f->owner.object, f->index);
-	return 0;
-}
-
-/* Of the frames that were never used the host is told before it is their turn. */
-static uint32_t frame_take(struct mm *mm)
-{
-	uint32_t untouched = mm->pool.untouched, frame = frame_pool_take(&mm->pool);
-	if (frame != untouched)
-		return frame;
-	if (frame == mm->backed)
-		mm->backed = mm->host.back ? mm->host.back(mm->host.ctx, frame) : mm->frames;
-	frame_at(mm, frame)->flags = FRAME_PRISTINE;
-	return frame;
-}
-
-static int frame_reserve(struct mm *mm, uint64_t incoming, uint32_t *ret_frame)
-{
-	while (mm->pool.free == 0) {
-		uint32_t victim = mm->policy_ops->victim(mm->policy, incoming);
-		if (victim == NO_FRAME)
-			return -ENOMEM;
-		/* One that cannot be written is STUCK from now on, so that this ends. */
-		if (frame_evict(mm, victim) != 0)
-			mm->policy_ops->rejected(mm->policy, victim);
-	}
-	*ret_frame = frame_take(mm);
-	return 0;
+	const struct frame *f = frame_at(mm, frame);
+	if (f->flags & FRAME_DIRTY || f->kind != FRAME_ANON)
+		return f->flags & FRAME_DIRTY;
+	return !f->owner.anon->slot || mm->pmap->dirty(mm, frame);
 }
 
 /* ---- Reserves ---- */
 
-static int reserve_table_make(struct mm *mm, uint64_t incoming, struct table **ret_table)
+static int reserve_table_make(struct mm *mm, struct table **ret_table)
 {
-	uint32_t frame = NO_FRAME;
-	int error = mm->pmap->tables_take_frames ? frame_reserve(mm, incoming, &frame) : 0;
-	if (error)
-		return error;
+	uint32_t frame = mm->pmap->tables_take_frames ? frame_take(mm) : NO_FRAME;
 	*ret_table = mm->pmap->table_alloc(mm, frame);
 	if (*ret_table)
 		return 0;
@@ -248,12 +240,13 @@ int reserve_make(struct mm *mm, const struct need *need, uint64_t incoming,
 	VM_ASSERT(need->anons <= RESERVE_FRAMES && need->chunks <= RESERVE_CHUNKS);
 	struct reserve r;
 	r.frames = r.tables = r.anons = r.chunks = 0;
-	int error = 0;
+	bool table_frames = mm->pmap->tables_take_frames;
+	int error = evict_until(mm, need->frames + (table_frames ? need->tables : 0), incoming);
 
-	for (; !error && r.frames < need->frames; r.frames += !error)
-		error = frame_reserve(mm, incoming, &r.frame[r.frames]);
+	for (; !error && r.frames < need->frames; r.frames++)
+		r.frame[r.frames] = frame_take(mm);
 	for (; !error && r.tables < need->tables; r.tables += !error)
-		error = reserve_table_make(mm, incoming, &r.table[r.tables]);
+		error = reserve_table_make(mm, &r.table[r.tables]);
 	for (; !error && r.anons < need->anons; r.anons += !error)
 		error = reserve_memory(mm, sizeof(struct anon), (void **)&r.anon[r.anons]);
 	for (; !error && r.chunks < need->chunks; r.chunks += !error)

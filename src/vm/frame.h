@@ -40,6 +40,9 @@ struct reserve {
 	struct chunk *chunk[RESERVE_CHUNKS];
 };
 
+/* Frames that can be had without evicting: what is free but for those that only stores may have. */
+uint64_t frames_available(const struct mm *mm);
+
 /* Sets aside all that need names, evicting as needed. incoming: the key that wants in, for the
  * policy; 0: none. Returns 0; -EAGAIN after a wait, when the plan must be made again; -ENOMEM when
  * no victim is left or the host has no memory. On failure nothing is set aside. */
@@ -71,8 +74,11 @@ uint8_t *frame_bytes(const struct mm *mm, uint32_t frame);
  * was made is so already. */
 void frame_zero(struct mm *mm, uint32_t frame);
 
-/* A frame of the page cache has its contents now: the policy learns of it. space: for whom. */
-void frame_enter(struct mm *mm, uint32_t frame, uint32_t space);
+/* A frame that can be evicted has its contents now: the policy learns of it. space: for whom; again:
+ * it was resident before. Of pages with nowhere to go it learns nothing. */
+void frame_enter(struct mm *mm, uint32_t frame, uint32_t space, bool again);
+/* The policy's part of a frame's end. */
+void frame_leave(struct mm *mm, uint32_t frame, enum policy_leave why);
 /* Takes a frame out of every space that maps it. */
 void frame_unmap(struct mm *mm, uint32_t frame);
 /* What the policy may ask; ctx is the mm. */
@@ -80,8 +86,16 @@ bool frame_evictable(void *ctx, uint32_t frame);
 bool frame_harvest(void *ctx, uint32_t frame);
 bool frame_dirty(void *ctx, uint32_t frame);
 
+/* Is it being filled? (BUSY and not GOING: what it holds is not there yet.) */
+bool frame_reading(const struct mm *mm, uint32_t frame);
+
 /* The key of the contents of an OWNED frame; 0 for tables, the zero frame and the kernel's. */
 uint64_t frame_key(const struct mm *mm, uint32_t frame);
+
+/* Without evicting: a frame for an anon, of which there must be one available; a zeroed one for a
+ * store, false: none is free. */
+uint32_t frame_take_free(struct mm *mm, struct anon *owner);
+bool frame_take_store(struct mm *mm, uint32_t *ret_frame);
 
 /* A zeroed frame for the kernel itself. Returns 0 or -ENOMEM, -EAGAIN as reserve_make. */
 int frame_take_kernel(struct mm *mm, void *tag, uint32_t *ret_frame);

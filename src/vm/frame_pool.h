@@ -41,6 +41,8 @@ enum frame_flag {
 	FRAME_LOCKED = 1 << 6,	 /* was mapped by a REGION_LOCKED: look whether it still is */
 	FRAME_ORPHAN = 1 << 7,	 /* its owner let go of it while it was held */
 	FRAME_PRISTINE = 1 << 8, /* its bytes are zeros still, as RAM's were at the start */
+	FRAME_GOING = 1 << 9,	 /* BUSY: it will be free when its write has ended */
+	FRAME_WANTED = 1 << 10,	 /* GOING: but somebody needs it, so it stays */
 };
 
 struct frame {

@@ -11,6 +11,8 @@
 
 #include "base/alloc.h"
 
+struct swap_trouble;
+
 struct host {
 	/* Memory for bookkeeping, never for the contents of pages: those lie in frames. May fail. */
 	struct alloc alloc;
@@ -25,7 +27,10 @@ struct host {
 	 * host may put memory behind several at once, which costs it less than a fault for each.
 	 * Returns the first frame above for which it wants to be asked again. NULL: need not know. */
 	uint32_t (*back)(void *ctx, uint32_t frame);
-	void *ctx; /* for now, random, wake and back */
+	/* A swap device failed. The program that is hurt is told in its own way: this is for people.
+	 * May be NULL. */
+	void (*trouble)(void *ctx, const struct swap_trouble *t);
+	void *ctx; /* for all but alloc */
 };
 
 #endif

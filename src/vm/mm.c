@@ -68,6 +68,8 @@ void mm_destroy(struct mm *mm)
 {
 	VM_ASSERT(!mm->spaces && !mm->objects);
 	mm_retired(mm);
+	swap_drain(mm);
+	swap_finish(mm);
 	frame_free(mm, mm->zero);
 	mm->policy_ops->destroy(mm->policy);
 	struct alloc alloc = mm->host.alloc;
@@ -78,6 +80,18 @@ void mm_destroy(struct mm *mm)
 uint64_t mm_now(const struct mm *mm)
 {
 	return mm->host.now ? mm->host.now(mm->host.ctx) : 0;
+}
+
+void mm_run(struct mm *mm)
+{
+	swap_run(mm);
+	mm->policy_ops->tick(mm->policy, mm_now(mm));
+	evict_balance(mm);
+}
+
+uint64_t mm_next(const struct mm *mm)
+{
+	return swap_next(mm);
 }
 
 struct space *mm_space(const struct mm *mm, uint32_t serial)

@@ -13,6 +13,7 @@
 
 #include "vm/anon.h"
 #include "vm/assert.h"
+#include "vm/evict.h"
 #include "vm/event.h"
 #include "vm/fault.h"
 #include "vm/frame.h"
@@ -23,6 +24,7 @@
 #include "vm/refs.h"
 #include "vm/region.h"
 #include "vm/space.h"
+#include "vm/swap.h"
 
 /* The smallest RAM: root, tables, the zero frame and four pages must fit at once. */
 enum { MM_FRAMES_MIN = 16 };
@@ -39,6 +41,9 @@ struct mm_config {
 	bool exact_refs;	   /* --refs exact: policy->touch will be called for every reference */
 	bool eager;		   /* --paging eager */
 	unsigned fault_around;	   /* pages that one file fault maps, 1 to 16 */
+	struct swap_config swap;
+	/* Fewer than low free frames: evict until there are high, in the background. 0: never. */
+	uint32_t low, high;
 };
 
 struct mm {
@@ -61,20 +66,23 @@ struct mm {
 	struct object *objects; /* all of them */
 	uint64_t locked_pages;	/* of all spaces: 0 saves a look at each victim */
 	uint32_t waits_for;	/* the frame that the last FAULT_WAIT or -EAGAIN waits for */
-	struct {
-		struct event_evict what; /* key 0: none since the fault began */
-		int32_t pid;		 /* one that it was mapped by; 0: none */
-		uint64_t addr;
-	} victim;
+	struct victim victim;	/* since the fault began */
+	struct swap swap;
 	/* Frames brought in for the instruction that is being tried; see mm_retired. */
 	uint32_t instruction[8];
 	unsigned instruction_frames;
 };
 
+/* What time brings: transfers end, the policy ticks, free frames are kept between the marks. To be
+ * called when mm_next says, and every now and then. */
+void mm_run(struct mm *mm);
+/* When that is due by itself; UINT64_MAX: never. */
+uint64_t mm_next(const struct mm *mm);
+
 /* Returns 0, -ENOMEM (the host's), -EINVAL (fewer than MM_FRAMES_MIN frames, or the policy's
  * parameters). */
 int mm_create(const struct mm_config *config, struct mm **ret_mm);
-/* Every space and object must be gone. */
+/* Every space and object must be gone; what is under way is waited for. */
 void mm_destroy(struct mm *mm);
 
 uint64_t mm_now(const struct mm *mm);
@@ -97,5 +105,9 @@ void mm_usage(const struct mm *mm, struct mm_usage *ret_usage);
 
 /* Walks the whole system. False, with a sentence in why (size bytes): something does not hold. */
 bool mm_verify(struct mm *mm, char *why, unsigned size);
+
+/* Writes a sentence to why, each # in it the next of a and b. Returns false, for its callers to
+ * return. */
+bool verify_say(char *why, unsigned size, const char *text, uint64_t a, uint64_t b);
 
 #endif

@@ -101,11 +101,13 @@ static int page_found(struct mm *mm, struct object *o, uint64_t index, uint32_t 
 }
 
 /* A page of shared memory that nobody touched before: zeros. */
-static void page_zero(struct mm *mm, struct object *o, uint64_t index, struct reserve *r)
+static void page_zero(struct mm *mm, struct object *o, uint64_t index, uint32_t space,
+		      struct reserve *r)
 {
 	struct anon *a = anon_new(mm, r);
 	frame_zero(mm, a->frame);
 	object_set_anon(o, index, a);
+	frame_enter(mm, a->frame, space, false);
 	frame_hold(mm, a->frame);
 }
 
@@ -134,7 +136,7 @@ static int page_read(struct mm *mm, struct object *o, uint64_t index, bool fresh
 		if (error == -ESTALE)
 			object_resize(mm, o, min_u64(o->pager->size(o->ctx), index << PAGE_SHIFT));
 	} else {
-		frame_enter(mm, frame, space);
+		frame_enter(mm, frame, space, false);
 		frame_hold(mm, frame);
 	}
 	return error;
@@ -145,6 +147,9 @@ int object_fetch(struct mm *mm, struct object *o, uint64_t index, bool fresh, ui
 {
 	uint32_t frame = object_cached(o, index);
 	int error;
+	struct anon *a = o->kind == OBJECT_SHARED ? object_anon(o, index) : NULL;
+	if (a)
+		return swap_in(mm, a, space, ret_frame);
 	if (frame != NO_FRAME) {
 		error = page_found(mm, o, index, frame);
 		if (!error)
@@ -164,7 +169,7 @@ int object_fetch(struct mm *mm, struct object *o, uint64_t index, bool fresh, ui
 		return error;
 	}
 	if (shared)
-		page_zero(mm, o, index, &r);
+		page_zero(mm, o, index, space, &r);
 	else
 		error = page_read(mm, o, index, fresh, space, &r);
 	if (!error)
@@ -190,7 +195,7 @@ void object_ready(struct mm *mm, struct object *o, uint64_t index, int error)
 	frame_pool_done(&mm->pool, frame);
 	if (error)
 		f->flags |= FRAME_FAILED;
-	frame_enter(mm, frame, 0);
+	frame_enter(mm, frame, 0, false);
 	if (index >= object_pages(o)) /* the file was cut meanwhile */
 		object_drop(mm, o, index);
 	if (mm->host.wake)
@@ -243,9 +248,10 @@ void object_punch(struct mm *mm, struct object *o, uint64_t first, uint64_t last
 {
 	for (uint64_t i = first; i <= last && sparse_next(&o->pages, &i, last); i++) {
 		uint32_t frame = object_cached(o, i);
-		if (frame_at(mm, frame)->state == FRAME_BUSY)
+		if (o->kind == OBJECT_FILE && frame_at(mm, frame)->state == FRAME_BUSY)
 			continue; /* object_ready drops it */
-		frame_unmap(mm, frame);
+		if (frame != NO_FRAME)
+			frame_unmap(mm, frame);
 		object_drop(mm, o, i);
 	}
 }

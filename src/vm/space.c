@@ -20,6 +20,7 @@ int space_create(struct mm *mm, int32_t pid, struct tally *tally, const struct s
 	    .pid = pid,
 	    .tally = tally,
 	    .layout = *layout,
+	    .waiting = {.page = NO_PAGE},
 	    .next = mm->spaces,
 	    .prev = &mm->spaces,
 	};
@@ -309,8 +310,14 @@ static bool page_peek(const struct space *s, uint64_t va, uint8_t *page, const u
 	const struct region *r = regions_find(&s->regions, va);
 	if (!r)
 		return false;
-	const struct anon *a = r->flags & REGION_SHARED ? NULL : anon_map_get(&s->anons, va);
+	struct anon *a = r->flags & REGION_SHARED ? NULL : anon_map_get(&s->anons, va);
+	if (!a && r->object && r->object->kind == OBJECT_SHARED)
+		a = object_anon(r->object, region_index(r, va));
 	uint32_t frame = a ? a->frame : NO_FRAME;
+	if (a && (frame == NO_FRAME || frame_reading(s->mm, frame))) {
+		*ret_bytes = page;
+		return swap_peek(s->mm, a, page);
+	}
 	if (!a && r->object) {
 		uint64_t index = region_index(r, va);
 		if (index << PAGE_SHIFT >= r->object->size)

@@ -16,9 +16,12 @@
 #include <stdint.h>
 
 #include "vm/anon.h"
+#include "vm/evict.h"
 #include "vm/fault.h"
 #include "vm/pmap.h"
 #include "vm/region.h"
+
+#define NO_PAGE UINT64_MAX
 
 struct space_layout {
 	uint64_t bottom; /* lowest address a mapping without MAP_FIXED gets: 65536, as mmap_min_addr */
@@ -41,6 +44,10 @@ struct space {
 	uint64_t pages_peak;	 /* VmPeak */
 	uint64_t resident_peak;	 /* VmHWM */
 	uint64_t pages_stack, pages_data, pages_exec, pages_locked; /* VmStk, VmData, VmExe + VmLib, VmLck */
+	struct {
+		uint64_t page; /* of the fault that waits; NO_PAGE: none does */
+		struct victim victim;
+	} waiting;
 	struct space *next, **prev; /* all spaces of the mm */
 };
 

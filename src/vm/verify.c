@@ -7,7 +7,7 @@
  *			means so
  *	3. objects	each page has its frame and its frame has it
  *	4. entries	each is what its region and its layers say, and W only by the writable rule
- *	5. the pmap	its own account
+ *	5. swap		slots and anons point to each other; the pmap, its own account
  *
  * An owner and its frame are checked from both sides: each owner that is found has a frame that
  * points to it, and there are as many of them as frames of that kind.
@@ -23,13 +23,12 @@ struct verify {
 	uint64_t found[FRAME_KINDS]; /* frames that an owner points to */
 };
 
-/* Says a sentence, each # in it the next of a and b. Returns false, for its callers to return. */
-static bool say(struct verify *v, const char *text, uint64_t a, uint64_t b)
+bool verify_say(char *why, unsigned size, const char *text, uint64_t a, uint64_t b)
 {
 	unsigned at = 0;
-	for (; *text && at + 1 < v->size; text++) {
+	for (; *text && at + 1 < size; text++) {
 		if (*text != '#') {
-			v->why[at++] = *text;
+			why[at++] = *text;
 			continue;
 		}
 		char digits[20];
@@ -38,13 +37,18 @@ static bool say(struct verify *v, const char *text, uint64_t a, uint64_t b)
 			digits[n++] = (char)('0' + a % 10);
 			a /= 10;
 		} while (a);
-		while (n && at + 1 < v->size)
-			v->why[at++] = digits[--n];
+		while (n && at + 1 < size)
+			why[at++] = digits[--n];
 		a = b;
 	}
-	if (v->size)
-		v->why[at] = '\0';
+	if (size)
+		why[at] = '\0';
 	return false;
+}
+
+static bool say(struct verify *v, const char *text, uint64_t a, uint64_t b)
+{
+	return verify_say(v->why, v->size, text, a, b);
 }
 
 /* ---- 1. Frames ---- */
@@ -68,7 +72,11 @@ static bool verify_frame(struct verify *v, uint32_t i)
 	if (f->kind == FRAME_FILE && object_cached(f->owner.object, f->index) != i)
 		return say(v, "frame # belongs to page # of an object that does not have it", i,
 			   f->index);
-	bool evictable = f->kind == FRAME_FILE && f->state == FRAME_OWNED;
+	/* Let go of while it was under way: it is freed when that has ended. */
+	if (f->kind == FRAME_ANON && f->state == FRAME_BUSY && f->owner.anon->refs == 0)
+		v->found[FRAME_ANON]++;
+	bool evictable = (f->state == FRAME_OWNED || f->flags & FRAME_GOING) &&
+			 (f->kind == FRAME_FILE || (f->kind == FRAME_ANON && v->mm->swap.areas));
 	if (evictable != !!(f->flags & FRAME_POLICED))
 		return say(v, "frame # and the policy do not agree that it may go", i, 0);
 	if (f->state == FRAME_BUSY && (f->maps || f->holds))
@@ -132,8 +140,10 @@ static bool anon_see(struct verify *v, struct anon *a)
 {
 	if (a->seen++)
 		return true;
+	uint32_t number;
 	if (a->frame == NO_FRAME)
-		return say(v, "page # is nowhere", a->key, 0);
+		return swap_area_of(v->mm, a->slot, &number) ? true
+							      : say(v, "page # is nowhere", a->key, 0);
 	const struct frame *f = frame_at(v->mm, a->frame);
 	if (f->kind != FRAME_ANON || f->owner.anon != a ||
 	    (f->state != FRAME_OWNED && f->state != FRAME_BUSY))
@@ -204,10 +214,10 @@ static bool verify_objects(struct verify *v)
 	for (const struct object *o = v->mm->objects; o; o = o->next) {
 		uint64_t pages = 0;
 		for (uint64_t i = 0; sparse_next(&o->pages, &i, UINT64_MAX); i++) {
-			const struct frame *f = frame_at(v->mm, object_cached(o, i));
 			pages++;
 			if (o->kind == OBJECT_SHARED)
 				continue;
+			const struct frame *f = frame_at(v->mm, object_cached(o, i));
 			v->found[FRAME_FILE]++;
 			if (f->kind != FRAME_FILE || f->owner.object != o || f->index != i)
 				return say(v, "page # of object # is in another's frame", i,
@@ -302,5 +312,5 @@ bool mm_verify(struct mm *mm, char *why, unsigned size)
 	}
 	if (locked != mm->locked_pages)
 		return say(&v, "# pages are locked, not #", locked, mm->locked_pages);
-	return mm->pmap->verify(mm, why, size); /* 5. */
+	return swap_verify(mm, why, size) && mm->pmap->verify(mm, why, size); /* 5. */
 }

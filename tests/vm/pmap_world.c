@@ -128,6 +128,12 @@ static void world_must(bool ok, const char *what)
 
 void world_begin(struct world *w, enum world_kind kind, uint32_t frames)
 {
+	world_begin_as(w, kind, frames, &(struct world_options){.policy = NULL});
+}
+
+void world_begin_as(struct world *w, enum world_kind kind, uint32_t frames,
+		    const struct world_options *o)
+{
 	static const enum mmu_mode mode[] = {
 	    [WORLD_SV39] = MMU_SV39, [WORLD_SV48] = MMU_SV48, [WORLD_SV57] = MMU_SV57};
 
@@ -141,7 +147,11 @@ void world_begin(struct world *w, enum world_kind kind, uint32_t frames)
 				   .host = &w->host,
 				   .events = &w->events,
 				   .pmap = &soft_ops,
-				   .policy = &world_policy,
+				   .policy = o->policy ? o->policy : &world_policy,
+				   .policy_params = o->policy_params,
+				   .swap = o->swap,
+				   .low = o->low,
+				   .high = o->high,
 				   .fault_around = 1};
 	if (kind == WORLD_SOFT) {
 		config.ram = w->ram = calloc(frames, PAGE_SIZE);

@@ -31,7 +31,16 @@ struct world {
 	uint64_t bytes; /* not yet given back */
 };
 
+struct world_options {
+	const struct policy_ops *policy; /* NULL: world_policy */
+	const char *policy_params;
+	struct swap_config swap;
+	uint32_t low, high;
+};
+
 /* Exits where the host has no memory: a test cannot go on. */
+void world_begin_as(struct world *w, enum world_kind kind, uint32_t frames,
+		    const struct world_options *o);
 void world_begin(struct world *w, enum world_kind kind, uint32_t frames);
 /* Checks nothing but frees all; w->bytes is then what leaked. */
 void world_end(struct world *w);
