@@ -87,6 +87,37 @@ void text_add_quoted(struct text *t, const void *bytes, size_t size, size_t max)
 	text_add_bytes(t, "\"...", size > max ? 4 : 1);
 }
 
+void text_add_count(struct text *t, uint64_t n)
+{
+	if (n >= 1000) {
+		text_add_count(t, n / 1000);
+		text_add(t, ",%03u", (unsigned)(n % 1000));
+	} else {
+		text_add(t, "%u", (unsigned)n);
+	}
+}
+
+void text_add_time(struct text *t, uint64_t ns)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {{"s", 1000000000}, {"ms", 1000000}, {"us", 1000}};
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		uint64_t unit = units[i].ns, whole = ns / unit, rest = ns % unit;
+		int digits = whole < 10 ? 3 : whole < 100 ? 2 : 1;
+		if (ns < unit)
+			continue;
+		/* Cut off, not rounded: nothing is said to have taken longer than it did. */
+		for (int d = digits; d > 0; d--)
+			unit /= 10;
+		text_add_count(t, whole);
+		text_add(t, ".%0*u %s", digits, (unsigned)(rest / unit), units[i].name);
+		return;
+	}
+	text_add(t, "%u ns", (unsigned)ns);
+}
+
 const char *text_str(const struct text *t)
 {
 	return t->bytes ? t->bytes : "";

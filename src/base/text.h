@@ -33,6 +33,10 @@ void text_add_v(struct text *t, const char *format, va_list args);
 void text_add_bytes(struct text *t, const void *bytes, size_t size);
 /* As strace quotes: at most max bytes, then "..."; NULL bytes is not allowed. */
 void text_add_quoted(struct text *t, const void *bytes, size_t size, size_t max);
+/* 1234567 as 1,234,567. */
+void text_add_count(struct text *t, uint64_t n);
+/* A time in the unit that fits, with four digits: 68 ns, 20.77 us, 1.203 ms, 3.500 s. */
+void text_add_time(struct text *t, uint64_t ns);
 const char *text_str(const struct text *t);
 bool text_failed(const struct text *t);
 void text_finish(struct text *t);

@@ -35,7 +35,8 @@ static const struct {
 	enum option_verbs verb;
 } verb_names[] = {{"run", RUN},    {"trace", TRACE},   {"stat", STAT},           {"maps", MAPS},
 		  {"walk", WALK},  {"frames", FRAMES}, {"pagetable", PAGETABLE}, {"smaps", SMAPS},
-		  {"story", STORY}};
+		  {"story", STORY},
+		  {"explain", EXPLAIN}};
 
 enum option_verbs options_verb(const char *name)
 {
@@ -325,6 +326,7 @@ static bool set(struct options *o, enum option_id id, const char *value)
 	case OPTION_filter: o->filter = value; break;
 	case OPTION_expect: return add_string(op, value, o->expect, &o->expects, EXPECTS_MAX);
 	case OPTION_brief: o->brief = true; break;
+	case OPTION_all: o->all = true; break;
 	case OPTION_json: o->json = true; break;
 	case OPTION_jsonl: o->jsonl = true; break;
 	case OPTION_output: o->output = value; break;

@@ -24,7 +24,8 @@ enum option_verbs {
 	PAGETABLE = 1 << 6,
 	SMAPS = 1 << 7,
 	STORY = 1 << 8,
-	LOOK = MAPS | SMAPS | WALK | PAGETABLE | FRAMES | STORY,
+	EXPLAIN = 1 << 9,
+	LOOK = MAPS | SMAPS | WALK | PAGETABLE | FRAMES | STORY | EXPLAIN,
 	JSON = STAT | LOOK,
 	OBSERVE = TRACE | JSON,
 	ALL = RUN | OBSERVE,
@@ -47,7 +48,7 @@ struct options {
 	uint64_t memory, va, brk, seed, for_time, timeout; /* for_time, timeout: ns, 0: no end */
 	uint64_t every; /* ns of virtual time; 0: not asked for */
 	enum mmu_mode mmu;
-	bool eager, clock_real, clean_env, tty, verbose, json, jsonl, brief, color;
+	bool eager, clock_real, clean_env, tty, verbose, json, jsonl, brief, all, color;
 	bool pid_given;
 	unsigned fault_around, copies, drop_mappings;
 	const struct policy_ops *policy;

@@ -130,4 +130,32 @@ TEST(numbers_are_decimal_or_hexadecimal_and_nothing_else)
 	CHECK_EQ(v, 7);
 }
 
+TEST(counts_and_times_are_written_for_people)
+{
+	static const struct {
+		uint64_t ns;
+		const char *text;
+	} times[] = {{0, "0 ns"},
+		     {999, "999 ns"},
+		     {1000, "1.000 us"},
+		     {20772, "20.77 us"},
+		     {999999, "999.9 us"},
+		     {1203311, "1.203 ms"},
+		     {3500000000, "3.500 s"},
+		     {86400000000000, "86,400.0 s"}};
+	struct text t = TEXT;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		text_add_time(&t, times[i].ns);
+		CHECK_STR(text_str(&t), times[i].text);
+		text_finish(&t);
+	}
+	text_add_count(&t, 0);
+	text_add(&t, " ");
+	text_add_count(&t, 1000);
+	text_add(&t, " ");
+	text_add_count(&t, 1234056);
+	CHECK_STR(text_str(&t), "0 1,000 1,234,056");
+	text_finish(&t);
+}
+
 TEST_MAIN
