@@ -265,3 +265,22 @@ void anon_map_clear(struct mm *mm, struct anon_map *map, uint64_t start, uint64_
 		chunk_put(mm, c);
 	}
 }
+
+/* A chunk that is shared is cut for all its owners at once; who is left with an empty one drops it
+ * when its turn comes. */
+void anon_map_drop(struct mm *mm, struct anon_map *map, uint64_t start, uint64_t end)
+{
+	struct anon *a;
+	for (uint64_t va = start; (a = anon_map_next(map, &va, end)); va += PAGE_SIZE) {
+		struct chunk *c = anon_map_chunk(map, va);
+		unsigned i = page_in_span(va);
+		if (a->frame != NO_FRAME)
+			frame_unmap(mm, a->frame);
+		c->anon[i] = NULL;
+		c->exclusive[i / 64] &= ~(UINT64_C(1) << i % 64);
+		c->live--;
+		anon_put(mm, a);
+	}
+	if (start < end)
+		anon_map_trim(mm, map, start, end);
+}

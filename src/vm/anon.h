@@ -89,6 +89,10 @@ int anon_map_isolate(struct mm *mm, struct anon_map *map, uint64_t start, uint64
 /* Drops the anons of [start, end), whose entries must be gone: whole chunks where it can. */
 void anon_map_clear(struct mm *mm, struct anon_map *map, uint64_t start, uint64_t end);
 
+/* Drops the anons of [start, end) out of their chunks, whoever shares these: for pages that nobody
+ * may have any more. They leave every page table. */
+void anon_map_drop(struct mm *mm, struct anon_map *map, uint64_t start, uint64_t end);
+
 /* A new page, its anon and frame taken from the reserve; its bytes are the caller's to fill. */
 struct anon *anon_new(struct mm *mm, struct reserve *r);
 /* One reference less; the last frees frame and slot, once no transfer is under way. */

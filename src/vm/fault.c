@@ -94,6 +94,8 @@ static void plan_shared(const struct space *s, const struct fault_request *q, st
 		p->prot &= ~PROT_W;
 	p->step = p->anon ? STEP_MAP : STEP_ZERO;
 	p->cause = plan_cause(s, p, p->anon ? CAUSE_refill : CAUSE_zero_fill);
+	if (!p->anon && object_is_full(p->region->object))
+		plan_fail(p, CAUSE_bus_io);
 }
 
 /* The lower layer: a file. */
@@ -270,8 +272,10 @@ static uint32_t fault_commit(struct space *s, const struct fault_request *q,
 	struct frame *f = frame_at(mm, frame);
 	if (made)
 		frame_enter(mm, frame, s->serial, false);
-	if (f->kind == FRAME_FILE && p->prot & PROT_W)
+	if (f->kind == FRAME_FILE && p->prot & PROT_W) {
 		f->flags |= FRAME_DIRTY;
+		f->owner.object->stored = true;
+	}
 	if (p->region->flags & REGION_LOCKED && frame != mm->zero)
 		f->flags |= FRAME_LOCKED;
 	if (q->by == BY_PROGRAM)
@@ -405,10 +409,12 @@ static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *
 	fault_plan(s, q, &p);
 	switch (p.step) {
 	case STEP_FAIL:
+		if (p.cause == CAUSE_bus_beyond_end && object_has_grown(p.region->object))
+			return false;
 		/* Who asked is told: the next one may try to read it again. */
 		if (p.cause == CAUSE_bus_io && p.anon)
 			anon_drop_frame(mm, p.anon);
-		else if (p.cause == CAUSE_bus_io)
+		else if (p.cause == CAUSE_bus_io && p.from != NO_FRAME)
 			object_drop(mm, p.region->object, region_index(p.region, p.page));
 		*ret_result = fault_fail(s, q, &p, p.cause);
 		return true;

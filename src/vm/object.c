@@ -63,10 +63,58 @@ uint64_t object_key(const struct object *o, uint64_t index)
 
 void object_set_anon(struct object *o, uint64_t index, struct anon *a)
 {
-	VM_ASSERT(o->kind == OBJECT_SHARED && !object_anon(o, index));
+	VM_ASSERT(o->kind == OBJECT_SHARED && !object_anon(o, index) && !object_is_full(o));
 	int error = sparse_set(&o->pages, index, a);
 	VM_ASSERT(error == 0);
 	o->resident++;
+	if (o->quota)
+		o->quota->pages++;
+}
+
+bool object_is_full(const struct object *o)
+{
+	return o->quota && o->quota->pages >= o->quota->limit;
+}
+
+bool object_has_grown(struct object *o)
+{
+	uint64_t before = o->size;
+	if (o->kind == OBJECT_FILE && o->pager->size)
+		(void)o->pager->size(o->ctx);
+	return o->size > before;
+}
+
+/* ---- Who maps it ---- */
+
+static bool region_stores(const struct region *r)
+{
+	return r->flags & REGION_SHARED && r->prot_max & PROT_W;
+}
+
+void object_mapped(struct object *o, struct region *r, struct regions *in)
+{
+	r->in = in;
+	r->mapping_next = o->regions;
+	r->mapping_prev = &o->regions;
+	if (o->regions)
+		o->regions->mapping_prev = &r->mapping_next;
+	o->regions = r;
+	o->sharers += region_stores(r);
+}
+
+void object_unmapped(struct object *o, struct region *r)
+{
+	*r->mapping_prev = r->mapping_next;
+	if (r->mapping_next)
+		r->mapping_next->mapping_prev = r->mapping_prev;
+	o->sharers -= region_stores(r);
+}
+
+void object_settle(struct mm *mm, struct object *o)
+{
+	/* What could not be written stays dirty, and is tried again when the object goes. */
+	if (o->sharers == 0 && o->stored)
+		(void)object_sync(mm, o, 0, OBJECT_INDEX_MAX);
 }
 
 void object_drop(struct mm *mm, struct object *o, uint64_t index)
@@ -80,6 +128,8 @@ void object_drop(struct mm *mm, struct object *o, uint64_t index)
 		frame_free(mm, (uint32_t)(uintptr_t)page - 1);
 	sparse_set(&o->pages, index, NULL);
 	o->resident--;
+	if (o->kind == OBJECT_SHARED && o->quota)
+		o->quota->pages--;
 }
 
 /* ---- Bringing pages in ---- */
@@ -159,6 +209,8 @@ int object_fetch(struct mm *mm, struct object *o, uint64_t index, bool fresh, ui
 
 	bool shared = o->kind == OBJECT_SHARED;
 	struct reserve r;
+	if (object_is_full(o))
+		return -ENOSPC;
 	error = reserve_make(mm, &(struct need){.frames = 1, .anons = shared}, object_key(o, index),
 			     &r);
 	if (error)
@@ -205,6 +257,18 @@ void object_ready(struct mm *mm, struct object *o, uint64_t index, int error)
 
 /* ---- Writing pages back ---- */
 
+/* The bytes of a page from used on become zeros. */
+static void page_cut(struct mm *mm, uint32_t frame, uint64_t used)
+{
+	struct frame *f = frame_at(mm, frame);
+	if (used >= PAGE_SIZE)
+		return;
+	mm->pmap->frame_changed(mm, frame);
+	if (f->kind == FRAME_ANON) /* a copy in swap is out of date */
+		f->flags |= FRAME_DIRTY;
+	memset(frame_bytes(mm, frame) + used, 0, PAGE_SIZE - used);
+}
+
 int object_write(struct mm *mm, uint32_t frame)
 {
 	struct frame *f = frame_at(mm, frame);
@@ -217,6 +281,8 @@ int object_write(struct mm *mm, uint32_t frame)
 	uint64_t at = f->index << PAGE_SHIFT;
 	if (at >= o->size || !o->pager->put)
 		return 0;
+	/* What was stored behind the end goes no further: as on ext4. */
+	page_cut(mm, frame, o->size - at);
 	int error = o->pager->put(o->ctx, f->index, frame_bytes(mm, frame),
 				  min_u64(o->size - at, PAGE_SIZE));
 	if (error)
@@ -229,7 +295,7 @@ int object_write(struct mm *mm, uint32_t frame)
 int object_sync(struct mm *mm, struct object *o, uint64_t first, uint64_t last)
 {
 	int result = 0;
-	if (o->kind == OBJECT_SHARED)
+	if (o->kind == OBJECT_SHARED || !o->stored)
 		return 0;
 	for (uint64_t i = first; i <= last && sparse_next(&o->pages, &i, last); i++) {
 		uint32_t frame = object_cached(o, i);
@@ -239,6 +305,9 @@ int object_sync(struct mm *mm, struct object *o, uint64_t first, uint64_t last)
 		if (!result)
 			result = error;
 	}
+	/* Who maps it still may have a page that it need not ask for to store to. */
+	if (first == 0 && last >= OBJECT_INDEX_MAX && !result && !o->sharers)
+		o->stored = false;
 	return result;
 }
 
@@ -272,18 +341,44 @@ void object_put(struct mm *mm, struct object *o)
 	alloc_put(&mm->host.alloc, o, sizeof(*o));
 }
 
+/* Private copies of pages first and beyond go, from every space. */
+static void copies_drop(struct mm *mm, struct object *o, uint64_t first)
+{
+	for (struct region *r = o->regions; r; r = r->mapping_next) {
+		uint64_t index = r->offset >> PAGE_SHIFT, start = r->start;
+		if (r->flags & REGION_SHARED)
+			continue;
+		if (first > index)
+			start += min_u64(first - index, (r->end - r->start) >> PAGE_SHIFT) << PAGE_SHIFT;
+		struct space *s = container_of(r->in, struct space, regions);
+		anon_map_drop(mm, &s->anons, start, r->end);
+	}
+}
+
 void object_resize(struct mm *mm, struct object *o, uint64_t size)
 {
-	uint64_t old = o->size;
+	uint64_t old = o->size, end = min_u64(old, size);
 	o->size = size;
-	if (size >= old)
+	if (size == old)
 		return;
-	object_punch(mm, o, object_pages(o), OBJECT_INDEX_MAX);
-	uint32_t frame = size % PAGE_SIZE ? object_cached(o, size >> PAGE_SHIFT) : NO_FRAME;
-	if (frame != NO_FRAME && frame_at(mm, frame)->state == FRAME_OWNED) {
-		memset(frame_bytes(mm, frame) + size % PAGE_SIZE, 0, PAGE_SIZE - size % PAGE_SIZE);
-		mm->pmap->frame_changed(mm, frame);
+	if (size < old) {
+		object_punch(mm, o, object_pages(o), OBJECT_INDEX_MAX);
+		copies_drop(mm, o, object_pages(o));
 	}
+	uint32_t frame = end % PAGE_SIZE ? object_cached(o, end >> PAGE_SHIFT) : NO_FRAME;
+	if (frame != NO_FRAME && frame_at(mm, frame)->state == FRAME_OWNED &&
+	    (size < old || o->kind == OBJECT_FILE))
+		page_cut(mm, frame, end % PAGE_SIZE);
+}
+
+int object_remove(struct mm *mm, struct object *o, uint64_t first, uint64_t last)
+{
+	if (o->pager && o->pager->punch)
+		return o->pager->punch(o->ctx, first, last);
+	if (o->kind != OBJECT_SHARED)
+		return -EOPNOTSUPP;
+	object_punch(mm, o, first, last);
+	return 0;
 }
 
 void object_drop_clean(struct mm *mm, struct object *o)
@@ -291,8 +386,11 @@ void object_drop_clean(struct mm *mm, struct object *o)
 	if (o->kind == OBJECT_SHARED)
 		return;
 	for (uint64_t i = 0; sparse_next(&o->pages, &i, OBJECT_INDEX_MAX); i++) {
-		const struct frame *f = frame_at(mm, object_cached(o, i));
-		if (f->state == FRAME_OWNED && !f->maps && !f->holds && !(f->flags & FRAME_DIRTY))
-			object_drop(mm, o, i);
+		uint32_t frame = object_cached(o, i);
+		const struct frame *f = frame_at(mm, frame);
+		if (f->state != FRAME_OWNED || f->flags & FRAME_DIRTY)
+			continue;
+		frame_unmap(mm, frame);
+		object_drop(mm, o, i);
 	}
 }

@@ -7,6 +7,10 @@
  *
  * An object lives while it is referenced: by regions, and by whoever opened the file. What is
  * cached goes with it, or earlier when frames are needed.
+ *
+ * It knows the regions that map it, so that who cuts it short can take private copies of what is
+ * gone, too, and the last unmapping can write back what was stored. That costs a process that maps
+ * and unmaps two steps of a list, however many others map the same file.
  */
 #ifndef VM_OBJECT_H
 #define VM_OBJECT_H
@@ -16,6 +20,9 @@
 
 #include "base/sparse.h"
 #include "vm/frame.h"
+
+struct region;
+struct regions;
 
 struct pager {
 	/* Reads page index into bytes, zeros beyond the end of file. Returns 0, -EIO, -EAGAIN: it is
@@ -28,8 +35,17 @@ struct pager {
 	int (*peek)(void *ctx, uint64_t index, uint8_t *bytes);
 	/* The last reference is gone. */
 	void (*release)(void *ctx);
-	/* For those whose get may say -ESTALE. */
+	/* Where the file ends now; others may change it behind the object's back. What it finds out of
+	 * date it drops. NULL: nobody else changes it. */
 	uint64_t (*size)(void *ctx);
+	/* Pages first to last of the file itself become zeros, for MADV_REMOVE. NULL: a file cannot;
+	 * shared memory without a pager always can. */
+	int (*punch)(void *ctx, uint64_t first, uint64_t last);
+};
+
+/* How many pages the objects of one file system may have together. */
+struct object_quota {
+	uint64_t pages, limit;
 };
 
 enum object_kind { OBJECT_FILE, OBJECT_SHARED };
@@ -39,8 +55,12 @@ struct object {
 	uint32_t serial; /* never reused in an mm */
 	uint32_t refs;
 	uint64_t size;	   /* bytes; accesses to pages wholly beyond it give bus-beyond-end */
-	uint64_t resident; /* pages with a frame */
+	uint64_t resident; /* pages with a frame; of SHARED all that have contents */
 	struct sparse pages; /* FILE: frame + 1; SHARED: struct anon * */
+	struct region *regions; /* that map it: region.c keeps them */
+	uint32_t sharers; /* of these: those through which a store may reach it */
+	bool stored; /* a page may be dirty */
+	struct object_quota *quota; /* SHARED: counts its pages; NULL: without limit. Owned by the file system */
 	const struct pager *pager;
 	void *ctx; /* the pager's */
 	struct object *next, **prev; /* all objects of the mm */
@@ -57,8 +77,8 @@ void object_get(struct object *o);
 void object_put(struct mm *mm, struct object *o);
 
 /* A page of a file, read in if need be, held: the caller calls frame_unhold. fresh: it will be
- * overwritten whole, so nothing is read. Returns 0, -EIO, -ENOMEM, -EAGAIN (wait), or -ESTALE: the
- * file was cut short by others, and the object has its new size. */
+ * overwritten whole, so nothing is read. Returns 0, -EIO, -ENOMEM, -EAGAIN (wait), -ENOSPC (the
+ * quota), or -ESTALE: the file was cut short by others, and the object has its new size. */
 int object_page(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t *ret_frame);
 /* The pager has filled (error 0) or failed to fill (-EIO) the page that it answered -EAGAIN for. */
 void object_ready(struct mm *mm, struct object *o, uint64_t index, int error);
@@ -73,14 +93,28 @@ struct anon *object_anon(const struct object *o, uint64_t index);
 int object_fetch(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t space, uint32_t *ret_frame);
 int object_write(struct mm *mm, uint32_t frame);
 void object_drop(struct mm *mm, struct object *o, uint64_t index);
-/* Gives a page of shared memory its anon; the path is prepared. */
+/* Gives a page of shared memory its anon; the path is prepared, and the quota not used up. */
 void object_set_anon(struct object *o, uint64_t index, struct anon *a);
+/* May it not have another page? */
+bool object_is_full(const struct object *o);
+/* Others made the file longer than it was thought to be: it has its new size. */
+bool object_has_grown(struct object *o);
+/* A region of a space maps it, or does so no more. */
+void object_mapped(struct object *o, struct region *r, struct regions *in);
+void object_unmapped(struct object *o, struct region *r);
+/* Writes back what was stored, if nobody is left who could store. */
+void object_settle(struct mm *mm, struct object *o);
 
-/* A new size: pages beyond it leave every mapping, and the rest of the last page becomes zeros. */
+/* A new size. Smaller: pages beyond it leave every mapping, private copies too, and the rest of the
+ * last page becomes zeros. Larger: of a file, what lies behind its old end in the last page becomes
+ * zeros, as on ext4; of shared memory it stays what it is, as on tmpfs. */
 void object_resize(struct mm *mm, struct object *o, uint64_t size);
-/* Pages first to last of shared memory become zeros. */
+/* Drops pages first to last, dirty or not, wherever they are mapped: those of shared memory are
+ * zeros from then on, those of a file are read again. Private copies stay. */
 void object_punch(struct mm *mm, struct object *o, uint64_t first, uint64_t last);
-/* Drops clean pages that nothing maps or holds: the file changed on the host. */
+/* Pages first to last become zeros, in the file too. Returns 0, -EOPNOTSUPP or the pager's error. */
+int object_remove(struct mm *mm, struct object *o, uint64_t first, uint64_t last);
+/* Drops clean pages, mapped or not: the file changed on the host. */
 void object_drop_clean(struct mm *mm, struct object *o);
 /* Writes the dirty pages of [first, last] back. Returns 0 or the first error. */
 int object_sync(struct mm *mm, struct object *o, uint64_t first, uint64_t last);

@@ -18,8 +18,10 @@ struct region *region_new(struct mm *mm)
 
 void region_free(struct mm *mm, struct region *r)
 {
-	if (r && r->object)
+	if (r && r->object) {
+		object_settle(mm, r->object);
 		object_put(mm, r->object);
+	}
 	alloc_put(&mm->host.alloc, r, sizeof(*r));
 }
 

@@ -101,6 +101,8 @@ void regions_insert(struct regions *rs, struct region *r)
 	struct region *there = RB_INSERT(region_tree, &rs->tree, r);
 	VM_ASSERT(!there && r->start < r->end);
 	rs->count++;
+	if (r->object)
+		object_mapped(r->object, r, rs);
 	regions_resized(rs, r);
 }
 
@@ -109,6 +111,8 @@ void regions_remove(struct regions *rs, struct region *r)
 	struct region *next = region_next(r);
 	RB_REMOVE(region_tree, &rs->tree, r);
 	rs->count--;
+	if (r->object)
+		object_unmapped(r->object, r);
 	gap_update(next);
 }
 

@@ -46,6 +46,8 @@ struct region {
 	uint64_t gap;	       /* the hole between the previous region and start, bytes */
 	uint64_t gap_max;      /* the largest gap in the subtree */
 	RB_ENTRY(region) tree;
+	struct regions *in; /* what it was inserted into */
+	struct region *mapping_next, **mapping_prev; /* all regions that map object: see object.h */
 };
 
 RB_HEAD(region_tree, region);

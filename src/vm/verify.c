@@ -209,10 +209,26 @@ static bool verify_layers(struct verify *v)
 
 /* ---- 3. Objects ---- */
 
+/* Each region on its list maps it; that none is missing is seen from the regions' side. */
+static bool verify_mappings(struct verify *v, const struct object *o)
+{
+	uint64_t sharers = 0;
+	for (const struct region *r = o->regions; r; r = r->mapping_next) {
+		if (r->object != o || *r->mapping_prev != r)
+			return say(v, "object # lists a region of another", o->serial, 0);
+		sharers += r->flags & REGION_SHARED && r->prot_max & PROT_W;
+	}
+	return sharers == o->sharers ? true
+				     : say(v, "# regions may store to an object that counts #",
+					   sharers, o->sharers);
+}
+
 static bool verify_objects(struct verify *v)
 {
 	for (const struct object *o = v->mm->objects; o; o = o->next) {
 		uint64_t pages = 0;
+		if (!verify_mappings(v, o))
+			return false;
 		for (uint64_t i = 0; sparse_next(&o->pages, &i, UINT64_MAX); i++) {
 			pages++;
 			if (o->kind == OBJECT_SHARED)
@@ -221,6 +237,9 @@ static bool verify_objects(struct verify *v)
 			v->found[FRAME_FILE]++;
 			if (f->kind != FRAME_FILE || f->owner.object != o || f->index != i)
 				return say(v, "page # of object # is in another's frame", i,
+					   o->serial);
+			if (f->flags & FRAME_DIRTY && !o->stored)
+				return say(v, "page # of object # is dirty and would be lost", i,
 					   o->serial);
 		}
 		if (pages != o->resident)
@@ -253,6 +272,9 @@ static bool verify_space(struct verify *v, struct space *s)
 		if (r->start < end || r->end <= r->start || r->end > s->layout.top)
 			return say(v, "the regions of pid # overlap at #", (uint64_t)s->pid,
 				   r->start);
+		if (r->object && (r->in != &s->regions || *r->mapping_prev != r))
+			return say(v, "the object at # of pid # does not know it", r->start,
+				   (uint64_t)s->pid);
 		end = r->end;
 		pages += (r->end - r->start) >> PAGE_SHIFT;
 		count++;
@@ -289,6 +311,8 @@ static bool verify_space(struct verify *v, struct space *s)
 		const struct region *r = regions_find(&s->regions, va);
 		if (!r || r->flags & REGION_SHARED || !(r->flags & REGION_ANONED))
 			return say(v, "page # at # lies in no region for it", a->key, va);
+		if (r->object && region_index(r, va) << PAGE_SHIFT >= r->object->size)
+			return say(v, "page # at # outlived the end of its file", a->key, va);
 	}
 	return true;
 }

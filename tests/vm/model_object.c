@@ -71,17 +71,16 @@ bool do_open(struct model *m, struct model_space *s, const struct op *op)
 	return true;
 }
 
-/* Private copies of pages beyond a new end stay, other than on Linux; so such a file is not cut. */
-static bool private_beyond(const struct model *m, unsigned object, unsigned pages)
+/* As on Linux private copies of pages beyond a new end go, too, from every space. */
+static void copies_cut(struct model *m, unsigned object, unsigned pages)
 {
 	for (unsigned i = 0; i < SPACES; i++)
 		for (unsigned k = 0; m->space[i].space && k < PAGES; k++) {
-			const struct model_page *p = &m->space[i].page[k];
+			struct model_page *p = &m->space[i].page[k];
 			if (p->mapped && !p->shared && p->object == (int)object &&
 			    p->index >= pages)
-				return true;
+				p->own = false;
 		}
-	return false;
 }
 
 bool do_resize(struct model *m, struct model_space *s, const struct op *op)
@@ -89,11 +88,12 @@ bool do_resize(struct model *m, struct model_space *s, const struct op *op)
 	struct model_object *o = &m->object[op->mode % OBJECTS];
 	unsigned pages = op->value % (OBJECT_PAGES + 1), from = pages < o->pages ? pages : o->pages;
 
-	if (!o->object || private_beyond(m, op->mode % OBJECTS, pages))
+	if (!o->object)
 		return true;
 	SAY(m, "object %u: %u pages, not %u", op->mode % OBJECTS, pages, o->pages);
 	object_resize(m->mm, o->object, (uint64_t)pages * PAGE_SIZE);
 	model_touch(m, 0, PAGES);
+	copies_cut(m, op->mode % OBJECTS, pages);
 	o->pages = pages;
 	for (unsigned i = from; i < OBJECT_PAGES; i++) {
 		memset(o->bytes[i], 0, PROBES);

@@ -205,6 +205,178 @@ TEST(a_file_that_is_cut_takes_its_pages_with_it)
 	}
 }
 
+TEST(a_file_that_is_cut_takes_private_copies_with_it_in_every_process)
+{
+	static struct lab_file f;
+	EACH_LAB (l, 128) {
+		struct space *s = l.space;
+		struct object *o = lab_file(&l, &f);
+		uint64_t a = lab_map_object(s, o, 8, RW, 0), b = lab_map(s, 1, RW);
+		for (unsigned i = 0; i < 8; i++)
+			lab_store(s, a + i * P, 100 + i);
+		lab_store(s, b, 9);
+		struct space *child = lab_fork(s, 2), *grandchild = lab_fork(child, 3);
+		lab_store(child, a + 5 * P, 55); /* no longer shares the span */
+		uint64_t moved;
+		CHECK_EQ(space_remap(grandchild, a + 4 * P, 4 * P, 4 * P, 1 | 2, a + 64 * P, &moved),
+			 0);
+		object_resize(l.mm, o, 3 * P + 100);
+		lab_verify(&l);
+		CHECK_EQ(lab_load(s, a + 3 * P + 200), 4); /* what is left of a copy is left alone */
+		CHECK_EQ(lab_load(s, a + 2 * P), 102);
+		CHECK_EQ(lab_load(s, a + 4 * P), -(int)CAUSE_bus_beyond_end);
+		CHECK_EQ(lab_load(child, a + 5 * P), -(int)CAUSE_bus_beyond_end);
+		CHECK_EQ(lab_load(grandchild, moved), -(int)CAUSE_bus_beyond_end);
+		CHECK_EQ(lab_load(grandchild, b), 9);
+		CHECK_EQ(l.mm->pool.kind[FRAME_ANON], 5);
+		object_resize(l.mm, o, 8 * P);
+		CHECK_EQ(lab_load(s, a + 5 * P), 6); /* the test's file was not cut */
+		CHECK_EQ(lab_store(child, a + 5 * P, 1), CAUSE_cow_copy);
+		object_resize(l.mm, o, 0);
+		for (unsigned i = 0; i < 8; i++)
+			CHECK_EQ(lab_load(s, a + i * P), -(int)CAUSE_bus_beyond_end);
+		CHECK_EQ(l.mm->pool.kind[FRAME_ANON], 1);
+		object_put(l.mm, o);
+	}
+}
+
+TEST(a_hole_leaves_private_copies_alone)
+{
+	EACH_LAB (l, 64) {
+		struct object *o = lab_shared(&l, 4);
+		uint64_t a = lab_map_object(l.space, o, 4, RW, REGION_SHARED),
+			 b = lab_map_object(l.space, o, 4, RW, 0);
+		for (unsigned i = 0; i < 4; i++)
+			lab_store(l.space, a + i * P, 1 + i);
+		lab_store(l.space, b + P, 9);
+		CHECK_EQ(space_advise(l.space, a + P, 2 * P, 9), 0); /* MADV_REMOVE */
+		CHECK_EQ(lab_load(l.space, a + P), 0);
+		CHECK_EQ(lab_load(l.space, b + P), 9);
+		CHECK_EQ(lab_load(l.space, b + 2 * P), 0);
+		CHECK_EQ(lab_load(l.space, a + 3 * P), 4);
+		object_put(l.mm, o);
+	}
+}
+
+TEST(what_is_stored_behind_the_end_of_a_file_does_not_come_back_when_it_grows)
+{
+	static struct lab_file f;
+	EACH_LAB (l, 64) {
+		struct object *o = lab_file(&l, &f);
+		object_resize(l.mm, o, P + 10);
+		memset(f.bytes + P + 10, 0, P - 10);
+		uint64_t a = lab_map_object(l.space, o, 4, RW, REGION_SHARED);
+		lab_store(l.space, a + P + 9, 70);
+		lab_store(l.space, a + P + 20, 71);
+		CHECK_EQ(lab_load(l.space, a + P + 20), 71);
+		object_resize(l.mm, o, 4 * P);
+		CHECK_EQ(lab_load(l.space, a + P + 20), 0);
+		CHECK_EQ(lab_load(l.space, a + P + 9), 70);
+		CHECK_EQ(space_sync(l.space, a, 4 * P, 4), 0);
+		CHECK_EQ(f.bytes[P + 20], 0);
+		object_put(l.mm, o);
+	}
+}
+
+TEST(stores_reach_the_file_at_the_last_unmap_although_it_stays_open)
+{
+	static struct lab_file f;
+	EACH_LAB (l, 64) {
+		struct object *o = lab_file(&l, &f);
+		struct space *other = lab_space(&l, 2);
+		uint64_t a = lab_map_object(l.space, o, 4, RW, REGION_SHARED),
+			 b = lab_map_object(other, o, 4, RW, REGION_SHARED),
+			 c = lab_map_object(other, o, 4, RW, 0);
+		lab_store(l.space, a, 70);
+		lab_store(l.space, a + P, 71);
+		CHECK_EQ(space_unmap(l.space, a, P), 0);
+		CHECK_EQ(space_unmap(l.space, a + P, 3 * P), 0);
+		CHECK_EQ(f.puts, 0); /* the other might store still */
+		space_destroy(other);
+		CHECK_EQ(f.puts, 2);
+		CHECK_EQ(f.bytes[0], 70);
+		CHECK_EQ(f.bytes[P], 71);
+		CHECK_EQ(o->resident, 2);
+		object_put(l.mm, o);
+		CHECK_EQ(f.puts, 2);
+		(void)b;
+		(void)c;
+	}
+}
+
+TEST(a_store_is_noticed_once_for_each_clean_page)
+{
+	static struct lab_file f;
+	EACH_LAB (l, 64) {
+		struct object *o = lab_file(&l, &f);
+		uint64_t a = lab_map_object(l.space, o, 4, RW, REGION_SHARED);
+		CHECK_EQ(lab_load(l.space, a), 1);
+		for (unsigned round = 0; round < 3; round++) {
+			CHECK_EQ(lab_store(l.space, a, 70 + round), CAUSE_write_notify);
+			CHECK_EQ(lab_store(l.space, a + 1, 70 + round), CAUSE_none);
+			CHECK_EQ(f.puts, round);
+			CHECK_EQ(space_sync(l.space, a, 4 * P, 1), 0); /* MS_ASYNC */
+			CHECK_EQ(lab_store(l.space, a + 1, 70 + round), CAUSE_none);
+			CHECK_EQ(space_sync(l.space, a, 4 * P, 4), 0);
+			CHECK_EQ(f.puts, round + 1);
+			CHECK_EQ(f.bytes[1], 70 + round);
+			CHECK_EQ(lab_load(l.space, a), 70 + round);
+		}
+		object_put(l.mm, o);
+	}
+}
+
+static uint64_t lab_file_grows(void *ctx)
+{
+	struct lab_file *f = ctx;
+	object_resize(lab_now->mm, f->object, 8 * P);
+	return 8 * P;
+}
+
+TEST(a_file_that_others_made_longer_is_there_to_be_touched)
+{
+	static struct lab_file f;
+	static struct pager pager;
+	EACH_LAB (l, 64) {
+		struct object *o = lab_file(&l, &f);
+		pager = *o->pager;
+		o->pager = &pager;
+		object_resize(l.mm, o, 3 * P);
+		uint64_t a = lab_map_object(l.space, o, 16, RW, REGION_SHARED);
+		CHECK_EQ(lab_load(l.space, a + 5 * P), -(int)CAUSE_bus_beyond_end);
+		pager.size = lab_file_grows;
+		CHECK_EQ(lab_load(l.space, a + 5 * P), 6);
+		CHECK_EQ(lab_load(l.space, a + 8 * P), -(int)CAUSE_bus_beyond_end);
+		object_put(l.mm, o);
+	}
+}
+
+TEST(shared_memory_has_no_more_pages_than_its_quota)
+{
+	EACH_LAB (l, 64) {
+		struct object_quota quota = {.limit = 3};
+		struct object *o = lab_shared(&l, 8), *other = lab_shared(&l, 8);
+		o->quota = other->quota = &quota;
+		uint64_t a = lab_map_object(l.space, o, 8, RW, REGION_SHARED),
+			 b = lab_map_object(l.space, other, 8, RW, REGION_SHARED);
+		CHECK_EQ(lab_store(l.space, a, 1), CAUSE_zero_fill);
+		CHECK_EQ(lab_store(l.space, b, 1), CAUSE_zero_fill);
+		CHECK_EQ(lab_store(l.space, b + P, 1), CAUSE_zero_fill);
+		CHECK_EQ(lab_load(l.space, b + 2 * P), -(int)CAUSE_bus_io);
+		CHECK_EQ(lab_load(l.space, b + P), 1);
+		uint32_t frame;
+		CHECK_EQ(object_page(l.mm, o, 7, true, &frame), -ENOSPC);
+		lab_verify(&l);
+		object_punch(l.mm, other, 0, 0);
+		CHECK_EQ(quota.pages, 2);
+		CHECK_EQ(lab_load(l.space, b + 2 * P), 0);
+		object_put(l.mm, o);
+		object_put(l.mm, other);
+		space_destroy(l.space);
+		CHECK_EQ(quota.pages, 0);
+	}
+}
+
 TEST(stale_clean_pages_are_dropped_and_dirty_ones_are_not)
 {
 	static struct lab_file f;
@@ -215,10 +387,14 @@ TEST(stale_clean_pages_are_dropped_and_dirty_ones_are_not)
 			CHECK_EQ(object_page(l.mm, o, i, false, &frame), 0);
 			frame_unhold(l.mm, frame);
 		}
-		uint64_t a = lab_map_object(l.space, o, 1, RW, REGION_SHARED);
-		lab_store(l.space, a, 1);
+		uint64_t a = lab_map_object(l.space, o, 3, RW, REGION_SHARED);
+		lab_store(l.space, a, 77);
+		CHECK_EQ(lab_load(l.space, a + P), 2);
+		f.bytes[P] = 99;
 		object_drop_clean(l.mm, o);
 		CHECK_EQ(o->resident, 1);
+		CHECK_EQ(lab_load(l.space, a), 77);
+		CHECK_EQ(lab_load(l.space, a + P), 99); /* although it was mapped */
 		object_put(l.mm, o);
 	}
 }
