@@ -57,6 +57,14 @@ struct file_ops {
 	int (*poll)(struct file *f, struct task *t);
 	/* The object whose pages a mapping shows, referenced for the caller. NULL: -ENODEV. */
 	int (*object)(struct file *f, struct object **ret_object);
+	/* fallocate; mode bits are Linux's, the range was checked. NULL: -EOPNOTSUPP, or -ENODEV for
+	 * what cannot seek. */
+	int (*allocate)(struct file *f, unsigned mode, uint64_t offset, uint64_t length);
+	/* What is changed by name elsewhere, for a file that has none (any more); NULL: -EPERM. The
+	 * caller has checked that it is open for writing. */
+	int (*chmod)(struct file *f, uint32_t mode);
+	int (*chown)(struct file *f, uint32_t uid, uint32_t gid);
+	int (*utimens)(struct file *f, const struct timespec times[2]);
 	/* The last reference is gone. */
 	void (*release)(struct file *f);
 };

@@ -278,6 +278,14 @@ static int host_parents(const struct place *from, const struct place *to, int re
 	return 0;
 }
 
+/* Changes of the name or the mode change a time of the file, though not its contents. */
+static void touched(const struct place *at)
+{
+	struct stat st;
+	if (hostfs_stat(at, &st) == 0)
+		hostnode_touched(at->kernel, &st);
+}
+
 static int hostfs_rename(const struct place *from, const struct place *to, unsigned flags)
 {
 	const char *name[2];
@@ -286,6 +294,7 @@ static int hostfs_rename(const struct place *from, const struct place *to, unsig
 		return err;
 	err = result(fd[1], renameat2(fd[0], name[0], fd[1], name[1], flags));
 	close(fd[0]);
+	touched(to);
 	return err;
 }
 
@@ -297,14 +306,8 @@ static int hostfs_link(const struct place *from, const struct place *to)
 		return err;
 	err = result(fd[1], linkat(fd[0], name[0], fd[1], name[1], 0));
 	close(fd[0]);
+	touched(to);
 	return err;
-}
-
-static void touched(const struct place *at)
-{
-	struct stat st;
-	if (hostfs_stat(at, &st) == 0)
-		hostnode_touched(at->kernel, &st);
 }
 
 static int hostfs_chmod(const struct place *at, uint32_t mode)

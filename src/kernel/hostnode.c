@@ -1,37 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* hostnode.c - one node per file of the host; its pager; read and write through the page cache */
-#include <bsd/sys/tree.h>
+/* hostnode.c - one node per file of the host, and its pager */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/bits.h"
 #include "base/text.h"
-#include "kernel/abi.h"
-#include "kernel/hostnode.h"
+#include "kernel/hostnode_private.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
-
-struct node {
-	uint64_t device, inode;
-	struct hostfs *hostfs;
-	struct object *object;
-	int fd;
-	bool writable, readable; /* through fd */
-	struct timespec mtime, ctime;
-	unsigned files; /* open ones */
-	bool kept;      /* the cache has a reference to object */
-	bool idle;      /* kept and in the idle list */
-	char *name;     /* the guest path it was opened by last */
-	bool gone;
-	RB_ENTRY(node) tree;
-	TAILQ_ENTRY(node) link;
-};
 
 RB_HEAD(node_tree, node);
 
@@ -42,6 +21,11 @@ struct hostfs {
 	unsigned idle_count;
 };
 
+struct kernel *node_kernel(const struct node *n)
+{
+	return n->hostfs->kernel;
+}
+
 static int node_compare(const struct node *a, const struct node *b)
 {
 	if (a->device != b->device)
@@ -51,18 +35,7 @@ static int node_compare(const struct node *a, const struct node *b)
 
 RB_GENERATE_INTERNAL(node_tree, node, tree, node_compare, __attribute__((unused)) static)
 
-/* The context of an open file. */
-struct host_file {
-	struct node *node;
-	int shared; /* host descriptor whose offset is the position; -1: none */
-};
-
-static struct node *node_of(const struct file *f)
-{
-	return ((struct host_file *)f->ctx)->node;
-}
-
-static int64_t read_host(int fd, uint8_t *bytes, size_t size, uint64_t pos)
+int64_t node_read_host(int fd, uint8_t *bytes, size_t size, uint64_t pos)
 {
 	size_t done = 0;
 	while (done < size) {
@@ -81,7 +54,7 @@ static int64_t read_host(int fd, uint8_t *bytes, size_t size, uint64_t pos)
 static int node_get(void *ctx, uint64_t index, uint8_t *bytes)
 {
 	const struct node *n = ctx;
-	int64_t got = read_host(n->fd, bytes, PAGE_SIZE, index * PAGE_SIZE);
+	int64_t got = node_read_host(n->fd, bytes, PAGE_SIZE, index * PAGE_SIZE);
 	if (got < 0)
 		return -EIO;
 	/* Nothing left where the file said there was: it was cut short on the host. */
@@ -93,12 +66,47 @@ static int node_get(void *ctx, uint64_t index, uint8_t *bytes)
 
 static uint64_t node_size(void *ctx)
 {
-	const struct node *n = ctx;
+	struct node *n = ctx;
 	struct stat st;
-	return fstat(n->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+	if (fstat(n->fd, &st) < 0)
+		return 0;
+	node_refresh(n, &st);
+	return (uint64_t)st.st_size;
 }
 
-static void node_note(struct node *n, const struct stat *st)
+/* Also the pages of [first, last] that were not written yet must be on the host before it is asked
+ * to change: an edge of the hole may lie within one. */
+int node_change(struct node *n, unsigned mode, uint64_t offset, uint64_t length)
+{
+	struct mm *mm = node_kernel(n)->mm;
+	struct stat st;
+	bool moves = mode & ~(unsigned)FALLOC_FL_KEEP_SIZE;
+	int err = moves ? object_sync(mm, n->object, 0, UINT64_MAX / PAGE_SIZE) : 0;
+	if (err)
+		return err;
+	if (fallocate(n->fd, (int)mode, (off_t)offset, (off_t)length) < 0)
+		return -errno;
+	if (moves && mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
+		object_punch(mm, n->object, offset / PAGE_SIZE, UINT64_MAX / PAGE_SIZE);
+	else if (moves)
+		object_punch(mm, n->object, offset / PAGE_SIZE, (offset + length - 1) / PAGE_SIZE);
+	if (fstat(n->fd, &st) == 0) {
+		object_resize(mm, n->object, (uint64_t)st.st_size);
+		node_note(n, &st);
+	}
+	return 0;
+}
+
+static int node_punch(void *ctx, uint64_t first, uint64_t last)
+{
+	struct node *n = ctx;
+	if (!n->writable)
+		return -EACCES;
+	return node_change(n, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, first * PAGE_SIZE,
+			   (last - first + 1) * PAGE_SIZE);
+}
+
+void node_note(struct node *n, const struct stat *st)
 {
 	n->mtime = st->st_mtim;
 	n->ctime = st->st_ctim;
@@ -136,7 +144,8 @@ static const struct pager node_pager = {.get = node_get,
 					.put = node_put,
 					.peek = node_get,
 					.release = node_release,
-					.size = node_size};
+					.size = node_size,
+					.punch = node_punch};
 
 static void node_unkeep(struct node *n)
 {
@@ -195,14 +204,13 @@ bool object_file_name(const struct object *o, struct text *ret_name, uint64_t *r
 	return true;
 }
 
-static struct node *node_find(struct hostfs *h, const struct stat *st)
+struct node *node_find(struct hostfs *h, const struct stat *st)
 {
 	struct node key = {.device = st->st_dev, .inode = st->st_ino};
 	return RB_FIND(node_tree, &h->tree, &key);
 }
 
-/* Compares with what the host says now. */
-static void node_refresh(struct node *n, const struct stat *st)
+void node_refresh(struct node *n, const struct stat *st)
 {
 	struct mm *mm = n->hostfs->kernel->mm;
 	bool same =
@@ -248,8 +256,7 @@ static int node_create(struct hostfs *h, int fd, const struct stat *st, struct n
 	return 0;
 }
 
-/* Finds or makes the node of fd, which it takes over or closes. The caller counts in files. */
-static int node_open(struct hostfs *h, int fd, struct node **ret_node)
+int node_open(struct hostfs *h, int fd, struct node **ret_node)
 {
 	struct stat st;
 	if (fstat(fd, &st) < 0) {
@@ -289,8 +296,7 @@ static int node_open(struct hostfs *h, int fd, struct node **ret_node)
 	return 0;
 }
 
-/* The last open file of n is gone. */
-static void node_closed(struct node *n)
+void node_closed(struct node *n)
 {
 	struct hostfs *h = n->hostfs;
 	struct stat st;
@@ -302,371 +308,4 @@ static void node_closed(struct node *n)
 	TAILQ_INSERT_TAIL(&h->idle, n, link);
 	if (++h->idle_count > NODES_KEPT)
 		node_unkeep(TAILQ_FIRST(&h->idle));
-}
-
-/* Copies between a cached page and the caller's bytes. Returns false when no frame could be had. */
-static bool page_read(struct node *n, uint64_t pos, uint8_t *ret_bytes, size_t size)
-{
-	struct mm *mm = n->hostfs->kernel->mm;
-	uint32_t frame;
-	if (object_page(mm, n->object, pos / PAGE_SIZE, false, &frame) != 0)
-		return false;
-	memmove(ret_bytes, frame_bytes(mm, frame) + pos % PAGE_SIZE, size);
-	frame_unhold(mm, frame);
-	return true;
-}
-
-/* The file may have grown on the host: its end is looked up when it is met. */
-static int64_t host_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
-{
-	struct node *n = node_of(f);
-	if (*pos + size > n->object->size) {
-		struct stat st;
-		if (fstat(n->fd, &st) == 0)
-			node_refresh(n, &st);
-	}
-	return *pos < n->object->size ? (int64_t)(n->object->size - *pos) : 0;
-}
-
-static int64_t host_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
-			 uint64_t *pos)
-{
-	struct node *n = node_of(f);
-	uint8_t *bytes = ret_bytes;
-	size_t done = 0;
-	(void)host_look(f, t, size, pos);
-	while (done < size && *pos < n->object->size) {
-		size_t part = min_u64(size - done, PAGE_SIZE - *pos % PAGE_SIZE);
-		part = min_u64(part, n->object->size - *pos);
-		if (!page_read(n, *pos, bytes + done, part)) {
-			/* No frame to be had, or no right to read: what is not cached is on the
-			 * host. */
-			int64_t got = read_host(n->fd, bytes + done, part, *pos);
-			if (got < 0)
-				return done ? (int64_t)done : got;
-			if (got == 0)
-				break;
-			part = (size_t)got;
-		}
-		*pos += part;
-		done += part;
-	}
-	return (int64_t)done;
-}
-
-/* What was written to the host is written to the cached pages too; whole pages and those beyond the
- * old end become cached. old_size: before the write. */
-static void pages_write(struct node *n, uint64_t pos, const uint8_t *bytes, size_t size,
-			uint64_t old_size)
-{
-	struct mm *mm = n->hostfs->kernel->mm;
-	while (size > 0) {
-		uint64_t index = pos / PAGE_SIZE;
-		size_t part = min_u64(size, PAGE_SIZE - pos % PAGE_SIZE);
-		bool fresh = part == PAGE_SIZE || index * PAGE_SIZE >= old_size;
-		bool cached = object_cached(n->object, index) != NO_FRAME;
-		uint32_t frame;
-		if (object_page(mm, n->object, index, fresh && !cached, &frame) == 0) {
-			uint8_t *page = frame_bytes(mm, frame);
-			mm->pmap->frame_changed(mm, frame);
-			if (fresh && !cached && part < PAGE_SIZE)
-				memset(page, 0, PAGE_SIZE);
-			memmove(page + pos % PAGE_SIZE, bytes, part);
-			frame_unhold(mm, frame);
-		}
-		pos += part;
-		bytes += part;
-		size -= part;
-	}
-}
-
-static int64_t write_host(const struct file *f, int fd, const void *bytes, size_t size,
-			  uint64_t *pos)
-{
-	ssize_t n;
-	if (!(f->flags & ABI_O_APPEND)) {
-		do
-			n = pwrite(fd, bytes, size, (off_t)*pos);
-		while (n < 0 && errno == EINTR);
-		return n < 0 ? -errno : n;
-	}
-	struct iovec iov = {(void *)(uintptr_t)bytes, size};
-	do
-		n = pwritev2(fd, &iov, 1, -1, RWF_APPEND);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	off_t end = lseek(fd, 0, SEEK_CUR);
-	if (end >= n)
-		*pos = (uint64_t)(end - n);
-	return n;
-}
-
-static int64_t host_write(struct file *f, struct task *t, const void *bytes, size_t size,
-			  uint64_t *pos)
-{
-	struct node *n = node_of(f);
-	struct mm *mm = n->hostfs->kernel->mm;
-	struct stat st;
-	if (t && !(f->flags & ABI_O_APPEND)) {
-		uint64_t limit = t->process->limit[1].soft; /* RLIMIT_FSIZE */
-		if (*pos >= limit) {
-			(void)signal_send_task(t, &(struct signal_info){.number = SIGXFSZ});
-			return -EFBIG;
-		}
-		size = min_u64(size, limit - *pos);
-	}
-	/* What the host changed meanwhile must be known before our own change hides it. */
-	if (fstat(n->fd, &st) == 0)
-		node_refresh(n, &st);
-	uint64_t old_size = n->object->size;
-	int64_t put = write_host(f, n->fd, bytes, size, pos);
-	if (put <= 0)
-		return put;
-	bool known = fstat(n->fd, &st) == 0;
-	if (known && (uint64_t)st.st_size > n->object->size)
-		object_resize(mm, n->object, (uint64_t)st.st_size);
-	pages_write(n, *pos, bytes, (size_t)put, old_size);
-	if (known)
-		node_note(n, &st);
-	*pos += (uint64_t)put;
-	return put;
-}
-
-/* Standard input and output share their offset with other programs of the host: it is fetched
- * before, and put back after, what uses the file's own position. Returns the descriptor. */
-static int shared_fetch(struct file *f, const uint64_t *pos)
-{
-	int fd = ((struct host_file *)f->ctx)->shared;
-	off_t at = pos == &f->pos ? lseek(fd, 0, SEEK_CUR) : -1;
-	if (at >= 0)
-		f->pos = (uint64_t)at;
-	return fd;
-}
-
-static void shared_put_back(struct file *f, const uint64_t *pos, int fd)
-{
-	if (pos == &f->pos)
-		(void)lseek(fd, (off_t)f->pos, SEEK_SET);
-}
-
-static int64_t shared_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
-{
-	shared_fetch(f, pos);
-	return host_look(f, t, size, pos);
-}
-
-static int64_t shared_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
-			   uint64_t *pos)
-{
-	int fd = shared_fetch(f, pos);
-	int64_t n = host_read(f, t, ret_bytes, size, pos);
-	shared_put_back(f, pos, fd);
-	return n;
-}
-
-static int64_t shared_write(struct file *f, struct task *t, const void *bytes, size_t size,
-			    uint64_t *pos)
-{
-	int fd = shared_fetch(f, pos);
-	int64_t n = host_write(f, t, bytes, size, pos);
-	shared_put_back(f, pos, fd);
-	return n;
-}
-
-static int64_t shared_seek(struct file *f, int64_t offset, int whence)
-{
-	off_t at = lseek(((struct host_file *)f->ctx)->shared, offset, whence);
-	if (at < 0)
-		return -errno;
-	f->pos = (uint64_t)at;
-	return at;
-}
-
-static int64_t host_seek(struct file *f, int64_t offset, int whence)
-{
-	off_t at;
-	switch (whence) {
-	case SEEK_SET: at = offset; break;
-	case SEEK_CUR: at = (off_t)f->pos + offset; break;
-	default:
-		at = lseek(node_of(f)->fd, offset, whence);
-		if (at < 0)
-			return -errno;
-	}
-	if (at < 0)
-		return -EINVAL;
-	f->pos = (uint64_t)at;
-	return at;
-}
-
-static int host_size(struct file *f, uint64_t *ret_size)
-{
-	struct node *n = node_of(f);
-	struct stat st;
-	if (fstat(n->fd, &st) < 0)
-		return -errno;
-	node_refresh(n, &st);
-	*ret_size = n->object->size;
-	return 0;
-}
-
-static int host_stat(struct file *f, struct stat *ret_stat)
-{
-	return fstat(node_of(f)->fd, ret_stat) < 0 ? -errno : 0;
-}
-
-static int node_truncate(struct node *n, int fd, uint64_t size)
-{
-	struct stat st;
-	if (size > INT64_MAX)
-		return -EINVAL;
-	if (ftruncate(fd, (off_t)size) < 0)
-		return -errno;
-	if (n) {
-		object_resize(n->hostfs->kernel->mm, n->object, size);
-		if (fstat(fd, &st) == 0)
-			node_note(n, &st);
-	}
-	return 0;
-}
-
-int hostnode_truncate(struct kernel *k, int fd, uint64_t size)
-{
-	struct stat st;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	return node_truncate(node_find(k->mounts->hostfs, &st), fd, size);
-}
-
-static int host_truncate(struct file *f, uint64_t size)
-{
-	struct node *n = node_of(f);
-	return node_truncate(n, n->fd, size);
-}
-
-static int host_sync(struct file *f)
-{
-	struct node *n = node_of(f);
-	int err = object_sync(n->hostfs->kernel->mm, n->object, 0, UINT64_MAX / PAGE_SIZE);
-	if (err)
-		return err;
-	return n->writable && fdatasync(n->fd) < 0 ? -errno : 0;
-}
-
-int hostnode_allocate(struct file *f, unsigned mode, uint64_t offset, uint64_t length)
-{
-	struct node *n = hostnode_fd(f) < 0 ? NULL : node_of(f);
-	struct stat st;
-	if (!n || (mode & ~(unsigned)FALLOC_FL_KEEP_SIZE))
-		return -EOPNOTSUPP;
-	if (fallocate(n->fd, (int)mode, (off_t)offset, (off_t)length) < 0)
-		return -errno;
-	if (fstat(n->fd, &st) == 0) {
-		if ((uint64_t)st.st_size > n->object->size)
-			object_resize(n->hostfs->kernel->mm, n->object, (uint64_t)st.st_size);
-		node_note(n, &st);
-	}
-	return 0;
-}
-
-static int host_object(struct file *f, struct object **ret_object)
-{
-	struct node *n = node_of(f);
-	struct stat st;
-	if (!n->readable)
-		return -EACCES;
-	if (fstat(n->fd, &st) == 0)
-		node_refresh(n, &st);
-	object_get(n->object);
-	*ret_object = n->object;
-	return 0;
-}
-
-static void host_release(struct file *f)
-{
-	struct host_file *h = f->ctx;
-	if (h->shared >= 0)
-		close(h->shared);
-	if (--h->node->files == 0)
-		node_closed(h->node);
-	free(h);
-}
-
-static const struct file_ops host_ops = {
-    .name = "file",
-    .look = host_look,
-    .read = host_read,
-    .write = host_write,
-    .size = host_size,
-    .stat = host_stat,
-    .truncate = host_truncate,
-    .sync = host_sync,
-    .seek = host_seek,
-    .object = host_object,
-    .release = host_release,
-};
-
-static const struct file_ops shared_ops = {
-    .name = "file",
-    .look = shared_look,
-    .read = shared_read,
-    .write = shared_write,
-    .size = host_size,
-    .stat = host_stat,
-    .truncate = host_truncate,
-    .sync = host_sync,
-    .seek = shared_seek,
-    .object = host_object,
-    .release = host_release,
-};
-
-int hostnode_fd(const struct file *f)
-{
-	return f->ops == &host_ops || f->ops == &shared_ops ? node_of(f)->fd : -1;
-}
-
-int hostnode_open(struct kernel *k, int fd, uint32_t flags, const char *path, bool host_offset,
-		  struct file **ret_file)
-{
-	struct host_file *h = calloc(1, sizeof(*h));
-	struct node *n = NULL;
-	if (!h) {
-		close(fd);
-		return -ENOMEM;
-	}
-	h->shared = -1;
-	int err = -ENOMEM;
-	if (host_offset) {
-		h->shared = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-		if (h->shared < 0) {
-			close(fd);
-			goto out;
-		}
-	}
-	err = node_open(k->mounts->hostfs, fd, &n);
-	if (err)
-		goto out;
-	n->files++;
-	h->node = n;
-	err = file_create(k, host_offset ? &shared_ops : &host_ops, flags, path, h, ret_file);
-	if (err) {
-		if (--n->files == 0)
-			node_closed(n);
-		goto out;
-	}
-	if (path) {
-		char *name = strdup(path);
-		if (name) {
-			free(n->name);
-			n->name = name;
-			n->gone = false;
-		}
-	}
-	return 0;
-out:
-	if (h->shared >= 0)
-		close(h->shared);
-	free(h);
-	return err;
 }

@@ -47,9 +47,4 @@ void hostnode_touched(struct kernel *k, const struct stat *now);
 /* A new size for the file with this descriptor, opened for writing. Returns 0 or -errno. */
 int hostnode_truncate(struct kernel *k, int fd, uint64_t size);
 
-/* For files of the host only: mode bits of fallocate. Returns -EOPNOTSUPP for others. */
-int hostnode_allocate(struct file *f, unsigned mode, uint64_t offset, uint64_t length);
-/* The host's descriptor behind a regular file; -1: it is none. The node's own. */
-int hostnode_fd(const struct file *f);
-
 #endif

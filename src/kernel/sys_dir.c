@@ -10,7 +10,6 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
-#include "kernel/hostnode.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
 #include "kernel/uaccess.h"
@@ -297,16 +296,10 @@ static int change_check(const struct place *at)
 	return 0;
 }
 
-/* The host's descriptor of a file whose name is gone, if it was opened for writing; else -1. */
-static int nameless(const struct place *at)
+/* The open file, if what was found has no name, and the program may write to it; else NULL. */
+static struct file *nameless(const struct place *at)
 {
-	return at->file && (at->file->flags & ABI_O_ACCMODE) != ABI_O_RDONLY ? hostnode_fd(at->file)
-									     : -1;
-}
-
-static int host_result(int n)
-{
-	return n < 0 ? -errno : 0;
+	return at->file && (at->file->flags & ABI_O_ACCMODE) != ABI_O_RDONLY ? at->file : NULL;
 }
 
 static int find_descriptor(struct task *t, uint64_t fd, struct place *ret_place)
@@ -319,8 +312,9 @@ static int find_descriptor(struct task *t, uint64_t fd, struct place *ret_place)
 
 static int64_t change_mode(const struct place *at, uint32_t mode)
 {
-	if (nameless(at) >= 0)
-		return host_result(fchmod(nameless(at), mode & 07777));
+	struct file *f = nameless(at);
+	if (f && f->ops->chmod)
+		return f->ops->chmod(f, mode & 07777);
 	int err = change_check(at);
 	if (err)
 		return err;
@@ -358,8 +352,9 @@ int64_t sys_fchmodat2(struct task *t, const uint64_t a[6])
 
 static int64_t change_owner(const struct place *at, uint32_t uid, uint32_t gid)
 {
-	if (nameless(at) >= 0)
-		return host_result(fchown(nameless(at), uid, gid));
+	struct file *f = nameless(at);
+	if (f && f->ops->chown)
+		return f->ops->chown(f, uid, gid);
 	int err = change_check(at);
 	if (err)
 		return err;
@@ -406,8 +401,9 @@ int64_t sys_utimensat(struct task *t, const uint64_t a[6])
 	unsigned how = (flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) |
 		       (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
 	err = a[1] ? find(t, (int)a[0], a[1], how, &at) : find_descriptor(t, a[0], &at);
-	if (!err && nameless(&at) >= 0)
-		return host_result(futimens(nameless(&at), times));
+	struct file *f = err ? NULL : nameless(&at);
+	if (f && f->ops->utimens)
+		return f->ops->utimens(f, times);
 	if (!err)
 		err = change_check(&at);
 	if (err)

@@ -10,7 +10,6 @@
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/fd.h"
-#include "kernel/hostnode.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
 #include "kernel/transfer.h"
@@ -254,7 +253,9 @@ int64_t sys_fallocate(struct task *t, const uint64_t a[6])
 		return -EINVAL;
 	if (a[2] + a[3] > INT64_MAX)
 		return -EFBIG;
-	return f->ops->size ? hostnode_allocate(f, (uint32_t)a[1], a[2], a[3]) : -ENODEV;
+	if (!f->ops->allocate)
+		return f->ops->size ? -EOPNOTSUPP : -ENODEV;
+	return f->ops->allocate(f, (uint32_t)a[1], a[2], a[3]);
 }
 
 static int64_t sync_file(struct task *t, uint64_t fd)
@@ -275,15 +276,27 @@ int64_t sys_fdatasync(struct task *t, const uint64_t a[6])
 	return sync_file(t, a[0]);
 }
 
-/* What programs wrote is with the host already; what they stored is written at its last unmap. */
+/* What programs wrote is with the host already; what they stored through mappings is not. */
+static int sync_all(struct kernel *k)
+{
+	int result = 0;
+	for (struct object *o = k->mm->objects; o; o = o->next) {
+		int err = object_sync(k->mm, o, 0, UINT64_MAX / PAGE_SIZE);
+		if (err)
+			result = err;
+	}
+	return result;
+}
+
 int64_t sys_sync(struct task *t, const uint64_t a[6])
 {
+	(void)sync_all(t->process->kernel); /* it tells nobody */
 	return 0;
 }
 
 int64_t sys_syncfs(struct task *t, const uint64_t a[6])
 {
-	return fd_get(t->process->files, (int)a[0]) ? 0 : -EBADF;
+	return fd_get(t->process->files, (int)a[0]) ? sync_all(t->process->kernel) : -EBADF;
 }
 
 int64_t sys_fadvise64(struct task *t, const uint64_t a[6])
