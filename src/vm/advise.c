@@ -119,7 +119,8 @@ static int advise_drop(struct space *s, uint64_t start, uint64_t end, bool even_
 	return 0;
 }
 
-/* Punches a hole into shared memory or a file: its pages become zeros for all who map it. */
+/* Punches a hole into shared memory or a file: its pages become zeros for all who map it. As on
+ * Linux what lies before a region that refuses is done. */
 static int advise_remove(struct space *s, uint64_t start, uint64_t end)
 {
 	RANGE_REGIONS (r, s, start, end) {
@@ -127,8 +128,6 @@ static int advise_remove(struct space *s, uint64_t start, uint64_t end)
 			return -EINVAL;
 		if (!(r->flags & REGION_SHARED) || !(r->prot_max & PROT_W))
 			return -EACCES;
-	}
-	RANGE_REGIONS (r, s, start, end) {
 		int error =
 		    object_remove(s->mm, r->object, region_index(r, max_u64(start, r->start)),
 				  region_index(r, min_u64(end, r->end) - 1));

@@ -52,11 +52,6 @@ class Program:
         self.forks = 0
         self.placed = False
         r = self.random
-        # No file is cut or extended by ftruncate. Linux takes private copies beyond the new end away, Carrel
-        # keeps them; and of a mapped file that was cut, then extended, Carrel gives SIGBUS for what is there
-        # again (seed 4: 219, 557, 865 with resize).
-        # MADV_REMOVE of a file depends on its file system: where there is one there is not the other.
-        self.removes = r.random() < 0.4
         # MADV_FREE of a locked region is EINVAL on Linux only; MADV_DONTNEED that meets one drops what lies before it on Linux, nothing on Carrel;
         # MREMAP_DONTUNMAP unlocks the old region on Linux only. So locks are not mixed with these.
         self.locks = r.random() < 0.4
@@ -78,7 +73,7 @@ class Program:
 
     def file(self):
         r = self.random
-        if r.random() < 0.7 or self.removes:
+        if r.random() < 0.7:
             return 'ANON'
         return r.randint(0, 5)
 
@@ -112,8 +107,8 @@ class Program:
         r = self.random
         start, pages = self.range()
         which = r.choices(['load', 'store', 'map', 'unmap', 'protect', 'advise', 'move', 'fork', 'incore', 'lock', 'unlock',
-                           'sync', 'receive', 'send', 'maps', 'place'],
-                          [16, 22, 6, 5, 10, 12, 8, 4, 4, 2, 1, 1, 3, 3, 4, 2])[0]
+                           'sync', 'receive', 'send', 'resize', 'maps', 'place'],
+                          [16, 22, 6, 5, 10, 12, 8, 4, 4, 2, 1, 1, 3, 3, 2, 4, 2])[0]
         if which == 'load':
             self.say(depth, f'load({start}, {pages}, {r.choice([0, 8, 100, 4095])});')
         elif which == 'store':
@@ -127,14 +122,15 @@ class Program:
         elif which == 'protect':
             self.say(depth, f'protect({start}, {pages}, {r.choice(PROTS)});')
         elif which == 'advise':
-            advice = r.choice([a for a in ADVICE if (self.removes or a != 'MADV_REMOVE') and
-                               (not self.locks or a not in ('MADV_DONTNEED', 'MADV_FREE'))])
+            advice = r.choice([a for a in ADVICE if not self.locks or a not in ('MADV_DONTNEED', 'MADV_FREE')])
             self.say(depth, f'advise({start}, {pages}, {advice});')
         elif which == 'sync':
             flags = r.choice(['MS_SYNC', 'MS_ASYNC', 'MS_SYNC | MS_ASYNC', 'MS_SYNC | MS_INVALIDATE'])
             self.say(depth, f'sync_pages({start}, {pages}, {flags});')
         elif which in ('receive', 'send'):
             self.say(depth, f'{which}({start}, {pages}, {r.randint(0, 5)});')
+        elif which == 'resize':
+            self.say(depth, f'resize({r.choice([0, 4096, 5000, 8192, 12300, 20480, 24576])});')
         elif which == 'maps':
             self.say(depth, 'maps();')
         elif which == 'lock' and not self.locks:
