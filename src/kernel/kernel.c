@@ -137,6 +137,9 @@ static int create_machine(struct kernel *k)
 				     .policy = c->policy,
 				     .policy_params = c->policy_params,
 				     .eager = c->eager,
+				     .swap = c->swap,
+				     .low = c->low,
+				     .high = c->high,
 				     .fault_around = max_u64(c->fault_around, 1) > 16
 							 ? 16
 							 : (unsigned)max_u64(c->fault_around, 1)};
@@ -350,7 +353,9 @@ static int start(struct kernel *k, struct process *p, const struct kernel_progra
 		explain(k, program, r);
 		return r;
 	}
-	r = exec_program(t, f, path, program->argv, program->env);
+	/* There is nobody yet who could wait for a frame to be emptied. */
+	while ((r = exec_program(t, f, path, program->argv, program->env)) == -EAGAIN)
+		sched_pass_io(k);
 	file_put(f);
 	if (r == -ENOMEM)
 		kernel_say(k, "%s: RAM is too small for it: give more --memory than %u KiB",

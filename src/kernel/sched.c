@@ -176,6 +176,14 @@ static void advance(struct kernel *k, uint64_t ns)
 	hart_set_time_offset(k->hart, k->idle_ns);
 }
 
+void sched_pass_io(struct kernel *k)
+{
+	uint64_t now = kernel_now(k), next = mm_next(k->mm);
+	if (next != NO_DEADLINE && next > now)
+		advance(k, next - now);
+	mm_run(k->mm);
+}
+
 static uint64_t host_ns(void)
 {
 	struct timespec ts;

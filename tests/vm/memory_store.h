@@ -3,6 +3,7 @@
 #ifndef TESTS_MEMORY_STORE_H
 #define TESTS_MEMORY_STORE_H
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* model_object.c - files and shared memory of the model, and a world to begin and end with */
+#include "memory_store.h"
 #include "model_private.h"
 
 /* Objects. */
@@ -116,6 +117,10 @@ void model_begin(struct model *m, uint64_t seed, bool verbose)
 	m->world.mm->config.fault_around = seed / 12 % 2 ? 8 : 1;
 	m->world.seed = seed;
 	m->mm = m->world.mm;
+	if (seed / 24 % 2) {
+		struct swap_area_config swap = {.ops = &memory_ops, .store = memory_store(2000)};
+		VM_ASSERT(swap_add(m->mm, &swap) == 0);
+	}
 	m->base = (UINT64_C(1) << (narrow ? 30 : 39)) - EDGE * PAGE_SIZE;
 	for (unsigned i = 0; i < OBJECTS; i++) {
 		struct model_object *o = &m->object[i];
