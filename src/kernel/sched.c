@@ -129,6 +129,7 @@ static void run_due(struct kernel *k)
 		wait_wake(t);
 	timers_run(k);
 	mm_run(k->mm);
+	thrash_look(k);
 }
 
 /* Runs t until its slice is over, it waits, or it is no more. */

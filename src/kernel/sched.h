@@ -44,6 +44,9 @@ void trap_signal(struct task *t, int number, int code, uint64_t addr, const char
 /* No frame can be had: ends the process whose end gives most. False: there is none. */
 bool oom_kill(struct kernel *k);
 
+/* Says once, when it begins, that the machine thrashes. */
+void thrash_look(struct kernel *k);
+
 /* Lets virtual time pass until the next transfer of the paging system ends. */
 void sched_pass_io(struct kernel *k);
 

@@ -15,10 +15,13 @@ static void evict_finish(struct mm *mm, uint32_t frame, bool dirty)
 	MM_EVENT(mm, NULL, 0, evict, .key = frame_key(mm, frame), .frame = frame, .dirty = dirty,
 		 .file = file, .slot = file ? 0 : f->owner.anon->slot);
 	frame_leave(mm, frame, LEAVE_EVICTED);
-	if (file)
+	uint64_t eviction = thrash_evicted(mm);
+	if (file) {
 		object_drop(mm, f->owner.object, f->index);
-	else
+	} else {
+		swap_evicted(mm, f->owner.anon, eviction);
 		anon_drop_frame(mm, f->owner.anon);
+	}
 }
 
 void evict_written(struct mm *mm, uint32_t frame, int error)

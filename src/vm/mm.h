@@ -25,6 +25,7 @@
 #include "vm/region.h"
 #include "vm/space.h"
 #include "vm/swap.h"
+#include "vm/thrash.h"
 
 /* The smallest RAM: root, tables, the zero frame and four pages must fit at once. */
 enum { MM_FRAMES_MIN = 16 };
@@ -68,6 +69,8 @@ struct mm {
 	uint32_t waits_for;	/* the frame that the last FAULT_WAIT or -EAGAIN waits for */
 	struct victim victim;	/* since the fault began */
 	struct swap swap;
+	struct thrash thrash;
+	uint64_t evictions; /* how many there were */
 	/* Frames brought in for the instruction that is being tried; see mm_retired. */
 	uint32_t instruction[8];
 	unsigned instruction_frames;

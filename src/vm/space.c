@@ -350,6 +350,17 @@ bool space_peek(const struct space *s, uint64_t va, void *ret_bytes, uint64_t si
 	return true;
 }
 
+uint64_t space_swapped(const struct space *s)
+{
+	uint64_t pages = 0;
+	const struct anon *a;
+	for (uint64_t va = 0; s->mm->swap.used &&
+			      (a = anon_map_next(&s->anons, &va, UINT64_MAX << SPAN_SHIFT));
+	     va += PAGE_SIZE)
+		pages += a->frame == NO_FRAME;
+	return pages;
+}
+
 void space_usage(const struct space *s, const struct region *r, struct region_usage *ret_usage)
 {
 	struct mm *mm = s->mm;

@@ -44,6 +44,7 @@ struct space {
 	uint64_t pages_peak;	 /* VmPeak */
 	uint64_t resident_peak;	 /* VmHWM */
 	uint64_t pages_stack, pages_data, pages_exec, pages_locked; /* VmStk, VmData, VmExe + VmLib, VmLck */
+	uint64_t refaults, refaults_window; /* in this window of thrash.h, and in the last */
 	struct {
 		uint64_t page; /* of the fault that waits; NO_PAGE: none does */
 		struct victim victim;
@@ -104,6 +105,9 @@ bool space_peek(const struct space *s, uint64_t va, void *ret_bytes, uint64_t si
 /* Finds where one access by the kernel on behalf of a program lands: through the pmap as hardware
  * would, else by a fault; the frame is held on success. Returns as fault does. */
 enum fault_result space_access(struct space *s, const struct fault_request *q, uint32_t *ret_frame);
+
+/* Pages of the private layer that are in swap only: VmSwap. */
+uint64_t space_swapped(const struct space *s);
 
 /* What one region has resident, for smaps and maps -v. */
 struct region_usage {

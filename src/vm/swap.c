@@ -240,6 +240,18 @@ static void page_written(struct mm *mm, struct swap_io *io, unsigned i, int erro
 		mm->host.wake(mm->host.ctx, frame);
 }
 
+static void page_came_back(struct mm *mm, struct swap_io *io, struct anon *a, struct swap_note *note)
+{
+	MM_EVENT(mm, NULL, 0, swap_in, .key = a->key, .frame = a->frame, .slot = a->slot,
+		 .took = io->ends - io->begun);
+	if (!note->evicted)
+		return;
+	uint64_t distance = thrash_refault(mm, io->space, note->evicted);
+	MM_EVENT(mm, NULL, 0, refault, .key = a->key, .frame = a->frame, .file = false,
+		 .distance = distance);
+	note->evicted = 0;
+}
+
 static void page_read(struct mm *mm, struct swap_io *io, unsigned i, int error)
 {
 	struct anon *a = io->anon[i];
@@ -255,8 +267,7 @@ static void page_read(struct mm *mm, struct swap_io *io, unsigned i, int error)
 		if (error)
 			f->flags |= FRAME_FAILED;
 		else
-			MM_EVENT(mm, NULL, 0, swap_in, .key = a->key, .frame = frame,
-				 .slot = a->slot, .took = io->ends - io->begun);
+			page_came_back(mm, io, a, &io->area->note[number]);
 		frame_enter(mm, frame, io->space, true);
 	}
 	if (mm->host.wake)
@@ -302,6 +313,14 @@ static void io_begin(struct mm *mm, struct swap_io *io)
 		io_insert(mm, io);
 	else
 		io_end(mm, io);
+}
+
+void swap_evicted(struct mm *mm, const struct anon *a, uint64_t eviction)
+{
+	uint32_t number;
+	struct swap_area *area = area_of(mm, a->slot, &number);
+	VM_ASSERT(area);
+	area->note[number].evicted = eviction;
 }
 
 uint64_t swap_next(const struct mm *mm)

@@ -54,6 +54,7 @@ struct swap_area_config {
 struct swap_note {
 	uint64_t sum;	    /* of what was written */
 	struct anon *owner; /* NULL: the slot is free */
+	uint64_t evicted;   /* number of the eviction that took its frame; 0: it has one since */
 };
 
 struct swap_area {
@@ -114,6 +115,9 @@ int swap_in(struct mm *mm, struct anon *a, uint32_t space, uint32_t *ret_frame);
 bool swap_peek(struct mm *mm, struct anon *a, uint8_t *ret_page);
 /* The anon's slot, if it has one, is not wanted any more. */
 void swap_free(struct mm *mm, struct anon *a);
+
+/* The page lost its frame, by this eviction. For evict.c. */
+void swap_evicted(struct mm *mm, const struct anon *a, uint64_t eviction);
 
 /* When the next transfer ends; UINT64_MAX: none is under way. */
 uint64_t swap_next(const struct mm *mm);
