@@ -91,14 +91,15 @@ static void oom_say(struct kernel *k, struct process *victim)
 		 process_task(victim)->comm, victim->pid);
 	add_size(&s, space_held(victim->space));
 	text_add(&s, "%s), was killed.", victim->oom_score_adj ? ", by its oom_score_adj" : "");
+	uint64_t enough = asked > have ? mm->frames + (asked - have) : 2 * (uint64_t)mm->frames;
 	if (asked > have) {
 		text_add(&s, " About ");
 		add_size(&s, asked - have);
-		text_add(&s, " more would have been enough for all that is asked for:");
+		text_add(&s, " more would have been enough for all that is asked for: give ");
 	} else {
-		text_add(&s, " More would help:");
+		text_add(&s, " More would help: give ");
 	}
-	text_add(&s, " give -m, or --swap.");
+	text_add(&s, "-m %lluM or --swap.", (unsigned long long)((enough >> 8) + 1));
 	say(k, &s);
 }
 
