@@ -75,15 +75,26 @@ static void look_for_like(struct explain *x, struct tale *t)
 
 /* --- events ---------------------------------------------------------------------------------- */
 
-static void note_page(struct explain *x, const struct event *e)
+static void note_page(struct explain *x, uint64_t key, uint32_t frame, int32_t pid)
+{
+	bool is_new = !keys_find(&x->pages, key);
+	struct key_note *k = keys_note(&x->pages, key);
+	x->failed |= !k;
+	if (!k)
+		return;
+	k->frame = frame;
+	k->pid = is_new ? pid : k->pid;
+}
+
+static void note_pages(struct explain *x, const struct event *e)
 {
 	const struct event_fault *f = &e->fault;
+	bool read = f->cause == CAUSE_file_read;
 	if (f->key && cause_class(f->cause) != CLASS_fatal)
-		x->failed |= !pages_note(&x->pages, f->key, f->frame,
-					 f->cause == CAUSE_file_read && !f->from ? e->pid : 0);
+		note_page(x, f->key, f->frame, read && !f->from ? e->pid : 0);
 	/* A page that was read only to be copied stays in the page cache, too. */
-	if (f->from >> 63 && f->cause == CAUSE_file_read)
-		x->failed |= !pages_note(&x->pages, f->from, NO_FRAME, e->pid);
+	if (f->from >> 63 && read)
+		note_page(x, f->from, NO_FRAME, e->pid);
 }
 
 static void note_unmapped(struct tale *t, const struct event *e)
@@ -225,7 +236,7 @@ static void explain_seen(struct session *s, const struct event *e)
 		return;
 	}
 	if (e->kind == EVENT_page_leave) {
-		pages_forget(&x->pages, e->page_leave.key);
+		keys_forget(&x->pages, e->page_leave.key);
 		return;
 	}
 	struct tale *t = tale_find(x, e->pid);
@@ -253,7 +264,7 @@ static void explain_seen(struct session *s, const struct event *e)
 	if (t)
 		happened(x, t, p, e);
 	if (e->kind == EVENT_fault)
-		note_page(x, e);
+		note_pages(x, e);
 }
 
 /* The run is over for p, but p is not: --for, --at, Ctrl-C. */
@@ -418,7 +429,7 @@ int verb_explain(int argc, char **argv)
 		tale_finish(x.tale[i]);
 	free(x.tale);
 	sparse_finish(&x.by_pid);
-	pages_finish(&x.pages);
+	keys_finish(&x.pages);
 	options_finish(&o);
 	return r;
 }

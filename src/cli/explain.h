@@ -7,7 +7,6 @@
  *	explain_touch.c   page faults: the first of each kind, copy-on-write, those inside the kernel
  *	explain_call.c    system calls: the write whose buffer is translated, the read that faults
  *	explain_death.c   why it died, and what to do
- *	explain_pages.c   which page is in which frame, and who had it brought in
  *
  * A step is told while its event happens, since only then the machine is as it was: tables can be
  * walked, registers read. What is told only once for each process is remembered in its struct
@@ -18,7 +17,6 @@
 #ifndef CLI_EXPLAIN_H
 #define CLI_EXPLAIN_H
 
-#include <bsd/sys/tree.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +24,7 @@
 #include "base/sparse.h"
 #include "base/text.h"
 #include "cli/session.h"
+#include "observe/keys.h"
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
@@ -60,7 +59,7 @@ struct place {
 	enum part part;
 	enum role role;
 	const struct region *region; /* NULL: none */
-	char name[96];		     /* "libc.so.6 text", "[stack]" */
+	char name[96];               /* "libc.so.6 text", "[stack]" */
 };
 
 /* What a process gave back between two events of it. */
@@ -81,23 +80,24 @@ struct tale {
 	unsigned steps, room;
 	struct step **step;
 	struct step *touches; /* the step that rows of faults go to; NULL: a new one is begun */
-	bool skipped;	      /* --pid is about another */
-	int32_t like;	      /* pid of an earlier tale that tells the same; 0: none */
-	bool executed;	      /* a program was loaded */
-	uint64_t making;      /* serial number of the address space that execve is filling; 0: none */
-	bool ran;	      /* its first instruction was told */
-	bool ended, closed;   /* closed: nothing more is told */
+	bool skipped;         /* --pid is about another */
+	int32_t like;         /* pid of an earlier tale that tells the same; 0: none */
+	bool executed;        /* a program was loaded */
+	uint64_t making;    /* serial number of the address space that execve is filling; 0: none */
+	bool ran;           /* its first instruction was told */
+	bool ended, closed; /* closed: nothing more is told */
 	uint32_t program, loader; /* serial numbers of their files */
 	/* What is told only once. */
 	bool told[ROLES][PARTS][CAUSES][2];
-	bool told_write, told_read[2], told_heap, told_map, told_fork, told_copy, told_reuse, told_signal;
+	bool told_write, told_read[2], told_heap, told_map, told_fork, told_copy, told_reuse,
+	    told_signal;
 	unsigned libraries, forks, rows, faults_told;
 	/* The system call that it is in. */
 	uint64_t call;
 	bool in_call;
 	struct text call_text;
 	struct step *call_step; /* to be finished when it returns */
-	unsigned call_faults;	/* by the kernel, since it began */
+	unsigned call_faults;   /* by the kernel, since it began */
 	/* What happened since the last event that was told. */
 	unsigned tables_taken;
 	bool unshared;
@@ -116,23 +116,6 @@ struct tale {
 	uint64_t instructions, started, over;
 };
 
-/* --- pages ----------------------------------------------------------------------------------- */
-
-/* Where the contents of a key are, and who had them brought in first. */
-struct known_page {
-	uint64_t key;
-	uint32_t frame;
-	int32_t pid;
-	RB_ENTRY(known_page) tree;
-};
-RB_HEAD(known_pages, known_page);
-
-struct known_page *pages_find(struct known_pages *pages, uint64_t key);
-/* Notes it; false: no memory. */
-bool pages_note(struct known_pages *pages, uint64_t key, uint32_t frame, int32_t pid);
-void pages_forget(struct known_pages *pages, uint64_t key);
-void pages_finish(struct known_pages *pages);
-
 /* --- the whole ------------------------------------------------------------------------------- */
 
 struct explain {
@@ -140,9 +123,9 @@ struct explain {
 	bool all;
 	struct sparse by_pid; /* of struct tale */
 	unsigned tales, room;
-	struct tale **tale; /* in the order in which they began */
-	struct known_pages pages;
-	struct given given; /* frames that were freed since the last event of another kind */
+	struct tale **tale;  /* in the order in which they began */
+	struct keys pages;   /* which frame a page is in, and who had it brought in */
+	struct given given;  /* frames that were freed since the last event of another kind */
 	struct tale *ending; /* whose frames they are */
 	/* Said once in a run: what a first touch is, what mapping a library is, what a trap is. */
 	bool taught_touch, taught_library, taught_trap;
@@ -150,8 +133,8 @@ struct explain {
 };
 
 /* explain_step.c */
-struct step *step_begin(struct explain *x, struct tale *t, const char *kind, uint64_t time, const char *title, ...)
-	__attribute__((format(printf, 5, 6)));
+struct step *step_begin(struct explain *x, struct tale *t, const char *kind, uint64_t time,
+			const char *title, ...) __attribute__((format(printf, 5, 6)));
 void step_says(struct step *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Ends a paragraph. */
 void step_break(struct step *s);
@@ -165,13 +148,17 @@ void explain_wrap(FILE *f, const char *text, unsigned indent);
 
 /* "5 pages", "1 page" */
 const char *plural(uint64_t n);
-void place_find(struct explain *x, const struct tale *t, struct process *p, uint64_t va, struct place *ret_place);
+void place_find(struct explain *x, const struct tale *t, struct process *p, uint64_t va,
+		struct place *ret_place);
 /* The walk of va, a row for each level. Returns whether it arrives, and where. */
-bool step_walk(struct explain *x, struct step *s, struct process *p, uint64_t va, uint64_t *ret_physical);
+bool step_walk(struct explain *x, struct step *s, struct process *p, uint64_t va,
+	       uint64_t *ret_physical);
 /* "at main+0x8 (mem.c:9)", "at 0x1040 in mem text" */
-void add_place(struct explain *x, const struct tale *t, struct process *p, uint64_t pc, struct text *to);
+void add_place(struct explain *x, const struct tale *t, struct process *p, uint64_t pc,
+	       struct text *to);
 /* "sd zero,8(zero) at main+0x8 (mem.c:9)"; the instruction is left out where it cannot be read. */
-void add_instruction(struct explain *x, const struct tale *t, struct process *p, uint64_t pc, struct text *to);
+void add_instruction(struct explain *x, const struct tale *t, struct process *p, uint64_t pc,
+		     struct text *to);
 
 /* explain_space.c */
 /* "rw-p" */

@@ -248,7 +248,7 @@ static void count_frame(struct explain *x, const struct tale *t, uint32_t frame,
 	enum { PLACES = 16 };
 	struct mm *mm = x->session->kernel->mm;
 	struct pmap_place place[PLACES];
-	const struct known_page *k = pages_find(&x->pages, frame_key(mm, frame));
+	const struct key_note *k = keys_find(&x->pages, frame_key(mm, frame));
 	unsigned n = mm->pmap->places(mm, frame, place, PLACES);
 	bool common = n > PLACES;
 	c->pages++;

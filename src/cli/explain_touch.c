@@ -12,7 +12,7 @@ static const char *const does[] = {"reads", "writes", "executes"};
 
 static uint32_t frame_of(struct explain *x, uint64_t key)
 {
-	const struct known_page *k = key ? pages_find(&x->pages, key) : NULL;
+	const struct key_note *k = key ? keys_find(&x->pages, key) : NULL;
 	return k ? k->frame : NO_FRAME;
 }
 

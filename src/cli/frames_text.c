@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 
+#include "base/text.h"
 #include "cli/frames.h"
 #include "cli/json.h"
 #include "observe/event_text.h"
@@ -47,8 +48,11 @@ static void print_run(FILE *f, const struct frame_run *r)
 void frames_print(FILE *f, const struct frames_look *l)
 {
 	uint32_t sum = l->free + l->reserved;
-	fprintf(f, "%" PRIu32 " frames of 4 KiB, at %.3f s of virtual time\n", l->frames,
-		(double)l->time / 1e9);
+	struct text time = TEXT;
+	text_add_time(&time, l->time);
+	fprintf(f, "%" PRIu32 " frames of 4 KiB, after %s of virtual time\n", l->frames,
+		text_str(&time));
+	text_finish(&time);
 	fprintf(f, "%-17s  %8s  %-6s  %s\n", "frames", "count", "kind", "owner");
 	for (unsigned i = 0; i < l->runs; i++)
 		print_run(f, &l->run[i]);

@@ -33,10 +33,9 @@ static const struct option options[] = {
 static const struct {
 	const char *name;
 	enum option_verbs verb;
-} verb_names[] = {{"run", RUN},    {"trace", TRACE},   {"stat", STAT},           {"maps", MAPS},
-		  {"walk", WALK},  {"frames", FRAMES}, {"pagetable", PAGETABLE}, {"smaps", SMAPS},
-		  {"story", STORY},
-		  {"explain", EXPLAIN}};
+} verb_names[] = {{"run", RUN},     {"trace", TRACE},    {"stat", STAT},           {"maps", MAPS},
+		  {"walk", WALK},   {"frames", FRAMES},  {"pagetable", PAGETABLE}, {"smaps", SMAPS},
+		  {"story", STORY}, {"explain", EXPLAIN}};
 
 enum option_verbs options_verb(const char *name)
 {
@@ -223,6 +222,15 @@ static bool set_like(struct options *o, const struct option *op, const char *val
 		return set_policy(o, op, "fifo:clean-first=0");
 	}
 	return true;
+}
+
+const char *options_like(const struct options *o)
+{
+	if (!o->like)
+		return NULL;
+	return strcmp(o->like, "linux") == 0
+		   ? "linux: --fault-around 16"
+		   : "textbook: --policy fifo --fault-around 1 --brk 0x200000";
 }
 
 static bool set_at(struct options *o, const struct option *op, const char *value)

@@ -75,6 +75,9 @@ int options_parse(struct options *o, int argc, char **argv, int *at);
 void options_init(struct options *o, enum option_verbs verb);
 void options_finish(struct options *o);
 
+/* What --like has set, as a person would write it: "linux: --fault-around 16". NULL: it was not given. */
+const char *options_like(const struct options *o);
+
 /* The options of a verb as text for a terminal. */
 void options_help(FILE *f, enum option_verbs verb);
 /* By name; 0: it is no verb that runs programs. */

@@ -340,6 +340,20 @@ static void release_files(struct session *s)
 	symbol_cache_destroy(s->symbols);
 }
 
+/* Above everything that a verb says of the run, for people. */
+static void say_like(const struct session *s)
+{
+	const struct options *o = s->o;
+	if (o->like && o->verb != RUN && !o->json && !o->jsonl)
+		fprintf(s->out, "like %s\n", options_like(o));
+}
+
+/* Does the verb speak while the program runs? */
+static bool says_at_once(const struct options *o)
+{
+	return o->verb == TRACE || o->every;
+}
+
 static int session_start(struct session *s, const struct options *o,
 			 const struct session_hooks *hooks, void *ctx, char **argv)
 {
@@ -355,6 +369,8 @@ static int session_start(struct session *s, const struct options *o,
 		       : say("the current directory: %s; choose another with -w", strerror(errno));
 	if (r < 0 && (ends_with(argv[0], ".c") || ends_with(argv[0], ".cc")))
 		r = compile(s, argv[0]);
+	if (r < 0 && says_at_once(o))
+		say_like(s);
 	if (r < 0 && hooks->begin)
 		hooks->begin(s);
 	if (r < 0)
@@ -547,6 +563,8 @@ int session_main(const struct options *o, const struct session_hooks *hooks, voi
 	int r = session_start(s, o, hooks, ctx, argv);
 	if (r < 0) {
 		int status = session_run(s);
+		if (!says_at_once(o))
+			say_like(s);
 		if (hooks->end)
 			status = hooks->end(s, status);
 		r = session_finish(s, status);

@@ -31,6 +31,12 @@ static uint64_t zero_pages(const struct kernel *k, const struct space *s)
 	return n;
 }
 
+static void stat_seen(struct session *s, const struct event *e)
+{
+	struct run_figures *st = s->ctx;
+	paging_event(&st->paging, e);
+}
+
 /* A process has ended, or the run has. */
 static void stat_look(struct session *s, struct process *p)
 {
@@ -67,6 +73,7 @@ static int by_pid(const void *a, const void *b)
 static void sum(struct run_figures *st, struct session *s)
 {
 	struct figures *t = &st->total;
+	t->paging = st->paging.total;
 	t->tally = s->events.total;
 	t->time = kernel_now(s->kernel);
 	t->instructions = hart_retired(s->kernel->hart);
@@ -74,7 +81,10 @@ static void sum(struct run_figures *st, struct session *s)
 	st->frames = s->kernel->mm->frames;
 	st->frames_used = s->kernel->mm->pool.untouched;
 	for (unsigned i = 0; i < st->count; i++) {
-		const struct figures *g = &st->process[i];
+		struct figures *g = &st->process[i];
+		const struct paging_counts *c = paging_of(&st->paging, g->pid);
+		if (c)
+			g->paging = *c;
 		t->resident_peak = max_u64(t->resident_peak, g->resident_peak);
 		t->tables += g->tables;
 		t->tables_shared += g->tables_shared;
@@ -83,13 +93,27 @@ static void sum(struct run_figures *st, struct session *s)
 	}
 }
 
-/* Whom --expect is about. */
+/* Whom --expect is about; NULL: a process that there was not. */
 static const struct figures *asked_for(const struct run_figures *st)
 {
+	if (st->expect_pid == PID_FIRST || st->expect_pid == PID_ALL)
+		return &st->total;
 	for (unsigned i = 0; i < st->count; i++)
 		if (st->process[i].pid == st->expect_pid)
 			return &st->process[i];
-	return &st->total;
+	return NULL;
+}
+
+/* Returns what becomes of status. */
+static int expect_all(const struct run_figures *st, const struct options *o, int status)
+{
+	const struct figures *g = asked_for(st);
+	if (!g)
+		return say("--pid %d: there was no process of that number", st->expect_pid) << 8;
+	for (unsigned i = 0; i < o->expects; i++)
+		if (stat_expect(st, g, o->expect[i]) != 1)
+			status = 1 << 8;
+	return status;
 }
 
 static int stat_end(struct session *s, int status)
@@ -104,9 +128,9 @@ static int stat_end(struct session *s, int status)
 		stat_print_json(s->out, st);
 	else
 		stat_print(s->out, st);
-	for (unsigned i = 0; i < s->o->expects; i++)
-		if (stat_expect(st, asked_for(st), s->o->expect[i]) != 1)
-			status = 1 << 8;
+	if (st->paging.failed)
+		say("no memory to count all evictions: those figures are too low");
+	status = expect_all(st, s->o, status);
 	free(st->process);
 	return status;
 }
@@ -123,10 +147,12 @@ static bool expects_good(const struct options *o)
 
 int verb_stat(int argc, char **argv)
 {
-	static const struct session_hooks hooks = {.look = stat_look, .end = stat_end};
+	static const struct session_hooks hooks = {
+	    .seen = stat_seen, .look = stat_look, .end = stat_end};
 	struct options o;
 	struct run_figures st = {0};
 	int at = 0, r = session_options(&o, argc, argv, NULL, &at);
+	paging_init(&st.paging);
 	if (r < 0 && !expects_good(&o))
 		r = STATUS_CARREL;
 	if (r < 0) {
@@ -136,6 +162,7 @@ int verb_stat(int argc, char **argv)
 		st.expect_pid = o.pid;
 		r = session_main(&all, &hooks, &st, argv + at);
 	}
+	paging_finish(&st.paging);
 	options_finish(&o);
 	return r;
 }

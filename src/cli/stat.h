@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "observe/paging.h"
 #include "vm/event.h"
 
 /* Of one process as it ended, or of all together. */
@@ -16,12 +17,14 @@ struct figures {
 	uint64_t instructions, time; /* time: ns of virtual time from start to end */
 	uint64_t resident_peak;      /* pages */
 	uint64_t tables, tables_shared, zero_pages, shared_pages;
+	struct paging_counts paging;
 };
 
 struct run_figures {
 	unsigned count, room;
 	struct figures *process; /* in pid order once the run is over */
 	struct figures total;
+	struct paging paging;
 	uint64_t forks, frames_used, frames;
 	const char *like, *command;
 	int32_t expect_pid; /* PID_ALL, or none: the total */

@@ -10,8 +10,8 @@
 #include "cli/verb.h"
 #include "observe/event_text.h"
 
-/* More processes than this do not fit beside each other: only the total is printed. */
-enum { COLUMNS_MAX = 5 };
+/* More processes than this do not fit beside each other: they have a table, of so many rows. */
+enum { COLUMNS_MAX = 5, ROWS_MAX = 100 };
 
 static uint64_t class_sum(const struct tally *t, enum cause_class class)
 {
@@ -22,129 +22,116 @@ static uint64_t class_sum(const struct tally *t, enum cause_class class)
 	return n;
 }
 
-static uint64_t get_faults(const struct run_figures *st, const struct figures *g)
+/* What one instruction takes on the average, in picoseconds: its nanosecond, and its part of the time
+ * in which its process waited for pages to come from a device. */
+static uint64_t access_time(const struct figures *g)
 {
-	return g->tally.event[EVENT_fault];
+	if (g->instructions == 0)
+		return 0;
+	return (uint64_t)((double)(g->instructions + g->paging.read_ns) * 1000 /
+			  (double)g->instructions);
 }
-static uint64_t get_minor(const struct run_figures *st, const struct figures *g)
-{
-	return class_sum(&g->tally, CLASS_minor);
-}
-static uint64_t get_major(const struct run_figures *st, const struct figures *g)
-{
-	return class_sum(&g->tally, CLASS_major);
-}
-static uint64_t get_fatal(const struct run_figures *st, const struct figures *g)
-{
-	return class_sum(&g->tally, CLASS_fatal);
-}
-static uint64_t get_calls(const struct run_figures *st, const struct figures *g)
-{
-	return g->tally.event[EVENT_syscall_enter];
-}
-static uint64_t get_signals(const struct run_figures *st, const struct figures *g)
-{
-	return g->tally.event[EVENT_signal];
-}
-static uint64_t get_forks(const struct run_figures *st, const struct figures *g)
-{
-	return g->tally.event[EVENT_space_fork];
-}
-static uint64_t get_instructions(const struct run_figures *st, const struct figures *g)
-{
-	return g->instructions;
-}
-static uint64_t get_time(const struct run_figures *st, const struct figures *g)
-{
-	return g->time;
-}
-static uint64_t get_resident(const struct run_figures *st, const struct figures *g)
-{
-	return g->resident_peak;
-}
-static uint64_t get_tables(const struct run_figures *st, const struct figures *g)
-{
-	return g->tables;
-}
-static uint64_t get_tables_shared(const struct run_figures *st, const struct figures *g)
-{
-	return g->tables_shared;
-}
-static uint64_t get_zero(const struct run_figures *st, const struct figures *g)
-{
-	return g->zero_pages;
-}
-static uint64_t get_shared(const struct run_figures *st, const struct figures *g)
-{
-	return g->shared_pages;
-}
-static uint64_t get_evictions(const struct run_figures *st, const struct figures *g)
-{
-	return st->total.tally.event[EVENT_evict];
-}
-static uint64_t get_used(const struct run_figures *st, const struct figures *g)
-{
-	return st->frames_used;
-}
-static uint64_t get_processes(const struct run_figures *st, const struct figures *g)
-{
-	return st->count;
-}
+
+#define GET(name, value)                                                                           \
+	static uint64_t get_##name(const struct run_figures *st, const struct figures *g)          \
+	{                                                                                          \
+		return value;                                                                      \
+	}
+GET(faults, g->tally.event[EVENT_fault])
+GET(minor, class_sum(&g->tally, CLASS_minor))
+GET(major, class_sum(&g->tally, CLASS_major))
+GET(fatal, class_sum(&g->tally, CLASS_fatal))
+GET(calls, g->tally.event[EVENT_syscall_enter])
+GET(signals, g->tally.event[EVENT_signal])
+GET(forks, g->tally.event[EVENT_space_fork])
+GET(instructions, g->instructions)
+GET(time, g->time)
+GET(resident, g->resident_peak)
+GET(tables, g->tables)
+GET(tables_shared, g->tables_shared)
+GET(zero, g->zero_pages)
+GET(shared, g->shared_pages)
+GET(evictions, paging_evictions(&g->paging))
+GET(anon_clean, g->paging.evicted_anon_clean)
+GET(anon_dirty, g->paging.evicted_anon_dirty)
+GET(file_clean, g->paging.evicted_file_clean)
+GET(file_dirty, g->paging.evicted_file_dirty)
+GET(refaults, g->paging.refaults)
+GET(swap_ins, g->paging.swap_ins)
+GET(swap_outs, g->paging.swap_outs)
+GET(read_time, g->paging.read_ns)
+GET(write_time, g->paging.write_ns)
+GET(access, g->paging.read_ns ? access_time(g) : 0)
+GET(used, st->frames_used)
+GET(processes, st->count)
+#undef GET
+
+enum unit { UNIT_COUNT, UNIT_NS, UNIT_PS };
+static const char *const units[] = {"", " ns", " ps"};
 
 /* name: for --expect and JSON; label: NULL if the text does not have it. */
 static const struct figure {
 	const char *name, *label;
 	uint64_t (*get)(const struct run_figures *st, const struct figures *g);
+	enum unit unit;
 	bool machine; /* of the machine, not of a process */
 } figures[] = {
-    {"faults", "page faults", get_faults, false},
-    {"minor", NULL, get_minor, false},
-    {"major", NULL, get_major, false},
-    {"fatal", NULL, get_fatal, false},
-    {"calls", "system calls", get_calls, false},
-    {"signals", "signals", get_signals, false},
-    {"forks", "forks", get_forks, false},
-    {"instructions", "instructions", get_instructions, false},
-    {"time", NULL, get_time, false},
-    {"resident-peak", "resident peak, pages", get_resident, false},
-    {"tables", "page tables, frames", get_tables, false},
-    {"tables-shared", "  shared by fork", get_tables_shared, false},
-    {"zero-pages", "zero-frame pages", get_zero, false},
-    {"shared-pages", "shared pages", get_shared, false},
-    {"evictions", "evictions", get_evictions, true},
-    {"frames-used", "frames ever used", get_used, true},
-    {"processes", NULL, get_processes, true},
+    {"faults", "page faults", get_faults, UNIT_COUNT, false},
+    {"minor", NULL, get_minor, UNIT_COUNT, false},
+    {"major", NULL, get_major, UNIT_COUNT, false},
+    {"fatal", NULL, get_fatal, UNIT_COUNT, false},
+    {"refaults", "  refaults", get_refaults, UNIT_COUNT, false},
+    {"evictions", "evictions", get_evictions, UNIT_COUNT, false},
+    {"evicted-anon-clean", "  anonymous, clean", get_anon_clean, UNIT_COUNT, false},
+    {"evicted-anon-dirty", "  anonymous, dirty", get_anon_dirty, UNIT_COUNT, false},
+    {"evicted-file-clean", "  of files, clean", get_file_clean, UNIT_COUNT, false},
+    {"evicted-file-dirty", "  of files, dirty", get_file_dirty, UNIT_COUNT, false},
+    {"swap-ins", "pages swapped in", get_swap_ins, UNIT_COUNT, false},
+    {"swap-outs", "pages swapped out", get_swap_outs, UNIT_COUNT, true},
+    {"device-read-time", "device time, reads", get_read_time, UNIT_NS, false},
+    {"device-write-time", "device time, writes", get_write_time, UNIT_NS, true},
+    {"access-time", "effective access time", get_access, UNIT_PS, false},
+    {"calls", "system calls", get_calls, UNIT_COUNT, false},
+    {"signals", "signals", get_signals, UNIT_COUNT, false},
+    {"forks", "forks", get_forks, UNIT_COUNT, false},
+    {"instructions", "instructions", get_instructions, UNIT_COUNT, false},
+    {"time", "virtual time", get_time, UNIT_NS, false},
+    {"resident-peak", "resident peak, pages", get_resident, UNIT_COUNT, false},
+    {"tables", "page tables, frames", get_tables, UNIT_COUNT, false},
+    {"tables-shared", "  shared by fork", get_tables_shared, UNIT_COUNT, false},
+    {"zero-pages", "zero-frame pages", get_zero, UNIT_COUNT, false},
+    {"shared-pages", "shared pages", get_shared, UNIT_COUNT, false},
+    {"frames-used", "frames ever used", get_used, UNIT_COUNT, true},
+    {"processes", NULL, get_processes, UNIT_COUNT, true},
 };
 
 /* --- text ------------------------------------------------------------------------------------ */
-
-/* 1234567 -> 1,234,567 */
-static const char *thousands(uint64_t v, char *buffer, size_t size)
-{
-	char digits[24];
-	int n = snprintf(digits, sizeof(digits), "%" PRIu64, v);
-	size_t at = 0;
-	for (int i = 0; i < n && at + 2 < size; i++) {
-		if (i && (n - i) % 3 == 0)
-			buffer[at++] = ',';
-		buffer[at++] = digits[i];
-	}
-	buffer[at] = 0;
-	return buffer;
-}
 
 static unsigned columns(const struct run_figures *st)
 {
 	return st->count > 1 && st->count <= COLUMNS_MAX ? st->count : 0;
 }
 
-static void print_row(FILE *f, const struct run_figures *st, const char *label, uint64_t total,
-		      const uint64_t *each)
+static void print_value(FILE *f, unsigned width, uint64_t v, enum unit unit)
 {
-	char b[32];
-	fprintf(f, "%-24s%15s", label, thousands(total, b, sizeof(b)));
+	struct text t = TEXT;
+	if (unit == UNIT_NS)
+		text_add_time(&t, v);
+	else if (unit == UNIT_PS)
+		text_add(&t, "%.3f ns", (double)v / 1000);
+	else
+		text_add_count(&t, v);
+	fprintf(f, "%*s", (int)width, text_str(&t));
+	text_finish(&t);
+}
+
+static void print_row(FILE *f, const struct run_figures *st, const char *label, enum unit unit,
+		      uint64_t total, const uint64_t *each)
+{
+	fprintf(f, "%-24s", label);
+	print_value(f, 15, total, unit);
 	for (unsigned i = 0; each && i < columns(st); i++)
-		fprintf(f, "%15s", thousands(each[i], b, sizeof(b)));
+		print_value(f, 15, each[i], unit);
 	fputc('\n', f);
 }
 
@@ -157,23 +144,15 @@ static void print_causes(FILE *f, const struct run_figures *st, enum cause_class
 	if (total == 0 && class == CLASS_fatal)
 		return;
 	snprintf(label, sizeof(label), "  %s", cause_class_text(class));
-	print_row(f, st, label, total, each);
+	print_row(f, st, label, UNIT_COUNT, total, each);
 	for (enum cause c = CAUSE_none + 1; c < CAUSES; c++) {
 		if (cause_class(c) != class || st->total.tally.cause[c] == 0)
 			continue;
 		for (unsigned i = 0; i < columns(st); i++)
 			each[i] = st->process[i].tally.cause[c];
 		snprintf(label, sizeof(label), "    %s", cause_text(c));
-		print_row(f, st, label, st->total.tally.cause[c], each);
+		print_row(f, st, label, UNIT_COUNT, st->total.tally.cause[c], each);
 	}
-}
-
-static void print_time(FILE *f, const struct run_figures *st)
-{
-	fprintf(f, "%-24s%14.3fs", "virtual time", (double)st->total.time / 1e9);
-	for (unsigned i = 0; i < columns(st); i++)
-		fprintf(f, "%14.3fs", (double)st->process[i].time / 1e9);
-	fputc('\n', f);
 }
 
 static void print_figure(FILE *f, const struct run_figures *st, const struct figure *n)
@@ -183,15 +162,36 @@ static void print_figure(FILE *f, const struct run_figures *st, const struct fig
 		each[i] = n->get(st, &st->process[i]);
 	if (total == 0 && n->get != get_faults && n->get != get_calls)
 		return;
-	print_row(f, st, n->label, total, n->machine ? NULL : each);
+	print_row(f, st, n->label, n->unit, total, n->machine ? NULL : each);
+}
+
+/* Those who do not fit beside each other, one below the other. */
+static void print_table(FILE *f, const struct run_figures *st)
+{
+	unsigned shown = st->count < ROWS_MAX ? st->count : ROWS_MAX;
+	fprintf(f, "\n%7s  %-16s%10s%10s%10s%10s%15s%13s%10s\n", "pid", "name", "faults", "minor",
+		"major", "calls", "instructions", "time", "peak");
+	for (unsigned i = 0; i < shown; i++) {
+		const struct figures *g = &st->process[i];
+		fprintf(f, "%7d  %-16.16s", g->pid, g->name);
+		print_value(f, 10, get_faults(st, g), UNIT_COUNT);
+		print_value(f, 10, get_minor(st, g), UNIT_COUNT);
+		print_value(f, 10, get_major(st, g), UNIT_COUNT);
+		print_value(f, 10, get_calls(st, g), UNIT_COUNT);
+		print_value(f, 15, g->instructions, UNIT_COUNT);
+		print_value(f, 13, g->time, UNIT_NS);
+		print_value(f, 10, g->resident_peak, UNIT_COUNT);
+		fputc('\n', f);
+	}
+	if (shown < st->count)
+		fprintf(f, "and %u more: --json has each of them\n", st->count - shown);
 }
 
 void stat_print(FILE *f, const struct run_figures *st)
 {
 	char name[64];
-	fprintf(f, "\n%s: %u process%s in %" PRIu64 " frames%s%s\n\n%-24s%15s", st->command,
-		st->count, st->count == 1 ? "" : "es", st->frames, st->like ? ", like " : "",
-		st->like ? st->like : "", "", "total");
+	fprintf(f, "\n%s: %u process%s in %" PRIu64 " frames\n\n%-24s%15s", st->command, st->count,
+		st->count == 1 ? "" : "es", st->frames, "", "total");
 	for (unsigned i = 0; i < columns(st); i++) {
 		snprintf(name, sizeof(name), "%.6s (%d)", st->process[i].name, st->process[i].pid);
 		fprintf(f, "%15s", name);
@@ -204,12 +204,9 @@ void stat_print(FILE *f, const struct run_figures *st)
 		if (n->get == get_faults)
 			for (enum cause_class c = CLASS_minor; c <= CLASS_fatal; c++)
 				print_causes(f, st, c);
-		if (n->get == get_instructions)
-			print_time(f, st);
 	}
 	if (st->count > COLUMNS_MAX)
-		fprintf(f,
-			"\nMore processes than fit beside each other: --json has each of them.\n");
+		print_table(f, st);
 }
 
 /* --- JSON ------------------------------------------------------------------------------------ */
@@ -287,6 +284,22 @@ static int names_wrong(const char *expect, const char *name)
 	return -EINVAL;
 }
 
+static enum unit name_unit(const char *name, size_t length)
+{
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+		if (strlen(figures[i].name) == length &&
+		    strncmp(figures[i].name, name, length) == 0)
+			return figures[i].unit;
+	return UNIT_COUNT;
+}
+
+/* A count, or for times also 5ms. */
+static int parse_wanted(enum unit unit, const char *s, uint64_t *ret_wanted)
+{
+	bool bare = s[strspn(s, "0123456789")] == 0;
+	return unit == UNIT_NS && !bare ? parse_time(s, ret_wanted) : parse_u64(s, ret_wanted);
+}
+
 int stat_expect(const struct run_figures *st, const struct figures *g, const char *expect)
 {
 	char name[64], op[3] = "";
@@ -296,7 +309,7 @@ int stat_expect(const struct run_figures *st, const struct figures *g, const cha
 	size_t op_length = strspn(p, "<>=!");
 	const char *number = p + op_length + strspn(p + op_length, " ");
 	if (length == 0 || length >= sizeof(name) || op_length == 0 || op_length > 2 ||
-	    parse_u64(number, &wanted) < 0) {
+	    parse_wanted(name_unit(expect, length), number, &wanted) < 0) {
 		say("--expect %s: must be a name, one of <= >= < > = !=, and a number, such as "
 		    "cow-copy<=512",
 		    expect);
@@ -313,6 +326,12 @@ int stat_expect(const struct run_figures *st, const struct figures *g, const cha
 		return names_wrong(expect, name);
 	if (!g || holds(value, op, wanted))
 		return 1;
-	say("expected %s %s %" PRIu64 ", but it is %" PRIu64, name, op, wanted, value);
+	const char *unit = units[name_unit(name, strlen(name))];
+	struct text whose = TEXT;
+	if (g->pid)
+		text_add(&whose, " of pid %d", g->pid);
+	say("expected %s%s %s %" PRIu64 "%s, but it is %" PRIu64 "%s", name, text_str(&whose), op,
+	    wanted, unit, value, unit);
+	text_finish(&whose);
 	return 0;
 }

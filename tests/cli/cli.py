@@ -74,6 +74,19 @@ int main(int argc, char **argv)
 	return n;
 }
 '''
+CHILDREN = r'''
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+	for (int i = 0; i < 7; i++)
+		if (fork() == 0)
+			_exit(0);
+	while (wait(NULL) > 0)
+		;
+	return 0;
+}
+'''
 TTY = r'''
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -273,6 +286,32 @@ def an_expectation_that_fails_is_status_1_and_a_sentence():
     r = carrel('stat', '--expect', 'cow-copy<1', *tiny())
     equal(r.returncode, 1)
     equal('expected cow-copy < 1, but it is' in r.stderr, True, r.stderr)
+
+
+@test
+def an_expectation_may_be_about_one_process_and_its_time():
+    equal(carrel('stat', '--pid', '3', '--expect', 'cow-copy=1', '--expect', 'time<=1ms', *tiny()).returncode, 3)
+    r = carrel('stat', '--pid', '3', '--expect', 'time<=1ns', *tiny())
+    equal((r.returncode, r.stderr.splitlines()[-1]), (1, 'carrel: expected time of pid 3 <= 1 ns, but it is 11 ns'))
+    equal(carrel('stat', '--pid', '9', '--expect', 'faults>0', *tiny()).returncode, 125)
+
+
+@test
+def what_like_has_set_stands_above_what_a_verb_says():
+    linux, textbook = 'like linux: --fault-around 16', 'like textbook: --policy fifo --fault-around 1 --brk 0x200000'
+    for verb in ('trace', 'stat', 'maps', 'smaps', 'pagetable', 'frames', 'explain'):
+        equal(carrel(verb, '--like', 'linux', *tiny()).stderr.splitlines()[0], linux, verb)
+    for verb in ('walk', 'story'):
+        equal(carrel(verb, '--like', 'textbook', 'counter', *tiny()).stderr.splitlines()[0], textbook, verb)
+
+
+@test
+def stat_of_many_processes_has_a_row_for_each():
+    build('children', CHILDREN, '-static')
+    rows = [line.split() for line in carrel('stat', './children').stderr.split('peak\n')[1].splitlines()]
+    equal([row[:2] for row in rows], [[str(pid), 'children'] for pid in range(2, 10)])
+    figures = json.loads(carrel('stat', '--json', './children').stderr)
+    equal([row[2] for row in rows], [str(p['faults']) for p in figures['processes']])
 
 
 @test
