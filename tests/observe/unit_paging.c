@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "observe/paging.h"
-#include "test.h"
+#include "../test.h"
 
 static void happen(struct paging *p, struct event e)
 {
