@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/verb.h"
 #include "policy/policies.h"
+#include "store/store.h"
 
 enum option_id {
 #define OPTION(id, letter, name, value, verbs, help) OPTION_##id,
@@ -65,6 +66,8 @@ void options_init(struct options *o, enum option_verbs verb)
 	    .color = isatty(STDERR_FILENO) && !getenv("NO_COLOR"),
 	    .at = AT_EXIT,
 	};
+	/* Known to be right. */
+	(void)device_parse("ssd", &o->swap_device, NULL, 0);
 }
 
 void options_finish(struct options *o)
@@ -143,6 +146,15 @@ static bool set_choice(const struct option *op, const char *value, unsigned *ret
 	return false;
 }
 
+static bool add_string(const struct option *op, const char *value, const char **list,
+		       unsigned *count, unsigned most)
+{
+	if (*count == most)
+		return wrong(op, value, "too many of them");
+	list[(*count)++] = value;
+	return true;
+}
+
 /* A directory of the host, by its real path. */
 static bool set_directory(const struct option *op, const char *value, char **ret)
 {
@@ -208,6 +220,28 @@ static bool set_policy(struct options *o, const struct option *op, const char *v
 	return true;
 }
 
+/* none takes back what was said before it. */
+static bool add_swap(struct options *o, const struct option *op, const char *value)
+{
+	struct store_spec spec;
+	char why[512];
+	if (store_parse(value, &spec, why, sizeof(why)) < 0)
+		return wrong(op, value, why);
+	if (!spec.ops) {
+		o->swaps = 0;
+		return true;
+	}
+	return add_string(op, value, o->swap, &o->swaps, SWAPS_MAX);
+}
+
+static bool set_swap_device(struct options *o, const struct option *op, const char *value)
+{
+	char why[512];
+	if (device_parse(value, &o->swap_device, why, sizeof(why)) < 0)
+		return wrong(op, value, why);
+	return true;
+}
+
 static bool set_like(struct options *o, const struct option *op, const char *value)
 {
 	unsigned n;
@@ -219,6 +253,7 @@ static bool set_like(struct options *o, const struct option *op, const char *val
 	} else {
 		o->fault_around = 1;
 		o->brk = 0x200000;
+		o->exact_refs = true;
 		return set_policy(o, op, "fifo:clean-first=0");
 	}
 	return true;
@@ -271,15 +306,6 @@ static bool set_pid(struct options *o, const struct option *op, const char *valu
 	return true;
 }
 
-static bool add_string(const struct option *op, const char *value, const char **list,
-		       unsigned *count, unsigned most)
-{
-	if (*count == most)
-		return wrong(op, value, "too many of them");
-	list[(*count)++] = value;
-	return true;
-}
-
 static bool set(struct options *o, enum option_id id, const char *value)
 {
 	const struct option *op = &options[id];
@@ -320,6 +346,16 @@ static bool set(struct options *o, enum option_id id, const char *value)
 		o->drop_mappings = (unsigned)v;
 		break;
 	case OPTION_policy: return set_policy(o, op, value);
+	case OPTION_refs:
+		good = set_choice(op, value, &n);
+		o->exact_refs = n == 1;
+		break;
+	case OPTION_local:
+		good = set_choice(op, value, &n);
+		o->local = LOCAL_FIXED + n;
+		break;
+	case OPTION_swap: return add_swap(o, op, value);
+	case OPTION_swap_device: return set_swap_device(o, op, value);
 	case OPTION_like: return set_like(o, op, value);
 	case OPTION_clock:
 		good = set_choice(op, value, &n);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "kernel/kernel.h"
+#include "store/device.h"
 
 /* Sets of verbs, for options.def. */
 enum option_verbs {
@@ -39,9 +40,13 @@ enum {
 	ENVS_MAX = 256,
 	EXPECTS_MAX = 32,
 	COPIES_MAX = 1000,
+	SWAPS_MAX = 8,
 	PID_FIRST = 0,
 	PID_ALL = -1
 };
+
+/* Who may take whose frames. */
+enum local { LOCAL_NONE, LOCAL_FIXED, LOCAL_PFF, LOCAL_WS };
 
 struct options {
 	enum option_verbs verb;
@@ -53,6 +58,11 @@ struct options {
 	unsigned fault_around, copies, drop_mappings;
 	const struct policy_ops *policy;
 	const char *policy_params, *like;
+	bool exact_refs;
+	enum local local;
+	const char *swap[SWAPS_MAX]; /* for store_open; store_parse has found nothing wrong with them */
+	unsigned swaps;
+	struct device_model swap_device;
 	char *root; /* owned; NULL: the default */
 	bool root_writable;
 	char *workdir;

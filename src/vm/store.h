@@ -27,6 +27,7 @@ struct store_transfer {
 	uint32_t pages; /* neighbouring slots, 1 to STORE_CLUSTER */
 	bool write;
 	uint8_t *bytes[STORE_CLUSTER]; /* one page each */
+	uint64_t delay; /* ns, 0 before submit, which may add: it ends so much later than the device says */
 	int error;		       /* the store's, between submit and finish */
 	void *own;		       /* the store's, as above */
 };
@@ -65,6 +66,9 @@ struct store_ops {
 	/* The contents of the slot are no longer wanted. */
 	void (*discard)(struct store *s, uint32_t slot);
 	void (*usage)(const struct store *s, struct store_usage *ret_usage);
+	/* Why the last transfer that failed did, a sentence without a full stop; "": none failed.
+	 * NULL: the store never knows. */
+	const char *(*why)(const struct store *s);
 };
 
 #endif
