@@ -17,7 +17,7 @@ static void evict_finish(struct mm *mm, uint32_t frame, bool dirty)
 	frame_leave(mm, frame, LEAVE_EVICTED);
 	uint64_t eviction = thrash_evicted(mm);
 	if (file) {
-		object_drop(mm, f->owner.object, f->index);
+		object_evict(mm, f->owner.object, f->index, eviction);
 	} else {
 		swap_evicted(mm, f->owner.anon, eviction);
 		anon_drop_frame(mm, f->owner.anon);

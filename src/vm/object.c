@@ -26,6 +26,7 @@ int object_create(struct mm *mm, enum object_kind kind, uint64_t size, const str
 	    .prev = &mm->objects,
 	};
 	sparse_init(&o->pages, &mm->host.alloc);
+	sparse_init(&o->evicted, &mm->host.alloc);
 	if (o->next)
 		o->next->prev = &o->next;
 	mm->objects = o;
@@ -132,7 +133,26 @@ void object_drop(struct mm *mm, struct object *o, uint64_t index)
 		o->quota->pages--;
 }
 
+void object_evict(struct mm *mm, struct object *o, uint64_t index, uint64_t eviction)
+{
+	object_drop(mm, o, index);
+	(void)sparse_set(&o->evicted, index, (void *)(uintptr_t)eviction);
+}
+
 /* ---- Bringing pages in ---- */
+
+/* A page of a file has its contents. */
+static void page_entered(struct mm *mm, struct object *o, uint64_t index, uint32_t frame, uint32_t space)
+{
+	uint64_t eviction = (uintptr_t)sparse_get(&o->evicted, index);
+	if (eviction) {
+		uint64_t distance = thrash_refault(mm, space, eviction);
+		MM_EVENT(mm, NULL, 0, refault, .key = frame_key(mm, frame), .frame = frame,
+			 .file = true, .distance = distance);
+		(void)sparse_set(&o->evicted, index, NULL);
+	}
+	frame_enter(mm, frame, space, eviction != 0);
+}
 
 /* A page that is cached, or on its way. */
 static int page_found(struct mm *mm, struct object *o, uint64_t index, uint32_t frame)
@@ -186,7 +206,7 @@ static int page_read(struct mm *mm, struct object *o, uint64_t index, bool fresh
 		if (error == -ESTALE)
 			object_resize(mm, o, min_u64(o->pager->size(o->ctx), index << PAGE_SHIFT));
 	} else {
-		frame_enter(mm, frame, space, false);
+		page_entered(mm, o, index, frame, space);
 		frame_hold(mm, frame);
 	}
 	return error;
@@ -247,7 +267,7 @@ void object_ready(struct mm *mm, struct object *o, uint64_t index, int error)
 	frame_pool_done(&mm->pool, frame);
 	if (error)
 		f->flags |= FRAME_FAILED;
-	frame_enter(mm, frame, 0, false);
+	page_entered(mm, o, index, frame, 0);
 	if (index >= object_pages(o)) /* the file was cut meanwhile */
 		object_drop(mm, o, index);
 	if (mm->host.wake)
@@ -315,6 +335,8 @@ int object_sync(struct mm *mm, struct object *o, uint64_t first, uint64_t last)
 
 void object_punch(struct mm *mm, struct object *o, uint64_t first, uint64_t last)
 {
+	for (uint64_t i = first; i <= last && sparse_next(&o->evicted, &i, last); i++)
+		(void)sparse_set(&o->evicted, i, NULL);
 	for (uint64_t i = first; i <= last && sparse_next(&o->pages, &i, last); i++) {
 		uint32_t frame = object_cached(o, i);
 		if (o->kind == OBJECT_FILE && frame_at(mm, frame)->state == FRAME_BUSY)
@@ -333,6 +355,7 @@ void object_put(struct mm *mm, struct object *o)
 	object_punch(mm, o, 0, OBJECT_INDEX_MAX);
 	VM_ASSERT(o->resident == 0);
 	sparse_finish(&o->pages);
+	sparse_finish(&o->evicted);
 	*o->prev = o->next;
 	if (o->next)
 		o->next->prev = o->prev;

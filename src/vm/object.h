@@ -61,6 +61,7 @@ struct object {
 	uint32_t sharers; /* of these: those through which a store may reach it */
 	bool stored; /* a page may be dirty */
 	struct object_quota *quota; /* SHARED: counts its pages; NULL: without limit. Owned by the file system */
+	struct sparse evicted; /* FILE: by page, the number of the eviction that took it */
 	const struct pager *pager;
 	void *ctx; /* the pager's */
 	struct object *next, **prev; /* all objects of the mm */
@@ -93,6 +94,8 @@ struct anon *object_anon(const struct object *o, uint64_t index);
 int object_fetch(struct mm *mm, struct object *o, uint64_t index, bool fresh, uint32_t space, uint32_t *ret_frame);
 int object_write(struct mm *mm, uint32_t frame);
 void object_drop(struct mm *mm, struct object *o, uint64_t index);
+/* As object_drop, by this eviction: that is remembered, where the host has the memory. */
+void object_evict(struct mm *mm, struct object *o, uint64_t index, uint64_t eviction);
 /* Gives a page of shared memory its anon; the path is prepared, and the quota not used up. */
 void object_set_anon(struct object *o, uint64_t index, struct anon *a);
 /* May it not have another page? */
