@@ -173,11 +173,12 @@ static void frame_owner(struct survey *v, uint32_t frame, struct frame_run *r)
 		table_owner(v, frame, r, &t);
 	else if (f->kind == FRAME_FILE)
 		file_owner(v, f, r, &t);
+	else if (f->kind == FRAME_STORE)
+		text_add(&t, "swap: pages compressed in RAM");
+	else if (f->kind == FRAME_ZERO)
+		text_add(&t, "the one zero frame, read wherever nothing was written yet");
 	else
-		text_add(&t, "%s",
-			 f->kind == FRAME_ZERO ? "the one zero frame, read wherever nothing was "
-						 "written yet"
-					       : "the kernel: a pipe's buffer");
+		text_add(&t, "the kernel: a pipe's buffer");
 	snprintf(r->owner, sizeof(r->owner), "%s", text_str(&t));
 	r->to = r->from;
 	text_finish(&t);

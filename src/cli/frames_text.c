@@ -8,7 +8,7 @@
 
 /* The kinds in the order in which they are shown. */
 static const enum frame_kind order[] = {FRAME_ANON, FRAME_FILE, FRAME_TABLE, FRAME_KERNEL,
-					FRAME_ZERO};
+					FRAME_STORE, FRAME_ZERO};
 
 static const char *run_kind(const struct frame_run *r)
 {
@@ -57,6 +57,9 @@ void frames_print(FILE *f, const struct frames_look *l)
 	for (unsigned i = 0; i < l->runs; i++)
 		print_run(f, &l->run[i]);
 	for (unsigned i = 0; i < sizeof(order) / sizeof(*order); i++) {
+		/* Only swap in compressed RAM has any. */
+		if (order[i] == FRAME_STORE && l->kind[order[i]] == 0)
+			continue;
 		sum += l->kind[order[i]];
 		fprintf(f, "%s %" PRIu32 " + ", frame_kind_text(order[i]), l->kind[order[i]]);
 	}

@@ -41,7 +41,7 @@ const char *agent_text(enum agent a)
 const char *frame_kind_text(enum frame_kind kind)
 {
 	static const char *const names[FRAME_KINDS] = {"none",  "anon",   "file",
-						       "table", "kernel", "zero"};
+						       "table", "kernel", "zero", "store"};
 	return names[kind];
 }
 
