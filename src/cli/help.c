@@ -13,7 +13,7 @@ static void list_verbs(void)
 	    "Carrel runs unmodified riscv64 Linux programs on a memory system that you can see.\n\n"
 	    "  carrel VERB [OPTION]... [--] PROG [ARG]...\n\n");
 	for (const struct verb *v = verbs; v->name; v++)
-		printf("  %-9s %s\n", v->name, v->summary);
+		printf("  %-10s %s\n", v->name, v->summary);
 	printf("\nMore about one of them: carrel help VERB\n");
 }
 

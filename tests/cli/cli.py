@@ -383,9 +383,55 @@ def options_stop_at_the_program():
 def help_lists_every_verb_and_its_options():
     equal(carrel('--version').stdout.split()[0], 'carrel')
     text = carrel('help').stdout
-    for verb in ('run', 'trace', 'stat', 'maps', 'smaps', 'walk', 'pagetable', 'frames', 'story', 'explain', 'cc', 'root', 'help'):
+    for verb in ('run', 'trace', 'stat', 'maps', 'smaps', 'walk', 'pagetable', 'frames', 'story', 'explain', 'cc', 'root', 'completion',
+                 'help'):
         equal(f'\n  {verb} ' in text, True, verb)
     equal('--memory SIZE' in carrel('run', '--help').stdout, True)
+
+
+def bash_completes(*words):
+    """What bash offers in place of the last word."""
+    script = ('. <("$CARREL" completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _carrel; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    r = subprocess.run(['bash', '-c', script, 'bash', 'carrel', *words], cwd=DIR, env=dict(os.environ, CARREL=CARREL),
+                       capture_output=True, text=True, check=True)
+    equal(r.stderr, '')
+    return r.stdout.split()
+
+
+@test
+def the_completions_for_each_shell_are_scripts_of_that_shell():
+    for shell, parse in (('bash', ['-n']), ('zsh', ['-n']), ('fish', ['--no-execute'])):
+        script = os.path.join(DIR, f'completion.{shell}')
+        with open(script, 'w', encoding='utf-8') as file:
+            file.write(carrel('completion', shell).stdout)
+        with open(script, encoding='utf-8') as file:
+            text = file.read()
+        for word in ('explain', 'fault-around', 'sv57'):
+            equal(word in text, True, f'{word} for {shell}')
+        if shutil.which(shell):
+            r = subprocess.run([shell, *parse, script], capture_output=True, text=True, check=False)
+            equal((r.returncode, r.stderr), (0, ''), shell)
+    equal(carrel('completion', 'csh').returncode, 125)
+
+
+@test
+def bash_completes_verbs_options_values_and_programs():
+    build('hello', HELLO)
+    equal(bash_completes('st'), ['stat', 'story'])
+    equal(bash_completes('run', '--mm'), ['--mmu'])
+    equal(bash_completes('run', '--mmu', ''), ['sv39', 'sv48', 'sv57'])
+    equal(bash_completes('run', '--mmu', '=', 'sv5'), ['sv57'])
+    equal(bash_completes('run', '-m', '8M', '--mmu', 'sv4'), ['sv48'])
+    equal(bash_completes('run', '-m', '8M', 'hell'), ['hello', 'hello.c'])
+    equal(bash_completes('run', 'hello', '--mm'), [])
+    equal(bash_completes('run', '--', '--mm'), [])
+    equal(bash_completes('walk', 'st'), ['stack'])
+    equal(bash_completes('walk', 'stack', '--bri'), ['--brief'])
+    equal(bash_completes('walk', 'stack', 'hello', '--bri'), [])
+    equal(bash_completes('stat', '--expec'), ['--expect'])
+    equal(bash_completes('run', '--expec'), [])
+    equal(bash_completes('help', 'page'), ['pagetable'])
 
 
 @test
