@@ -337,6 +337,14 @@ static bool set(struct options *o, enum option_id id, const char *value)
 		good = set_choice(op, value, &n);
 		o->eager = n == 1;
 		break;
+	case OPTION_overcommit:
+		good = set_choice(op, value, &n);
+		o->overcommit = OVERCOMMIT_GUESS + n;
+		break;
+	case OPTION_overcommit_ratio:
+		good = set_number(op, value, 1, 100000, &v);
+		o->overcommit_ratio = (unsigned)v;
+		break;
 	case OPTION_fault_around:
 		good = set_number(op, value, 1, 16, &v);
 		o->fault_around = (unsigned)v;

@@ -55,6 +55,8 @@ struct options {
 	enum mmu_mode mmu;
 	bool eager, clock_real, clean_env, tty, verbose, json, jsonl, brief, all, color;
 	bool pid_given;
+	enum overcommit overcommit;
+	unsigned overcommit_ratio; /* 0: as Linux */
 	unsigned fault_around, copies, drop_mappings;
 	const struct policy_ops *policy;
 	const char *policy_params, *like;

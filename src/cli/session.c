@@ -262,6 +262,8 @@ static int make_kernel(struct session *s)
 	    .policy = o->policy,
 	    .policy_params = o->policy_params,
 	    .eager = o->eager,
+	    .overcommit = o->overcommit,
+	    .overcommit_ratio = o->overcommit_ratio,
 	    .fault_around = o->fault_around,
 	    .drop_mappings = o->drop_mappings,
 	    .events = &s->events,

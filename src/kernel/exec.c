@@ -25,6 +25,7 @@
 #include "kernel/file.h"
 #include "kernel/futex.h"
 #include "kernel/kernel.h"
+#include "kernel/limits.h"
 #include "kernel/rseq.h"
 #include "kernel/sched.h"
 
@@ -233,14 +234,35 @@ static int map_heap_start(struct exec *x, uint64_t heap)
 	return r;
 }
 
+/* A program that a person starts is a group of its own; one that another starts is of the other's. */
+static int join_group(const struct process *p, struct space *s)
+{
+	struct group *g;
+	if (p->space) {
+		group_join(p->space->group, s);
+		s->replaces = *p->space_refs == 1 ? p->space : NULL;
+		return 0;
+	}
+	int r = group_create(s->mm, &g);
+	if (r != 0)
+		return r;
+	group_join(g, s);
+	group_put(g);
+	return 0;
+}
+
 /* Everything that the program finds when it starts. */
 static int build(struct exec *x, struct file *interpreter)
 {
 	struct process *p = x->task->process;
 	const struct space_layout l = layout_of(x);
 	int r = space_create(x->kernel->mm, p->pid, &p->tally, &l, &x->space);
+	if (r == 0)
+		r = join_group(p, x->space);
 	if (r != 0)
 		return r;
+	limits_apply(p, x->space);
+	x->begun = true;
 	r = place_program(x);
 	if (r == 0)
 		r = map_elf(x, x->file, &x->elf, x->bias);
@@ -358,6 +380,7 @@ static void become(struct exec *x, const struct memory *m, bool interpreted)
 	p->environ_size = m->environ_size;
 	p->trampoline = m->trampoline;
 	futex_abandon(t);
+	x->space->replaces = NULL;
 	process_set_space(p, x->space, m->refs);
 	process_vfork_done(p);
 	set_ranges(p, x);
@@ -409,6 +432,15 @@ static int replace(struct exec *x)
 	return r;
 }
 
+/* Linux has given the old program up by the time it finds that there is no room for the new one. */
+static void lose(struct task *t)
+{
+	const struct signal_action normal = {0};
+	const struct signal_info info = {.number = SIGSEGV, .code = SI_KERNEL};
+	if (signal_action_set(t->process, SIGSEGV, &normal) == 0)
+		signal_fault(t, &info);
+}
+
 static int strings_copy(const char *const *from, struct exec_strings *ret)
 {
 	unsigned n = 0;
@@ -444,6 +476,8 @@ int exec_program(struct task *t, struct file *f, const char *path, const char *c
 		r = exec_strings_check(&x);
 	if (r == 0)
 		r = replace(&x);
+	if (r == -ENOMEM && x.begun && t->process->space)
+		lose(t);
 	file_put(x.file);
 	free(x.argv.list);
 	free(x.env.list);

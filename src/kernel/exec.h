@@ -31,6 +31,7 @@ struct exec {
 	struct exec_strings argv, env;
 	char *owned[16]; /* strings that scripts added */
 	unsigned owned_count;
+	bool begun; /* its space is being made: Linux could not go back any more */
 	bool say; /* a person started it and wants to know why it cannot be */
 	struct elf elf, interpreter;
 	uint64_t bias, interpreter_bias, end;

@@ -153,7 +153,12 @@ static int create_machine(struct kernel *k)
 		    k,
 		    "the host has no memory to keep account of %u frames: give a smaller --memory",
 		    c->frames);
-	return r;
+	if (r != 0)
+		return r;
+	k->mm->commit.rule.mode = c->overcommit;
+	if (c->overcommit_ratio)
+		k->mm->commit.rule.ratio = c->overcommit_ratio;
+	return 0;
 }
 
 /* pid 1: nobody's child, without a program, and the parent of those who have lost theirs. */

@@ -50,6 +50,8 @@ struct kernel_config {
 	unsigned fault_around;
 	struct swap_config swap;
 	uint32_t low, high;    /* marks of the background cleaner, in frames: see struct mm_config */
+	enum overcommit overcommit;
+	unsigned overcommit_ratio; /* 0: Linux's 50 */
 	unsigned drop_mappings; /* that many at random, now and then: see drop.c */
 	struct events *events; /* the caller's: set observed and seen at will */
 	/* Says a sentence to the person: without the leading "carrel: " and without a newline. */

@@ -6,11 +6,14 @@
 #include <stdint.h>
 
 struct process;
+struct space;
 struct tally;
 struct task;
 
 /* The limits of a program that nobody limited: Linux's own, for init. Others inherit. */
 void limits_default(struct process *p);
+/* Tells a space, p's own or one that p will have, what p may use. After each change. */
+void limits_apply(const struct process *p, struct space *s);
 
 struct usage {
 	uint64_t retired;	/* instructions: processor time in ns */

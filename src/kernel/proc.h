@@ -4,6 +4,7 @@
  *	proc.c          names: what a path below /proc stands for; open files; links
  *	proc_process.c  /proc/PID/NAME          proc_maps.c  those that tell of memory
  *	proc_system.c   the machine's own: meminfo, stat, sys/kernel/...
+ *	proc_vm.c       sys/vm/... that can be set
  *
  * A file's text is made when it is read from its start, and stays until then. fill returns 0 or a
  * negative errno, and leaves running out of memory to the text.
@@ -34,6 +35,11 @@ struct proc_entry {
 
 /* Sorted by name; a NULL name ends them. */
 extern const struct proc_entry proc_process_entries[], proc_system_entries[];
+
+proc_fill proc_overcommit_memory, proc_overcommit_ratio, proc_overcommit_kbytes,
+	  proc_user_reserve, proc_admin_reserve;
+proc_store proc_set_overcommit_memory, proc_set_overcommit_ratio, proc_set_overcommit_kbytes,
+	   proc_set_user_reserve, proc_set_admin_reserve;
 
 proc_fill proc_maps, proc_smaps, proc_smaps_rollup, proc_statm;
 

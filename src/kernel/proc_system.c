@@ -16,7 +16,6 @@ static uint64_t ticks(uint64_t ns)
 
 struct census {
 	unsigned processes, threads, runnable, blocked;
-	uint64_t committed; /* pages */
 	uint64_t locked;
 };
 
@@ -31,10 +30,8 @@ static struct census census(struct kernel *k)
 			c.runnable += t->state == TASK_READY || t->state == TASK_RUNNING;
 			c.blocked += t->state == TASK_WAITING && wait_is_for_io(t);
 		}
-		if (p->space) {
-			c.committed += p->space->pages_data + p->space->pages_stack;
+		if (p->space)
 			c.locked += p->space->pages_locked;
-		}
 	}
 	return c;
 }
@@ -81,8 +78,8 @@ static int fill_meminfo(struct kernel *k, struct process *p, struct task *t, str
 	    {"NFS_Unstable:", 0},
 	    {"Bounce:", 0},
 	    {"WritebackTmp:", 0},
-	    {"CommitLimit:", u.frames / 2},
-	    {"Committed_AS:", c.committed},
+	    {"CommitLimit:", commit_limit(k->mm)},
+	    {"Committed_AS:", k->mm->commit.pages},
 	    {"VmallocTotal:", UINT64_C(16777216)},
 	    {"VmallocUsed:", 0},
 	    {"VmallocChunk:", 0},
@@ -241,7 +238,6 @@ FILL_TEXT(threads_max, "4096\n")
 FILL_TEXT(entropy, "256\n")
 FILL_TEXT(mmap_min_addr, "65536\n")
 FILL_TEXT(max_map_count, "65530\n")
-FILL_TEXT(overcommit_ratio, "50\n")
 FILL_TEXT(swappiness, "60\n")
 FILL_TEXT(pipe_max_size, "1048576\n")
 FILL_TEXT(file_max, "1048576\n")
@@ -277,11 +273,14 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/kernel/shmmni", fill_shmmni, 0444, NULL},
     {"sys/kernel/threads-max", fill_threads_max, 0444, NULL},
     {"sys/kernel/version", fill_osversion, 0444, NULL},
+    {"sys/vm/admin_reserve_kbytes", proc_admin_reserve, 0644, proc_set_admin_reserve},
     {"sys/vm/max_map_count", fill_max_map_count, 0444, NULL},
     {"sys/vm/mmap_min_addr", fill_mmap_min_addr, 0444, NULL},
-    {"sys/vm/overcommit_memory", fill_zero, 0444, NULL},
-    {"sys/vm/overcommit_ratio", fill_overcommit_ratio, 0444, NULL},
+    {"sys/vm/overcommit_kbytes", proc_overcommit_kbytes, 0644, proc_set_overcommit_kbytes},
+    {"sys/vm/overcommit_memory", proc_overcommit_memory, 0644, proc_set_overcommit_memory},
+    {"sys/vm/overcommit_ratio", proc_overcommit_ratio, 0644, proc_set_overcommit_ratio},
     {"sys/vm/swappiness", fill_swappiness, 0444, NULL},
+    {"sys/vm/user_reserve_kbytes", proc_user_reserve, 0644, proc_set_user_reserve},
     {"tty/drivers", fill_tty_drivers, 0444, NULL},
     {"uptime", fill_uptime, 0444, NULL},
     {"version", fill_version, 0444, NULL},

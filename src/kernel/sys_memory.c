@@ -39,24 +39,9 @@ static int64_t memory_result(struct task *t, int r)
 	return CALL_WAIT;
 }
 
-/* May the space of p have this many pages more? */
-static bool limit_allows(const struct process *p, int which, uint64_t pages, uint64_t more)
-{
-	uint64_t limit = p->limit[which].soft >> PAGE_SHIFT;
-	return pages <= limit && more <= limit - pages;
-}
-
-static bool may_map(const struct process *p, uint64_t length, bool data)
-{
-	uint64_t more = page_up(length) >> PAGE_SHIFT;
-	return limit_allows(p, RLIMIT_AS, p->space->pages, more) &&
-	       (!data || limit_allows(p, RLIMIT_DATA, p->space->pages_data, more));
-}
-
 static bool may_lock(const struct process *p, uint64_t length)
 {
-	return p->euid == 0 || limit_allows(p, RLIMIT_MEMLOCK, p->space->pages_locked,
-					    page_up(length) >> PAGE_SHIFT);
+	return limits_lock(p->space, page_up(length) >> PAGE_SHIFT);
 }
 
 /* --- mmap --- */
@@ -84,8 +69,17 @@ static int map_shared_memory(struct task *t, uint64_t flags, struct map_request 
 {
 	if (flags & FLAG_GROWSDOWN)
 		return -EINVAL;
-	return object_create(t->process->kernel->mm, OBJECT_SHARED, page_up(m->length), NULL, NULL,
-			     &m->object);
+	struct object *o;
+	int r = object_create(t->process->kernel->mm, OBJECT_SHARED, page_up(m->length), NULL, NULL,
+			      &o);
+	if (r != 0)
+		return r;
+	r = object_promise(o, t->process->space, !(flags & FLAG_NORESERVE));
+	if (r == 0)
+		m->object = o;
+	else
+		object_put(t->process->kernel->mm, o);
+	return r;
 }
 
 static int flags_check(const struct process *p, uint64_t flags)
@@ -125,8 +119,6 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 		return -EINVAL;
 	if (lock && !may_lock(p, a[1]))
 		return -EAGAIN;
-	if (!may_map(p, a[1], m.prot & PROT_W && !shared))
-		return -ENOMEM;
 	m.map_flags = flags & FLAG_FIXED_NOREPLACE ? MAP_AT_FREE : flags & FLAG_FIXED ? MAP_AT : 0;
 	if (flags & FLAG_POPULATE && !(flags & FLAG_NONBLOCK))
 		m.map_flags |= MAP_POPULATE_;
@@ -156,8 +148,9 @@ int64_t sys_mremap(struct task *t, const uint64_t a[6])
 {
 	struct process *p = t->process;
 	uint64_t start, old = page_up(a[1]), new = page_up(a[2]);
-	if (new > old && !may_map(p, new - old, false))
-		return -ENOMEM;
+	const struct region *moved = regions_find(&p->space->regions, a[0]);
+	if (new > old && moved && moved->flags & REGION_LOCKED && !may_lock(p, new - old))
+		return -EAGAIN;
 	int r = space_remap(p->space, a[0], a[1], a[2], (unsigned)a[3], a[4], &start);
 	return r == 0 ? (int64_t)start : memory_result(t, r);
 }
@@ -167,7 +160,8 @@ int64_t sys_brk(struct task *t, const uint64_t a[6])
 	struct process *p = t->process;
 	struct space *s = p->space;
 	uint64_t more = a[0] > s->brk ? page_up(a[0]) - page_up(s->brk) : 0;
-	if (a[0] == 0 || !may_map(p, more, true))
+	if (!limits_brk(s, a[0], p->data_end - p->data_start) ||
+	    (p->lock_future && !may_lock(p, more)))
 		return (int64_t)s->brk;
 	return (int64_t)space_brk(s, a[0]);
 }
@@ -237,7 +231,10 @@ static int64_t lock_range(struct task *t, uint64_t start, uint64_t length)
 	length = page_up(length + start % PAGE_SIZE);
 	if (p->euid != 0 && p->limit[RLIMIT_MEMLOCK].soft == 0)
 		return -EPERM;
-	if (!may_lock(p, length))
+	/* What is locked already does not count twice. */
+	struct limits_range in;
+	limits_range(p->space, page_down(start), page_down(start) + length, &in);
+	if (!may_lock(p, length) && !may_lock(p, length - in.locked * PAGE_SIZE))
 		return -ENOMEM;
 	return memory_result(t, space_lock(p->space, page_down(start), length, true));
 }

@@ -19,6 +19,7 @@
 #include "kernel/file.h"
 #include "kernel/futex.h"
 #include "kernel/kernel.h"
+#include "kernel/limits.h"
 #include "kernel/sched.h"
 #include "kernel/timer.h"
 #include "kernel/uaccess.h"
@@ -227,6 +228,9 @@ void process_set_space(struct process *p, struct space *s, unsigned *refs)
 
 void process_vfork_done(struct process *child)
 {
+	/* Limits that the child set for itself were those of the memory that they shared. */
+	if (child->vforked && child->vforked->space)
+		limits_apply(child->vforked, child->vforked->space);
 	child->vforked = NULL;
 	wait_wake_all(&child->vfork_wait);
 }

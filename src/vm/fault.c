@@ -24,7 +24,8 @@ static bool plan_growth(const struct space *s, const struct region *stack, uint6
 	const struct region *below = region_prev(stack);
 	bool near = below && !(below->flags & REGION_GROWSDOWN) && below->prot &&
 		    page - below->end < STACK_GUARD;
-	return !near && stack->end - page <= s->layout.stack_limit;
+	return !near && stack->end - page <= s->layout.stack_limit &&
+	       limits_grow(s, stack, (stack->start - page) >> PAGE_SHIFT);
 }
 
 /* Is the anon's page not there to be used? Then the plan says what comes first. */

@@ -155,6 +155,9 @@ static int regions_copy(struct space *parent, struct space *child)
 	for (struct region *r = regions_first(&parent->regions); r; r = region_next(r)) {
 		if (r->flags & REGION_DONTFORK)
 			continue;
+		uint64_t pages = (r->end - r->start) >> PAGE_SHIFT;
+		if (r->flags & REGION_ACCOUNT && commit_check(parent->mm, parent, pages) != 0)
+			return -ENOMEM;
 		struct region *c = region_new(parent->mm);
 		if (!c)
 			return -ENOMEM;
@@ -164,7 +167,7 @@ static int regions_copy(struct space *parent, struct space *child)
 		if (c->object)
 			object_get(c->object);
 		regions_insert(&child->regions, c);
-		space_account(child, c, (c->end - c->start) >> PAGE_SHIFT);
+		space_account(child, c, (int64_t)pages);
 	}
 	return 0;
 }
@@ -178,6 +181,8 @@ int space_fork(struct space *parent, int32_t pid, struct tally *tally, struct sp
 		return error;
 	f.child->brk_start = parent->brk_start;
 	f.child->brk = parent->brk;
+	f.child->limits = parent->limits;
+	group_join(parent->group, f.child);
 	error = regions_copy(parent, f.child);
 	for (struct region *r = regions_first(&parent->regions); r && !error; r = region_next(r))
 		if (region_carried(r))

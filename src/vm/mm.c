@@ -26,6 +26,7 @@ static int mm_init(struct mm *mm, const struct mm_config *config)
 	if (!mm->frame)
 		return -ENOMEM;
 	frame_pool_init(&mm->pool, mm->frame, mm->frames);
+	commit_init(mm);
 	struct policy_env env = {
 	    .ctx = mm,
 	    .alloc = &mm->host.alloc,
@@ -66,7 +67,7 @@ int mm_create(const struct mm_config *config, struct mm **ret_mm)
 
 void mm_destroy(struct mm *mm)
 {
-	VM_ASSERT(!mm->spaces && !mm->objects);
+	VM_ASSERT(!mm->spaces && !mm->objects && !mm->commit.groups && !mm->commit.pages);
 	mm_retired(mm);
 	swap_drain(mm);
 	swap_finish(mm);

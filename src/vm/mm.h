@@ -17,7 +17,9 @@
 #include "vm/event.h"
 #include "vm/fault.h"
 #include "vm/frame.h"
+#include "vm/group.h"
 #include "vm/host.h"
+#include "vm/limits.h"
 #include "vm/object.h"
 #include "vm/pmap.h"
 #include "vm/policy.h"
@@ -65,6 +67,7 @@ struct mm {
 	uint32_t next_space, next_object;
 	struct space *spaces;	/* all of them */
 	struct object *objects; /* all of them */
+	struct commit commit;	/* what has been promised, and may be */
 	uint64_t locked_pages;	/* of all spaces: 0 saves a look at each victim */
 	uint32_t waits_for;	/* the frame that the last FAULT_WAIT or -EAGAIN waits for */
 	struct victim victim;	/* since the fault began */

@@ -19,6 +19,7 @@ int object_create(struct mm *mm, enum object_kind kind, uint64_t size, const str
 	    .kind = kind,
 	    .serial = ++mm->next_object,
 	    .refs = 1,
+	    .mm = mm,
 	    .size = size,
 	    .pager = pager,
 	    .ctx = ctx,
@@ -33,6 +34,36 @@ int object_create(struct mm *mm, enum object_kind kind, uint64_t size, const str
 	*ret_object = o;
 	return 0;
 }
+
+/* ---- What is promised ---- */
+
+uint64_t object_committed(const struct object *o)
+{
+	return o->kind != OBJECT_SHARED ? 0 : o->promised ? o->promised : o->resident;
+}
+
+int object_promise(struct object *o, const struct space *s, bool whole)
+{
+	bool all = whole || o->mm->commit.rule.mode == OVERCOMMIT_NEVER;
+	uint64_t pages = all ? page_up(o->size) >> PAGE_SHIFT : 0;
+	VM_ASSERT(o->kind == OBJECT_SHARED && !o->group && object_committed(o) == 0);
+	if (pages && commit_check(o->mm, s, pages) != 0)
+		return -ENOMEM;
+	o->promised = pages;
+	o->group = s->group;
+	if (o->group)
+		group_get(o->group);
+	commit_charge(o->mm, o->group, (int64_t)pages);
+	return 0;
+}
+
+static void object_charge(struct object *o, int64_t pages)
+{
+	if (!o->promised && o->kind == OBJECT_SHARED)
+		commit_charge(o->mm, o->group, pages);
+}
+
+/* ---- Pages ---- */
 
 void object_get(struct object *o)
 {
@@ -70,11 +101,15 @@ void object_set_anon(struct object *o, uint64_t index, struct anon *a)
 	o->resident++;
 	if (o->quota)
 		o->quota->pages++;
+	object_charge(o, 1);
 }
 
 bool object_is_full(const struct object *o)
 {
-	return o->quota && o->quota->pages >= o->quota->limit;
+	if (o->kind != OBJECT_SHARED)
+		return false;
+	return (o->quota && o->quota->pages >= o->quota->limit) ||
+	       (!o->promised && commit_check(o->mm, NULL, 1) != 0);
 }
 
 bool object_has_grown(struct object *o)
@@ -131,6 +166,7 @@ void object_drop(struct mm *mm, struct object *o, uint64_t index)
 	o->resident--;
 	if (o->kind == OBJECT_SHARED && o->quota)
 		o->quota->pages--;
+	object_charge(o, -1);
 }
 
 void object_evict(struct mm *mm, struct object *o, uint64_t index, uint64_t eviction)
@@ -354,6 +390,8 @@ void object_put(struct mm *mm, struct object *o)
 	object_sync(mm, o, 0, OBJECT_INDEX_MAX);
 	object_punch(mm, o, 0, OBJECT_INDEX_MAX);
 	VM_ASSERT(o->resident == 0);
+	commit_charge(mm, o->group, -(int64_t)o->promised);
+	group_put(o->group);
 	sparse_finish(&o->pages);
 	sparse_finish(&o->evicted);
 	*o->prev = o->next;

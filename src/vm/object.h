@@ -23,6 +23,7 @@
 
 struct region;
 struct regions;
+struct space;
 
 struct pager {
 	/* Reads page index into bytes, zeros beyond the end of file. Returns 0, -EIO, -EAGAIN: it is
@@ -64,6 +65,9 @@ struct object {
 	struct sparse evicted; /* FILE: by page, the number of the eviction that took it */
 	const struct pager *pager;
 	void *ctx; /* the pager's */
+	struct mm *mm;
+	struct group *group;  /* of SHARED: whose promise its pages are; NULL: none's */
+	uint64_t promised;    /* pages that were promised at once; 0: each when it is there */
 	struct object *next, **prev; /* all objects of the mm */
 };
 
@@ -73,6 +77,12 @@ enum { OBJECT_INDEX_BITS = 40 };
 /* Returns 0 or -ENOMEM. The object starts with one reference, the caller's. */
 int object_create(struct mm *mm, enum object_kind kind, uint64_t size, const struct pager *pager, void *ctx,
 		  struct object **ret_object);
+/* Shared memory that s makes counts for its group from now on; whole: all of it at once, as what
+ * MAP_SHARED maps anonymously does; in never mode always. Returns 0 or -ENOMEM: it may not be
+ * promised. */
+int object_promise(struct object *o, const struct space *s, bool whole);
+/* Pages that count as promised. */
+uint64_t object_committed(const struct object *o);
 void object_get(struct object *o);
 /* One reference less; the last writes dirty pages back, frees the pages, and calls release. */
 void object_put(struct mm *mm, struct object *o);

@@ -149,6 +149,10 @@ void space_account(struct space *s, const struct region *r, int64_t pages)
 		s->pages_data += pages;
 	else if (r->prot & PROT_X && !(r->prot & PROT_W))
 		s->pages_exec += pages;
+	if (r->flags & REGION_ACCOUNT) {
+		s->committed += pages;
+		commit_charge(s->mm, s->group, pages);
+	}
 	if (r->flags & REGION_LOCKED) {
 		s->pages_locked += pages;
 		s->mm->locked_pages += pages;

@@ -29,6 +29,7 @@ enum region_flag {
 	REGION_HEAP = 1 << 7,  /* [heap] */
 	REGION_STACK = 1 << 8, /* [stack] */
 	REGION_ANONED = 1 << 9, /* it had a private page once: fork carries its entries over */
+	REGION_ACCOUNT = 1 << 10, /* counts against the commit limit */
 };
 
 /* Bytes kept free below a stack: Linux's stack_guard_gap. */

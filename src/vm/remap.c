@@ -198,6 +198,18 @@ static void region_extend(const struct remap *m)
 	range_end(&(struct range){.space = s, .start = old_end, .end = m->old + m->length});
 }
 
+/* What stays behind and what moves are both there in the end, or it is what it grows by. */
+static int remap_limits(const struct remap *m)
+{
+	uint64_t more = m->flags & DONTUNMAP        ? m->length
+			: m->length > m->old_length ? m->length - m->old_length
+						    : 0;
+	if (!more)
+		return 0;
+	return limits_extend(m->space, m->region, more >> PAGE_SHIFT, m->to,
+			     m->flags & FIXED ? m->length : 0);
+}
+
 static int remap_one(struct remap *m)
 {
 	struct space *s = m->space;
@@ -212,6 +224,8 @@ static int remap_one(struct remap *m)
 			    ? space_unmap(s, m->old + m->length, m->old_length - m->length)
 			    : 0;
 		m->to = m->old;
+	} else if ((error = remap_limits(m))) {
+		return error;
 	} else if (can_grow_here(m)) {
 		region_extend(m);
 		m->to = m->old;

@@ -21,6 +21,7 @@ int space_create(struct mm *mm, int32_t pid, struct tally *tally, const struct s
 	    .tally = tally,
 	    .layout = *layout,
 	    .waiting = {.page = NO_PAGE},
+	    .limits = limits_none,
 	    .next = mm->spaces,
 	    .prev = &mm->spaces,
 	};
@@ -51,7 +52,8 @@ void space_destroy(struct space *s)
 		space_account(s, r, -(int64_t)((r->end - r->start) >> PAGE_SHIFT));
 		region_free(mm, r);
 	}
-	VM_ASSERT(s->pages == 0 && s->pages_locked == 0);
+	VM_ASSERT(s->pages == 0 && s->pages_locked == 0 && s->committed == 0);
+	group_join(NULL, s);
 	*s->prev = s->next;
 	if (s->next)
 		s->next->prev = s->prev;
@@ -119,10 +121,26 @@ static int map_place(const struct space *s, const struct map_request *m, uint64_
 
 /* ---- Mapping and unmapping ---- */
 
+/* What can get private pages counts against the commit limit once it may be written, and goes on
+ * counting while it may have some, as Linux's VM_ACCOUNT. was: the protection before. */
+static void region_account(struct region *r, unsigned was)
+{
+	if (!(was & PROT_W) && limits_accounts(r->prot, r->flags))
+		r->flags |= REGION_ACCOUNT;
+	else if (!(r->prot & PROT_W) && !r->object && !(r->flags & REGION_ANONED))
+		r->flags &= ~REGION_ACCOUNT;
+}
+
 int space_map(struct space *s, const struct map_request *m, uint64_t *ret_start)
 {
 	uint64_t start, end;
 	int error = map_place(s, m, &start, &end);
+	if (error)
+		return error;
+	uint32_t flags = m->region_flags;
+	if (s->mm->commit.rule.mode == OVERCOMMIT_NEVER)
+		flags &= ~(uint32_t)REGION_NORESERVE;
+	error = limits_map(s, start, end, m->prot, flags);
 	if (error)
 		return error;
 	struct region *r = region_new(s->mm);
@@ -138,16 +156,17 @@ int space_map(struct space *s, const struct map_request *m, uint64_t *ret_start)
 	    .end = end,
 	    .offset = m->object ? m->offset : 0,
 	    .object = m->object,
-	    .flags = m->region_flags,
+	    .flags = flags,
 	    .prot = m->prot,
 	    .prot_max = m->prot_max,
 	};
+	region_account(r, 0);
 	if (r->object)
 		object_get(r->object);
 	space_insert(s, r);
 	range_end(&(struct range){.space = s, .start = start, .end = end});
 	/* As on Linux the mapping stands even where it could not all be brought in. */
-	if (m->map_flags & MAP_POPULATE_ || m->region_flags & REGION_LOCKED)
+	if (m->map_flags & MAP_POPULATE_ || flags & REGION_LOCKED)
 		space_populate(s, start, end - start, true);
 	*ret_start = start;
 	return 0;
@@ -215,8 +234,10 @@ static void region_protect(struct space *s, struct region *r, unsigned prot)
 {
 	const struct pmap_ops *ops = s->mm->pmap;
 	int64_t pages = (r->end - r->start) >> PAGE_SHIFT;
+	unsigned was = r->prot;
 	space_account(s, r, -pages);
 	r->prot = prot;
+	region_account(r, was);
 	space_account(s, r, pages);
 	struct pmap_entry e;
 	for (uint64_t va = r->start; ops->next(s->pmap, &va, r->end, &e); va += PAGE_SIZE)
@@ -235,6 +256,12 @@ int space_protect(struct space *s, uint64_t start, uint64_t length, unsigned pro
 	if (range_check(s, start, length, &end) != 0)
 		return -ENOMEM;
 	int refused = protect_limit(s, start, end, prot, &end);
+	if (start < end) {
+		uint64_t limit;
+		int error = limits_protect(s, start, end, prot, &limit);
+		refused = error ? error : refused;
+		end = limit;
+	}
 	if (start == end)
 		return refused;
 	bool change = false;

@@ -18,6 +18,8 @@
 #include "vm/anon.h"
 #include "vm/evict.h"
 #include "vm/fault.h"
+#include "vm/group.h"
+#include "vm/limits.h"
 #include "vm/pmap.h"
 #include "vm/region.h"
 
@@ -49,6 +51,10 @@ struct space {
 		uint64_t page; /* of the fault that waits; NO_PAGE: none does */
 		struct victim victim;
 	} waiting;
+	uint64_t committed;	/* pages promised to it: those of regions with REGION_ACCOUNT */
+	struct group *group;	/* whose that is, too; NULL: none's */
+	struct space_limits limits;
+	const struct space *replaces; /* the space that goes when this one is complete: execve */
 	struct space *next, **prev; /* all spaces of the mm */
 };
 

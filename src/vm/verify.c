@@ -7,7 +7,8 @@
  *			means so
  *	3. objects	each page has its frame and its frame has it
  *	4. entries	each is what its region and its layers say, and W only by the writable rule
- *	5. swap		slots and anons point to each other; the pmap, its own account
+ *	5. promises	what spaces, groups and the machine count is what regions and objects have
+ *	6. swap		slots and anons point to each other; the pmap, its own account
  *
  * An owner and its frame are checked from both sides: each owner that is found has a frame that
  * points to it, and there are as many of them as frames of that kind.
@@ -317,6 +318,47 @@ static bool verify_space(struct verify *v, struct space *s)
 	return true;
 }
 
+/* ---- 5. Promises: count anew what each region and object was promised ---- */
+
+static uint64_t space_promised(const struct space *s)
+{
+	uint64_t pages = 0;
+	for (const struct region *r = regions_first(&s->regions); r; r = region_next(r))
+		pages += r->flags & REGION_ACCOUNT ? (r->end - r->start) >> PAGE_SHIFT : 0;
+	return pages;
+}
+
+static uint64_t objects_promised(const struct mm *mm, const struct group *g, bool all)
+{
+	uint64_t pages = 0;
+	for (const struct object *o = mm->objects; o; o = o->next)
+		pages += all || o->group == g ? object_committed(o) : 0;
+	return pages;
+}
+
+static bool verify_promises(struct verify *v)
+{
+	const struct mm *mm = v->mm;
+	uint64_t all = objects_promised(mm, NULL, true);
+	for (const struct space *s = mm->spaces; s; s = s->next) {
+		uint64_t pages = space_promised(s);
+		if (pages != s->committed)
+			return say(v, "pid # was promised # pages, which is not what it counted",
+				   (uint64_t)s->pid, pages);
+		all += pages;
+	}
+	if (all != mm->commit.pages)
+		return say(v, "# pages were promised, not #", all, mm->commit.pages);
+	for (const struct group *g = mm->commit.groups; g; g = g->next) {
+		uint64_t pages = objects_promised(mm, g, false);
+		for (const struct space *s = mm->spaces; s; s = s->next)
+			pages += s->group == g ? s->committed : 0;
+		if (pages != g->committed)
+			return say(v, "a group was promised # pages, not #", pages, g->committed);
+	}
+	return true;
+}
+
 /* ---- All ---- */
 
 bool mm_verify(struct mm *mm, char *why, unsigned size)
@@ -328,6 +370,8 @@ bool mm_verify(struct mm *mm, char *why, unsigned size)
 		if (v.found[k] != mm->pool.kind[k])
 			return say(&v, "# frames have owners, of # that are owned", v.found[k],
 				   mm->pool.kind[k]);
+	if (!verify_promises(&v))
+		return false;
 	uint64_t locked = 0;
 	for (struct space *s = mm->spaces; s; s = s->next) {
 		locked += s->pages_locked;
@@ -336,5 +380,5 @@ bool mm_verify(struct mm *mm, char *why, unsigned size)
 	}
 	if (locked != mm->locked_pages)
 		return say(&v, "# pages are locked, not #", locked, mm->locked_pages);
-	return swap_verify(mm, why, size) && mm->pmap->verify(mm, why, size); /* 5. */
+	return swap_verify(mm, why, size) && mm->pmap->verify(mm, why, size); /* 6. */
 }
