@@ -58,8 +58,6 @@ struct commit {
 
 /* What Linux starts with: guess, 50 percent. */
 void commit_init(struct mm *mm);
-/* RAM and swap: what there can be of pages at all. */
-uint64_t commit_total(const struct mm *mm);
 /* The most that never mode promises. In pages. */
 uint64_t commit_limit(const struct mm *mm);
 /* May pages more be promised, for s (NULL: for no space)? Returns 0 or -ENOMEM. */

@@ -291,6 +291,7 @@ TEST(when_ram_is_full_the_largest_dies_with_a_sentence_and_its_neighbour_lives)
 {
 	struct code hog = {0}, small = {0};
 	world_begin(128);
+	w.k->mm->commit.rule.mode = OVERCOMMIT_ALWAYS;
 	/* brk far up, then a store to each page */
 	emit(&hog, lui(X_A0, 0x10000));
 	call(&hog, 214);

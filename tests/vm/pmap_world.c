@@ -165,6 +165,8 @@ void world_begin_as(struct world *w, enum world_kind kind, uint32_t frames,
 	}
 	w->ops = config.pmap;
 	world_must(mm_create(&config, &w->mm) == 0, "mm_create failed");
+	/* Spaces may be far larger than these few frames. */
+	w->mm->commit.rule.mode = OVERCOMMIT_ALWAYS;
 }
 
 void world_end(struct world *w)
