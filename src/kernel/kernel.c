@@ -187,6 +187,8 @@ int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel
 	k->last_pid = INIT_PID - 1;
 	k->wake_fd = -1;
 	RB_INIT(&k->processes);
+	RB_INIT(&k->groups);
+	RB_INIT(&k->threads);
 	RB_INIT(&k->sleepers);
 	TAILQ_INIT(&k->ready);
 	TAILQ_INIT(&k->dead);
@@ -335,7 +337,9 @@ static void join_session(struct kernel *k, struct process *p)
 {
 	const struct process *first =
 	    k->spawned_count > 0 ? process_find(k, k->spawned[0].pid) : NULL;
-	p->sid = p->pgid = first && !first->zombie ? first->pid : p->pid;
+	p->sid = first && !first->zombie ? first->pid : p->pid;
+	process_group_leave(p);
+	process_group_join(p, p->sid);
 }
 
 static int start(struct kernel *k, struct process *p, const struct kernel_program *program)

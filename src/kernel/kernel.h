@@ -64,6 +64,8 @@ struct kernel_config {
 TAILQ_HEAD(task_list, task);
 RB_HEAD(task_sleep, task);
 RB_HEAD(process_tree, process);
+RB_HEAD(group_tree, process);
+RB_HEAD(thread_tree, task);
 RB_PROTOTYPE(process_tree, process, by_pid, pid_order)
 RB_PROTOTYPE(task_sleep, task, sleep, sleep_order)
 RB_HEAD(timer_tree, timer);
@@ -82,6 +84,9 @@ struct kernel {
 	struct mm *mm;
 	struct events *events;
 	struct process_tree processes;
+	struct group_tree groups;   /* the same, by group */
+	struct thread_tree threads; /* by tid, but for the first of each process */
+	uint64_t process_count, thread_count;
 	struct process *init;
 	struct task_list ready;
 	struct task_sleep sleepers;

@@ -29,9 +29,9 @@ void signal_tell_parent(struct process *p, int code, int status)
 
 bool signal_group_orphaned(struct kernel *k, int32_t pgid, int32_t sid, const struct process *dying)
 {
-	for (struct process *m = process_first(k); m; m = process_next(m)) {
+	for (struct process *m = process_group_first(k, pgid); m; m = process_group_next(m)) {
 		const struct process *parent = m->parent;
-		if (m->pgid != pgid || m->zombie || m == dying)
+		if (m->zombie || m == dying)
 			continue;
 		if (!parent || parent == k->init || parent == dying)
 			continue;
@@ -43,8 +43,8 @@ bool signal_group_orphaned(struct kernel *k, int32_t pgid, int32_t sid, const st
 
 static bool group_stopped(struct kernel *k, int32_t pgid)
 {
-	for (struct process *m = process_first(k); m; m = process_next(m))
-		if (m->pgid == pgid && m->stopped && !m->zombie)
+	for (struct process *m = process_group_first(k, pgid); m; m = process_group_next(m))
+		if (m->stopped && !m->zombie)
 			return true;
 	return false;
 }

@@ -52,17 +52,12 @@ _Static_assert(sizeof(struct abi_sysinfo) == 112, "struct sysinfo");
 int64_t sys_sysinfo(struct task *t, const uint64_t a[6])
 {
 	struct kernel *k = t->process->kernel;
-	struct mm_usage usage;
 	struct abi_sysinfo info = {.mem_unit = 1};
-	unsigned threads = 0;
 
-	mm_usage(k->mm, &usage);
-	for (struct process *p = process_first(k); p; p = process_next(p))
-		threads += p->threads;
 	info.uptime = (int64_t)(kernel_now(k) / 1000000000);
-	info.totalram = usage.frames * PAGE_SIZE;
-	info.freeram = usage.free * PAGE_SIZE;
-	info.procs = (uint16_t)min_u64(threads, UINT16_MAX);
+	info.totalram = (uint64_t)k->mm->frames * PAGE_SIZE;
+	info.freeram = (uint64_t)k->mm->pool.free * PAGE_SIZE;
+	info.procs = (uint16_t)min_u64(k->thread_count, UINT16_MAX);
 	return uaccess_write(t, a[0], &info, sizeof(info));
 }
 
@@ -463,13 +458,36 @@ static bool chosen(const struct task *t, const struct process *p, int32_t which,
 	}
 }
 
+/* Those to ask: of a process or a group nobody else is looked at. */
+static struct process *candidate(const struct task *t, const uint64_t a[6])
+{
+	const struct process *self = t->process;
+	struct kernel *k = self->kernel;
+	int32_t who = (int32_t)a[1];
+
+	switch ((uint32_t)a[0]) {
+	case WHICH_PROCESS: return process_find(k, who ? who : self->pid);
+	case WHICH_GROUP: return process_group_first(k, who ? who : self->pgid);
+	default: return process_first(k);
+	}
+}
+
+static struct process *candidate_next(struct process *p, const uint64_t a[6])
+{
+	switch ((uint32_t)a[0]) {
+	case WHICH_PROCESS: return NULL;
+	case WHICH_GROUP: return process_group_next(p);
+	default: return process_next(p);
+	}
+}
+
 int64_t sys_getpriority(struct task *t, const uint64_t a[6])
 {
 	int64_t best = -ESRCH;
 
 	if ((uint32_t)a[0] > WHICH_USER)
 		return -EINVAL;
-	for (struct process *p = process_first(t->process->kernel); p; p = process_next(p))
+	for (struct process *p = candidate(t, a); p; p = candidate_next(p, a))
 		if (chosen(t, p, (int32_t)a[0], (int32_t)a[1]) && 20 - p->nice > best)
 			best = 20 - p->nice;
 	return best;
@@ -483,7 +501,7 @@ int64_t sys_setpriority(struct task *t, const uint64_t a[6])
 	if ((uint32_t)a[0] > WHICH_USER)
 		return -EINVAL;
 	nice = nice < -20 ? -20 : nice > 19 ? 19 : nice;
-	for (struct process *p = process_first(t->process->kernel); p; p = process_next(p)) {
+	for (struct process *p = candidate(t, a); p; p = candidate_next(p, a)) {
 		if (!chosen(t, p, (int32_t)a[0], (int32_t)a[1]))
 			continue;
 		if (nice < p->nice && t->process->euid != 0) {

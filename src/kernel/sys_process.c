@@ -118,27 +118,20 @@ static int clone_check(uint64_t flags)
 	return 0;
 }
 
-static uint64_t processes(struct kernel *k)
-{
-	uint64_t n = 0;
-	for (struct process *p = process_first(k); p; p = process_next(p))
-		n++;
-	return n;
-}
-
 /* The child process, whole but not yet running. */
 static int clone_process(struct task *t, uint64_t flags, struct task **ret_task)
 {
 	struct process *p = t->process, *child;
 	struct kernel *k = p->kernel;
-	if (p->limit[RLIMIT_NPROC].soft < 1 << 20 && processes(k) >= p->limit[RLIMIT_NPROC].soft)
+	if (p->limit[RLIMIT_NPROC].soft < 1 << 20 && k->process_count >= p->limit[RLIMIT_NPROC].soft)
 		return -EAGAIN;
 	int r = process_create(k, flags & CLONE_PARENT_ ? p->parent : p, &child);
 	if (r != 0)
 		return r;
 	EVENT(k->events, &child->tally, child->pid, kernel_now(k), process_new, .parent = p->pid);
 	child->sid = p->sid;
-	child->pgid = p->pgid;
+	process_group_leave(child);
+	process_group_join(child, p->pgid);
 	child->exit_signal = flags & CLONE_PARENT_ ? p->exit_signal : (int)(flags & CLONE_SIGNAL_);
 	r = copy_process(p, child, flags);
 	if (r == 0 && flags & CLONE_CLEAR_SIGHAND_)
@@ -405,8 +398,8 @@ int64_t sys_getsid(struct task *t, const uint64_t a[6])
 
 static bool session_has_group(struct kernel *k, int32_t sid, int32_t pgid)
 {
-	for (struct process *p = process_first(k); p; p = process_next(p))
-		if (p->pgid == pgid && p->sid == sid)
+	for (struct process *p = process_group_first(k, pgid); p; p = process_group_next(p))
+		if (p->sid == sid)
 			return true;
 	return false;
 }
@@ -427,7 +420,8 @@ int64_t sys_setpgid(struct task *t, const uint64_t a[6])
 		return -EPERM;
 	if (pgid != p->pid && !session_has_group(me->kernel, me->sid, pgid))
 		return -EPERM;
-	p->pgid = pgid;
+	process_group_leave(p);
+	process_group_join(p, pgid);
 	return 0;
 }
 
@@ -436,7 +430,9 @@ int64_t sys_setsid(struct task *t, const uint64_t a[6])
 	struct process *p = t->process;
 	if (process_group_each(p->kernel, p->pid, NULL, NULL) > 0)
 		return -EPERM;
-	p->sid = p->pgid = p->pid;
+	p->sid = p->pid;
+	process_group_leave(p);
+	process_group_join(p, p->pid);
 	return p->pid;
 }
 

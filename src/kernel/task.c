@@ -33,12 +33,18 @@ static int pid_order(const struct process *a, const struct process *b)
 }
 RB_GENERATE(process_tree, process, by_pid, pid_order)
 
+static int tid_order(const struct task *a, const struct task *b)
+{
+	return a->tid < b->tid ? -1 : a->tid > b->tid;
+}
+RB_GENERATE_INTERNAL(thread_tree, task, by_tid, tid_order, __attribute__((unused)) static)
+
 static bool pid_used(struct kernel *k, int32_t pid)
 {
 	for (struct process *p = process_first(k); p; p = process_next(p))
-		if (p->pgid == pid || p->sid == pid)
+		if (p->sid == pid)
 			return true;
-	return task_find(k, pid) != NULL || process_find(k, pid) != NULL;
+	return task_find(k, pid) != NULL || process_group_first(k, pid) != NULL;
 }
 
 /* The next number that names nothing, or 0. The first time round nothing needs to be looked at. */
@@ -66,8 +72,11 @@ static struct task *task_create(struct process *p, int32_t tid)
 	t->state = TASK_WAITING;
 	t->deadline = NO_DEADLINE;
 	signals_init_task(t);
+	if (!TAILQ_EMPTY(&p->tasks))
+		RB_INSERT(thread_tree, &p->kernel->threads, t);
 	TAILQ_INSERT_TAIL(&p->tasks, t, sibling);
 	p->threads++;
+	p->kernel->thread_count++;
 	return t;
 }
 
@@ -104,7 +113,7 @@ int process_create(struct kernel *k, struct process *parent, struct process **re
 	if (!p)
 		return -ENOMEM;
 	p->kernel = k;
-	p->pid = p->pgid = p->sid = pid;
+	p->pid = p->sid = pid;
 	p->parent = parent;
 	p->exit_signal = SIGCHLD;
 	p->dumpable = true;
@@ -122,7 +131,6 @@ int process_create(struct kernel *k, struct process *parent, struct process **re
 	}
 	if (parent) {
 		TAILQ_INSERT_TAIL(&parent->children, p, sibling);
-		p->pgid = parent->pgid;
 		p->sid = parent->sid;
 		p->uid = parent->uid;
 		p->euid = parent->euid;
@@ -131,6 +139,8 @@ int process_create(struct kernel *k, struct process *parent, struct process **re
 		memcpy(p->limit, parent->limit, sizeof(p->limit));
 	}
 	RB_INSERT(process_tree, &k->processes, p);
+	process_group_join(p, parent ? parent->pgid : pid);
+	k->process_count++;
 	k->forks++;
 	*ret_process = p;
 	return 0;
@@ -145,15 +155,8 @@ struct process *process_find(struct kernel *k, int32_t pid)
 struct task *task_find(struct kernel *k, int32_t tid)
 {
 	struct process *p = process_find(k, tid);
-	if (p)
-		return process_task(p);
-	for (p = process_first(k); p; p = process_next(p)) {
-		struct task *t;
-		TAILQ_FOREACH (t, &p->tasks, sibling)
-			if (t->tid == tid)
-				return t;
-	}
-	return NULL;
+	struct task key = {.tid = tid};
+	return p ? process_task(p) : RB_FIND(thread_tree, &k->threads, &key);
 }
 
 struct process *process_first(struct kernel *k)
@@ -167,24 +170,6 @@ struct process *process_next(struct process *p)
 struct task *process_task(struct process *p)
 {
 	return TAILQ_FIRST(&p->tasks);
-}
-
-unsigned process_group_each(struct kernel *k, int32_t pgid,
-			    void (*fn)(struct process *p, void *ctx), void *ctx)
-{
-	unsigned n = 0;
-	struct process *p = process_first(k);
-	while (p) {
-		/* fn may end p, and others with it: go on from its number. */
-		struct process key = {.pid = p->pid + 1};
-		if (p->pgid == pgid && p != k->init) {
-			n++;
-			if (fn)
-				fn(p, ctx);
-		}
-		p = RB_NFIND(process_tree, &k->processes, &key);
-	}
-	return n;
 }
 
 void task_stop(struct task *t)
@@ -261,9 +246,11 @@ static void task_end(struct task *t)
 		t->call.abandon(t);
 	t->call.active = false;
 	t->process->threads--;
+	t->process->kernel->thread_count--;
 	/* The first task stays: its number is the process's. */
 	if (t != process_task(t->process)) {
 		TAILQ_REMOVE(&t->process->tasks, t, sibling);
+		RB_REMOVE(thread_tree, &t->process->kernel->threads, t);
 		TAILQ_INSERT_TAIL(&t->process->kernel->dead, t, run);
 	}
 }
@@ -366,11 +353,14 @@ void task_leave_alone(struct task *t)
 	if (t != first) {
 		TAILQ_REMOVE(&p->tasks, t, sibling);
 		TAILQ_INSERT_HEAD(&p->tasks, t, sibling);
+		RB_REMOVE(thread_tree, &p->kernel->threads, t);
 		first->tid = t->tid;
 		t->tid = p->pid;
 		if (first->state == TASK_DEAD) {
 			TAILQ_REMOVE(&p->tasks, first, sibling);
 			TAILQ_INSERT_TAIL(&p->kernel->dead, first, run);
+		} else {
+			RB_INSERT(thread_tree, &p->kernel->threads, first);
 		}
 	}
 	for (other = TAILQ_NEXT(t, sibling); other; other = next) {
@@ -384,6 +374,8 @@ void process_reap(struct process *p)
 	struct kernel *k = p->kernel;
 	TAILQ_REMOVE(&p->parent->children, p, sibling);
 	RB_REMOVE(process_tree, &k->processes, p);
+	process_group_leave(p);
+	k->process_count--;
 	p->parent = NULL;
 	TAILQ_INSERT_TAIL(&k->dead, process_task(p), run);
 }

@@ -76,6 +76,7 @@ struct task {
 	char comm[16];
 	TAILQ_ENTRY(task) run;	   /* the run queue; once dead, those to free */
 	RB_ENTRY(task) sleep;	   /* by deadline, then tid */
+	RB_ENTRY(task) by_tid;	   /* not of the first task of a process */
 	TAILQ_ENTRY(task) sibling; /* process->tasks */
 };
 
@@ -88,6 +89,7 @@ struct process {
 	TAILQ_HEAD(, process) children;
 	TAILQ_ENTRY(process) sibling;
 	RB_ENTRY(process) by_pid;
+	RB_ENTRY(process) by_group;
 	TAILQ_HEAD(, task) tasks;
 	unsigned threads;
 	struct space *space; /* NULL: exited, or init */
@@ -166,7 +168,13 @@ struct process *process_next(struct process *p);
 struct regs *task_regs(struct task *t);
 /* The first task of a process: its main thread. */
 struct task *process_task(struct process *p);
-/* Calls fn for each process of a group; returns how many there were. */
+/* group.c. In and out of a group: when a process is made and reaped, and when it changes to another.
+ * Walking a group looks at nobody else. In pid order; NULL after the last. */
+void process_group_join(struct process *p, int32_t pgid);
+void process_group_leave(struct process *p);
+struct process *process_group_first(struct kernel *k, int32_t pgid);
+struct process *process_group_next(struct process *p);
+/* Calls fn, which may end any of them, for each but init; returns how many there were. */
 unsigned process_group_each(struct kernel *k, int32_t pgid, void (*fn)(struct process *p, void *ctx), void *ctx);
 
 #endif

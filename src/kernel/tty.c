@@ -163,8 +163,9 @@ static int set_foreground(struct tty *tty, struct task *t, int32_t pgid)
 		return -ENOTTY;
 	if (pgid <= 0)
 		return -EINVAL;
-	for (struct process *x = process_first(tty->kernel); x; x = process_next(x)) {
-		if (x->pgid == pgid && !x->zombie) {
+	for (struct process *x = process_group_first(tty->kernel, pgid); x;
+	     x = process_group_next(x)) {
+		if (!x->zombie) {
 			if (x->sid != p->sid)
 				return -EPERM;
 			tty->foreground = pgid;

@@ -91,6 +91,7 @@ SAME = {
     'faultinfo': 'a_handler_learns_the_address_and_the_cause_of_a_fault',
     'timers': 'timers_come_once_or_again_and_missed_ones_are_counted',
     'maps': 'mmap_and_its_family_keep_their_promises',
+    'groups': 'kill_and_tgkill_reach_those_and_only_those_they_name',
     'forks': 'processes_make_processes_pipes_groups_and_sessions',
     'args': 'arguments_environment_auxv_scripts_and_e2big_are_linux_s',
     'misaligned': 'loads_and_stores_work_at_every_address',
@@ -99,7 +100,7 @@ SAME = {
 }
 
 # Those of them whose words do not tell of residence or fault counts.
-DROPPED = ['handlers', 'restart', 'altstack', 'children', 'faultinfo', 'forks', 'args', 'misaligned']
+DROPPED = ['handlers', 'groups', 'restart', 'altstack', 'children', 'faultinfo', 'forks', 'args', 'misaligned']
 
 
 def same_as_linux(name):
