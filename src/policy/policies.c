@@ -8,7 +8,8 @@
 #include "base/text.h"
 
 const struct policy_ops *const policies[] = {
-    &policy_clock, &policy_fifo, &policy_lru, &policy_sieve, NULL,
+    &policy_clock, &policy_fifo, &policy_lru,   &policy_nru, &policy_aging,
+    &policy_random, &policy_2q,  &policy_sieve, NULL,
 };
 
 static int unknown(const char *spec, int length, char *ret_why, unsigned whys)

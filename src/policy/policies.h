@@ -9,7 +9,8 @@
 #include "policy/pick.h"
 #include "vm/policy.h"
 
-extern const struct policy_ops policy_fifo, policy_clock, policy_lru, policy_sieve;
+extern const struct policy_ops policy_fifo, policy_clock, policy_lru, policy_nru, policy_aging,
+    policy_random, policy_2q, policy_sieve;
 
 /* The default first; NULL at the end. */
 extern const struct policy_ops *const policies[];

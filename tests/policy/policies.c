@@ -385,6 +385,144 @@ TEST(sieve_keeps_what_was_used_again_through_a_scan_of_new_pages)
 	world_end(&w);
 }
 
+TEST(a_scan_does_not_push_out_of_2q_what_came_twice)
+{
+	static struct world w;
+	enum { HOT = 64 };
+	world_begin(&w, "2q", true, 1);
+	fill(&w);
+	/* Pages 1 to HOT are evicted, and come again while they are remembered. */
+	for (uint32_t f = 0; f < HOT; f++) {
+		CHECK_EQ(victim(&w), f);
+		leave(&w, f, LEAVE_EVICTED);
+		enter(&w, f, f + 1);
+	}
+	for (unsigned n = 0; n < 4 * FRAMES; n++) {
+		uint32_t f = victim(&w);
+		CHECK(f >= HOT);
+		leave(&w, f, LEAVE_EVICTED);
+		enter(&w, f, 10000 + n);
+	}
+	world_end(&w);
+}
+
+TEST(a_page_of_2q_that_ceased_to_exist_is_not_taken_for_one_that_comes_again)
+{
+	static struct world w;
+	world_begin(&w, "2q", true, 1);
+	fill(&w);
+	CHECK_EQ(victim(&w), 0);
+	leave(&w, 0, LEAVE_EVICTED);
+	w.ops->forget(w.p, 1);
+	enter(&w, 0, 1);
+	/* It came once, and so it goes when its turn comes. */
+	bool gone = false;
+	for (unsigned n = 0; n < FRAMES && !gone; n++) {
+		uint32_t f = victim(&w);
+		gone = f == 0;
+		leave(&w, f, LEAVE_EVICTED);
+		enter(&w, f, 10000 + n);
+	}
+	CHECK(gone);
+	world_end(&w);
+}
+
+TEST(nru_takes_the_classes_in_their_order)
+{
+	static struct world w;
+	for (unsigned exact = 0; exact < 2; exact++) {
+		world_begin(&w, "nru:interval=10ms", exact, 1);
+		fill(&w);
+		w.ops->tick(w.p, 10000000);
+		for (uint32_t f = 0; f < FRAMES; f++) {
+			w.dirty[f] = f & 1;
+			if (f & 2)
+				refer(&w, f);
+		}
+		for (uint32_t class = 0, last = 0; class < 4; class ++)
+			for (uint32_t n = 0; n < FRAMES / 4; n++) {
+				uint32_t f = victim(&w);
+				CHECK_EQ(f % 4, class);
+				CHECK(n == 0 || f > last);
+				last = f;
+				leave(&w, f, LEAVE_EVICTED);
+			}
+		world_end(&w);
+	}
+}
+
+TEST(nru_forgets_references_at_its_interval_and_not_before)
+{
+	static struct world w;
+	world_begin(&w, "nru:interval=10ms", false, 1);
+	fill(&w);
+	w.ops->tick(w.p, 10000000);
+	refer(&w, 0);
+	w.ops->tick(w.p, 19999999);
+	CHECK_EQ(victim(&w), 1);
+	leave(&w, 1, LEAVE_EVICTED);
+	w.ops->tick(w.p, 20000000);
+	CHECK(!w.a[0]);
+	world_end(&w);
+}
+
+TEST(aging_gives_up_what_was_used_longest_ago_and_of_those_what_was_used_least)
+{
+	static struct world w;
+	for (unsigned exact = 0; exact < 2; exact++) {
+		world_begin(&w, "aging:interval=10ms,bits=8", exact, 1);
+		for (uint32_t f = 0; f < 6; f++)
+			enter(&w, f, f + 1);
+		/* Who is referenced in each interval; then all counters differ. */
+		static const uint8_t used[4] = {0x35, 0x2b, 0x12, 0x0c};
+		memset(w.a, 0, sizeof(w.a));
+		for (unsigned t = 0; t < 4; t++) {
+			for (uint32_t f = 0; f < 6; f++)
+				if (used[t] >> f & 1)
+					refer(&w, f);
+			w.ops->tick(w.p, (t + 1) * UINT64_C(10000000));
+		}
+		unsigned counter[6], last = 0;
+		for (uint32_t f = 0; f < 6; f++) {
+			counter[f] = 0x80;
+			for (unsigned t = 0; t < 4; t++)
+				counter[f] = counter[f] >> 1 | (used[t] >> f & 1) << 7;
+		}
+		for (unsigned n = 0; n < 6; n++) {
+			uint32_t f = victim(&w);
+			CHECK(counter[f] >= last);
+			last = counter[f];
+			leave(&w, f, LEAVE_EVICTED);
+		}
+		world_end(&w);
+	}
+}
+
+TEST(random_follows_the_seed_and_leaves_no_page_out)
+{
+	static struct world w;
+	static unsigned times[FRAMES];
+	uint64_t first[2];
+	memset(times, 0, sizeof(times));
+	for (uint64_t seed = 1; seed <= 2; seed++) {
+		world_begin(&w, "random", false, seed);
+		fill(&w);
+		first[seed - 1] = 0;
+		for (unsigned n = 0; n < 20 * FRAMES; n++) {
+			uint32_t f = victim(&w);
+			times[f]++;
+			if (n < 8)
+				first[seed - 1] = first[seed - 1] << 9 | f;
+			leave(&w, f, LEAVE_EVICTED);
+			enter(&w, f, ++w.next_key);
+		}
+		world_end(&w);
+	}
+	CHECK(first[0] != first[1]);
+	for (uint32_t f = 0; f < FRAMES; f++)
+		CHECK(times[f] > 10 && times[f] < 100);
+}
+
 static void check_error(const char *spec, const char *sentence)
 {
 	const struct policy_ops *ops = NULL;
@@ -398,7 +536,7 @@ static void check_error(const char *spec, const char *sentence)
 
 TEST(a_wrong_policy_is_told_which_part_is_wrong_and_what_is_allowed)
 {
-	check_error("best", "there is no policy \"best\"; there is clock, fifo");
+	check_error("best", "there is no policy \"best\"; there is clock, fifo, lru, nru, aging, random");
 	check_error("", "there is no policy \"\"");
 	check_error("clock:enter=1",
 		    "there is no parameter \"enter\"; there is clean-first, entry");
@@ -406,6 +544,9 @@ TEST(a_wrong_policy_is_told_which_part_is_wrong_and_what_is_allowed)
 	check_error("clock:entry=", "entry= is not a number");
 	check_error("clock:entry=2", "entry=2 must be from 0 to 1");
 	check_error("clock:entry=1,,", "there is no parameter \"\"");
+	check_error("nru:interval=soon", "interval=soon is not a time; write 10ms or 1s");
+	check_error("nru:interval=1us", "interval=1us must be from 1ms to 10s");
+	check_error("2q:kin=100", "kin=100 must be from 1 to 99");
 	check_error("fifo:entry=1", "there is no parameter \"entry\"; there is clean-first");
 }
 
