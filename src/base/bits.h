@@ -20,9 +20,22 @@ enum { SPAN_SHIFT = 21, SPAN_PAGES = 512 };
 
 static inline uint64_t align_down(uint64_t x, uint64_t to) { return x & ~(to - 1); }
 static inline uint64_t align_up(uint64_t x, uint64_t to) { return (x + to - 1) & ~(to - 1); }
-static inline uint64_t page_down(uint64_t va) { return align_down(va, PAGE_SIZE); }
-static inline uint64_t page_up(uint64_t va) { return align_up(va, PAGE_SIZE); }
+
+/*@ assigns \nothing;
+    ensures \result % PAGE_SIZE == 0 && \result <= va < \result + PAGE_SIZE; */
+static inline uint64_t page_down(uint64_t va) { return va - va % PAGE_SIZE; }
+/* Beyond the last page it wraps to 0. */
+/*@ assigns \nothing;
+    ensures \result % PAGE_SIZE == 0;
+    ensures va + PAGE_SIZE - 1 <= UINT64_MAX ==> va <= \result < va + PAGE_SIZE;
+    ensures va + PAGE_SIZE - 1 > UINT64_MAX ==> \result == 0; */
+static inline uint64_t page_up(uint64_t va) { return page_down(va + PAGE_SIZE - 1); }
+
+/*@ assigns \nothing;
+    ensures \result == \min(a, b); */
 static inline uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
+/*@ assigns \nothing;
+    ensures \result == \max(a, b); */
 static inline uint64_t max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 #endif

@@ -3,12 +3,11 @@
 
 #include <errno.h>
 
+#include "vm/interval.h"
+
 int range_check(const struct space *s, uint64_t start, uint64_t length, uint64_t *ret_end)
 {
-	if (start % PAGE_SIZE || length > s->layout.top || start > s->layout.top - page_up(length))
-		return -EINVAL;
-	*ret_end = start + page_up(length);
-	return 0;
+	return interval_end(start, length, s->layout.top, ret_end) ? 0 : -EINVAL;
 }
 
 struct region *region_new(struct mm *mm)

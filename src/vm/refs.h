@@ -12,6 +12,10 @@
 
 #include "vm/assert.h"
 
+/*@ requires \valid(refs) && 0 < *refs < UINT32_MAX;
+    assigns *refs;
+    ensures *refs == \old(*refs) + 1;
+ */
 static inline void refs_get(uint32_t *refs)
 {
 	VM_ASSERT(*refs > 0 && *refs < UINT32_MAX);
@@ -19,6 +23,11 @@ static inline void refs_get(uint32_t *refs)
 }
 
 /* Returns true if it was the last. */
+/*@ requires \valid(refs) && 0 < *refs;
+    assigns *refs;
+    ensures *refs == \old(*refs) - 1;
+    ensures \result <==> *refs == 0;
+ */
 static inline bool refs_put(uint32_t *refs)
 {
 	VM_ASSERT(*refs > 0);

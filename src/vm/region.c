@@ -7,6 +7,7 @@ static void region_augment(struct region *r);
 
 #include "vm/region.h"
 
+#include "vm/interval.h"
 #include "vm/mm.h"
 
 /* ---- The tree, and the largest hole below each node ---- */
@@ -126,17 +127,14 @@ void regions_resized(struct regions *rs, struct region *r)
 
 /* ---- Holes ---- */
 
-/* A hole, cut to [bottom, top). */
-struct hole {
-	uint64_t start, end;
-};
-
+/* Is the hole in front of r, cut to [bottom, top), large enough? */
 static bool hole_fits(const struct region *r, uint64_t bottom, uint64_t top, uint64_t length,
-		      struct hole *ret_hole)
+		      struct interval *ret_hole)
 {
 	uint64_t end = region_guarded_start(r);
-	struct hole h = {max_u64(end - min_u64(r->gap, end), bottom), min_u64(end, top)};
-	if (r->gap == 0 || h.end < h.start || h.end - h.start < length)
+	struct interval hole = {end - min_u64(r->gap, end), end};
+	struct interval h = interval_clip(hole, (struct interval){bottom, top});
+	if (h.end - h.start < length)
 		return false;
 	*ret_hole = h;
 	return true;
@@ -148,7 +146,7 @@ static uint64_t hole_highest(const struct region *r, uint64_t bottom, uint64_t t
 	if (!r || r->gap_max < length)
 		return 0;
 	uint64_t found = r->end < top ? hole_highest(RB_RIGHT(r, tree), bottom, top, length) : 0;
-	struct hole h;
+	struct interval h;
 	if (!found && hole_fits(r, bottom, top, length, &h))
 		found = h.end - length;
 	if (!found && r->start > bottom)
@@ -161,7 +159,7 @@ static uint64_t hole_lowest(const struct region *r, uint64_t bottom, uint64_t to
 	if (!r || r->gap_max < length)
 		return 0;
 	uint64_t found = r->start > bottom ? hole_lowest(RB_LEFT(r, tree), bottom, top, length) : 0;
-	struct hole h;
+	struct interval h;
 	if (!found && hole_fits(r, bottom, top, length, &h))
 		found = h.start;
 	if (!found && r->end < top)

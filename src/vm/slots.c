@@ -5,48 +5,155 @@
 
 #include "vm/assert.h"
 
-static uint32_t blocks_of(uint32_t count)
+static size_t refs_size(uint32_t count)
 {
-	return count / SLOT_BLOCK + 1;
+	return (size_t)count + 1;
+}
+
+static size_t room_size(uint32_t count)
+{
+	return (count / SLOT_BLOCK + 1) * sizeof(uint16_t);
+}
+
+/* ---- The invariant is set up, and kept by each change ---- */
+
+/* All count slots are free. refs is zeroed. */
+/*@ requires 1 <= count <= SLOTS_MAX && \valid(s) && \valid(refs + (0 .. count));
+    requires \valid(room + (0 .. count / SLOT_BLOCK));
+    requires \forall integer i; 0 <= i <= count ==> refs[i] == 0;
+    assigns *s, refs[0], room[0 .. count / SLOT_BLOCK];
+    ensures slots_hold(s) && s->count == count && s->used == 0 && s->bad == 0;
+ */
+static void slots_begin(struct slots *s, uint32_t count, uint8_t *refs, uint16_t *room)
+{
+	uint32_t last = count / SLOT_BLOCK;
+	s->count = count;
+	s->used = s->bad = 0;
+	s->next = 1;
+	s->refs = refs;
+	s->room = room;
+	/*@ loop invariant 0 <= b <= last;
+	    loop invariant \forall integer i; 0 <= i < b ==> room[i] == SLOT_BLOCK;
+	    loop assigns b, room[0 .. last];
+	    loop variant last - b; */
+	for (uint32_t b = 0; b < last; b++)
+		room[b] = SLOT_BLOCK;
+	room[last] = (uint16_t)(count % SLOT_BLOCK + 1);
+	refs[0] = SLOT_BAD;
+	room[0]--;
+	/*@ ghost
+	  /@ loop invariant 0 <= k <= count + 1;
+	     loop invariant \forall integer from, to; 0 <= from <= to <= k ==>
+	       slots_with(refs, 0, 0, from, to) == to - from - (from <= 0 < to ? 1 : 0);
+	     loop invariant \forall integer to; 1 <= to <= k ==>
+	       slots_with(refs, 1, SLOT_REFS_MAX, 1, to) == 0 &&
+	       slots_with(refs, SLOT_BAD, SLOT_BAD, 1, to) == 0;
+	     loop assigns k;
+	     loop variant count + 1 - k; @/
+	  for (uint32_t k = 0; k < count + 1; k++);
+	 */
+}
+
+/* Every change of a slot's references goes through here, and says what becomes of the numbers. */
+/*@ requires slots_fit(s) && slot <= s->count;
+    assigns s->refs[slot];
+    ensures s->refs[slot] == refs;
+    ensures \forall integer low, high, from, to; 0 <= from <= to <= slots_end(s) ==>
+      slots_with(s->refs, low, high, from, to) ==
+        \old(slots_with(s->refs, low, high, from, to)) +
+        (from <= slot < to ? (low <= refs <= high ? 1 : 0) -
+                             (low <= \old(s->refs[slot]) <= high ? 1 : 0) : 0);
+    ensures \forall integer low, high, from, to; 0 <= from <= to <= slots_end(s) ==>
+      0 <= slots_with(s->refs, low, high, from, to) <= to - from;
+ */
+static void refs_set(struct slots *s, uint32_t slot, uint8_t refs)
+{
+	s->refs[slot] = refs;
+	/* By induction over the end of the range. */
+	/*@ ghost
+	  /@ loop invariant 0 <= k <= slots_end(s);
+	     loop invariant \forall integer low, high, from, to; 0 <= from <= to <= k ==>
+	       slots_with(s->refs, low, high, from, to) ==
+	         slots_with{Pre}(s->refs, low, high, from, to) +
+	         (from <= slot < to ? (low <= refs <= high ? 1 : 0) -
+	                              (low <= \at(s->refs[slot], Pre) <= high ? 1 : 0) : 0);
+	     loop invariant \forall integer low, high, from, to; 0 <= from <= to <= k ==>
+	       0 <= slots_with(s->refs, low, high, from, to) <= to - from;
+	     loop assigns k;
+	     loop variant slots_end(s) - k; @/
+	  for (uint32_t k = 0; k < s->count + 1; k++);
+	 */
 }
 
 int slots_init(struct slots *s, const struct alloc *alloc, uint32_t count)
 {
 	VM_ASSERT(count >= 1 && count <= SLOTS_MAX);
-	uint32_t blocks = blocks_of(count);
-	uint8_t *refs = alloc_get(alloc, (size_t)count + 1);
-	uint16_t *room = alloc_get(alloc, blocks * sizeof(*room));
+	uint8_t *refs = alloc_get(alloc, refs_size(count));
+	uint16_t *room = alloc_get(alloc, room_size(count));
 	if (!refs || !room) {
-		alloc_put(alloc, refs, (size_t)count + 1);
-		alloc_put(alloc, room, blocks * sizeof(*room));
+		alloc_put(alloc, refs, refs_size(count));
+		alloc_put(alloc, room, room_size(count));
 		return -ENOMEM;
 	}
-	refs[0] = SLOT_BAD;
-	for (uint32_t b = 0; b < blocks; b++)
-		room[b] = SLOT_BLOCK;
-	room[0]--;
-	room[blocks - 1] -= blocks * SLOT_BLOCK - (count + 1);
-	*s = (struct slots){.count = count, .next = 1, .refs = refs, .room = room};
+	slots_begin(s, count, refs, room);
 	return 0;
 }
 
 void slots_finish(struct slots *s, const struct alloc *alloc)
 {
-	alloc_put(alloc, s->refs, (size_t)s->count + 1);
-	alloc_put(alloc, s->room, blocks_of(s->count) * sizeof(*s->room));
+	alloc_put(alloc, s->refs, refs_size(s->count));
+	alloc_put(alloc, s->room, room_size(s->count));
 	*s = (struct slots){0};
 }
 
+/* ---- Taking ---- */
+
+/* A run of free slots is no longer than its block has room. */
+/*@ ghost
+  /@ requires slots_hold(s) && block <= s->count / SLOT_BLOCK;
+     assigns \nothing;
+     ensures \forall integer first, n; slots_run(s, first, n) && 0 <= n && first / SLOT_BLOCK == block &&
+       slots_free(s, first, n) ==> n <= s->room[block]; @/
+  static void run_has_room(const struct slots *s, uint32_t block)
+  {
+    uint32_t k = block * SLOT_BLOCK;
+    /@ loop invariant block * SLOT_BLOCK <= k <= block_end(s, block);
+       loop invariant 0 <= slots_with(s->refs, 0, 0, block * SLOT_BLOCK, k);
+       loop invariant \forall integer first, end; block * SLOT_BLOCK <= first <= end <= k &&
+         (\forall integer i; first <= i < end ==> s->refs[i] == 0) ==>
+         end - first <= slots_with(s->refs, 0, 0, block * SLOT_BLOCK, k);
+       loop assigns k;
+       loop variant s->count + 1 - k; @/
+    while (k < s->count + 1 && k < (block + 1) * SLOT_BLOCK)
+      k++;
+  }
+ */
+
 /* The first of n neighbouring free slots of one block, at or after from. 0: none. */
+/*@ requires slots_hold(s) && 1 <= from <= s->count && 1 <= n <= SLOT_BLOCK;
+    assigns \nothing;
+    ensures \result != 0 ==> slots_run(s, \result, n) && slots_free(s, \result, n);
+    ensures \result == 0 ==> \forall integer i; from <= i && slots_run(s, i, n) ==> !slots_free(s, i, n);
+ */
 static uint32_t run_find(const struct slots *s, uint32_t from, uint32_t n)
 {
 	uint32_t run = 0;
+	/*@ loop invariant from <= i && i / SLOT_BLOCK <= s->count / SLOT_BLOCK + 1 && run < n;
+	    loop invariant i % SLOT_BLOCK != 0 ==> run <= i % SLOT_BLOCK;
+	    loop invariant i > s->count || slots_free(s, i - run, run);
+	    loop invariant i > s->count || from + run <= i;
+	    loop invariant i - run == from || (i - run) % SLOT_BLOCK == 0 || i > s->count || s->refs[i - run - 1] != 0;
+	    loop invariant \forall integer j; from <= j < i - run && slots_run(s, j, n) ==> !slots_free(s, j, n);
+	    loop assigns i, run;
+	    loop variant s->count + 1 + SLOT_BLOCK - i; */
 	for (uint32_t i = from; i <= s->count;) {
 		uint32_t block = i / SLOT_BLOCK;
 		if (i % SLOT_BLOCK == 0)
 			run = 0;
 		if (s->room[block] < n) {
+			/*@ ghost run_has_room(s, block); */
 			i = (block + 1) * SLOT_BLOCK;
+			run = 0;
 			continue;
 		}
 		run = s->refs[i] ? 0 : run + 1;
@@ -65,26 +172,41 @@ uint32_t slots_take(struct slots *s, uint32_t n)
 		first = run_find(s, 1, n);
 	if (!first)
 		return 0;
+	/*@ loop invariant 0 <= i <= n;
+	    loop invariant \forall integer k; 0 <= k <= s->count ==>
+	      s->refs[k] == (first <= k < first + i ? 1 : \at(s->refs[k], Pre));
+	    loop invariant slots_with(s->refs, 1, SLOT_REFS_MAX, 1, slots_end(s)) == s->used + i;
+	    loop invariant slots_with(s->refs, SLOT_BAD, SLOT_BAD, 1, slots_end(s)) == s->bad;
+	    loop invariant \forall integer b; 0 <= b <= s->count / SLOT_BLOCK ==>
+	      slots_with(s->refs, 0, 0, b * SLOT_BLOCK, block_end(s, b)) ==
+	        s->room[b] - (b == first / SLOT_BLOCK ? i : 0);
+	    loop invariant i == 0 || s->used + i <= s->count;
+	    loop invariant i <= s->room[first / SLOT_BLOCK];
+	    loop assigns i, s->refs[first .. first + n - 1];
+	    loop variant n - i; */
 	for (uint32_t i = 0; i < n; i++)
-		s->refs[first + i] = 1;
+		refs_set(s, first + i, 1);
 	s->room[first / SLOT_BLOCK] -= n;
 	s->used += n;
 	s->next = first + n > s->count ? 1 : first + n;
 	return first;
 }
 
+/* ---- Counting ---- */
+
 void slots_get(struct slots *s, uint32_t slot)
 {
 	VM_ASSERT(slot >= 1 && slot <= s->count);
 	VM_ASSERT(s->refs[slot] >= 1 && s->refs[slot] < SLOT_REFS_MAX);
-	s->refs[slot]++;
+	refs_set(s, slot, s->refs[slot] + 1);
 }
 
 bool slots_put(struct slots *s, uint32_t slot)
 {
 	VM_ASSERT(slot >= 1 && slot <= s->count);
 	VM_ASSERT(s->refs[slot] >= 1 && s->refs[slot] <= SLOT_REFS_MAX);
-	if (--s->refs[slot])
+	refs_set(s, slot, s->refs[slot] - 1);
+	if (s->refs[slot])
 		return false;
 	s->room[slot / SLOT_BLOCK]++;
 	s->used--;
@@ -95,7 +217,7 @@ void slots_mark_bad(struct slots *s, uint32_t slot)
 {
 	VM_ASSERT(slot >= 1 && slot <= s->count);
 	VM_ASSERT(s->refs[slot] == 1);
-	s->refs[slot] = SLOT_BAD;
+	refs_set(s, slot, SLOT_BAD);
 	s->used--;
 	s->bad++;
 }
