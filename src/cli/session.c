@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "cli/swap.h"
 #include "cli/session.h"
 
 #include <errno.h>
@@ -261,6 +262,7 @@ static int make_kernel(struct session *s)
 	    .cwd = s->cwd,
 	    .policy = o->policy,
 	    .policy_params = o->policy_params,
+	    .exact_refs = o->exact_refs,
 	    .eager = o->eager,
 	    .overcommit = o->overcommit,
 	    .overcommit_ratio = o->overcommit_ratio,
@@ -279,7 +281,9 @@ static int make_kernel(struct session *s)
 	if (s->compiled)
 		s->bind[c.binds++] = (struct kernel_bind){
 		    .host = s->compiled, .guest = s->compiled_guest, .readonly = true};
-	return kernel_create(&c, &s->kernel) < 0 ? STATUS_CARREL : -1;
+	if (kernel_create(&c, &s->kernel) < 0)
+		return STATUS_CARREL;
+	return swap_open(o, s->kernel->mm, s->device) < 0 ? STATUS_CARREL : -1;
 }
 
 static int spawn_all(struct session *s)

@@ -46,6 +46,7 @@ struct session {
 	const struct session_hooks *hooks;
 	void *ctx; /* the verb's */
 	struct kernel *kernel;
+	struct device device[SWAPS_MAX]; /* of each --swap */
 	struct events events;
 	struct symbol_cache *symbols;
 	struct session_wishes wish;

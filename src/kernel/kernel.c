@@ -79,11 +79,21 @@ static void host_wake(void *ctx, uint32_t frame)
 	wait_wake_all(&k->io[frame % array_size(k->io)]);
 }
 
+/* Every reference of the program that runs, for --refs exact. */
+static void host_touched(void *ctx, uint64_t va, enum mmu_access access)
+{
+	struct kernel *k = ctx;
+	if (k->current && k->current->process->space)
+		space_touched(k->current->process->space, va);
+}
+
 static void host_trouble(void *ctx, const struct swap_trouble *t)
 {
 	static const char *const did[] = {"could not be read", "could not be written"};
 	struct kernel *k = ctx;
-	if (t->error == -EBADMSG)
+	if (t->why)
+		kernel_say(k, "%s: %s.", t->device, t->why);
+	else if (t->error == -EBADMSG)
 		kernel_say(k, "%s: slot %u came back with other bytes than were written; the page is not "
 			      "used.", t->device, t->slot);
 	else
@@ -137,6 +147,7 @@ static int create_machine(struct kernel *k)
 				     .policy = c->policy,
 				     .policy_params = c->policy_params,
 				     .eager = c->eager,
+				     .exact_refs = c->exact_refs,
 				     .swap = c->swap,
 				     .low = c->low,
 				     .high = c->high,
@@ -144,6 +155,8 @@ static int create_machine(struct kernel *k)
 							 ? 16
 							 : (unsigned)max_u64(c->fault_around, 1)};
 	r = mm_create(&mc, &k->mm);
+	if (r == 0 && c->exact_refs)
+		hart_observe(k->hart, host_touched, k);
 	if (r == -EINVAL)
 		kernel_say(k, "the policy %s has no parameter like \"%s\": see carrel policies",
 			   c->policy ? c->policy->name : "",

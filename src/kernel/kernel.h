@@ -46,6 +46,7 @@ struct kernel_config {
 	const char *cwd;     /* host directory that the guest sees under its own path and starts in */
 	const struct policy_ops *policy;
 	const char *policy_params;
+	bool exact_refs; /* --refs exact: the policy is told of every reference */
 	bool eager;
 	unsigned fault_around;
 	struct swap_config swap;

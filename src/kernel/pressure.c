@@ -140,7 +140,7 @@ static void add_sufferers(struct kernel *k, struct text *s)
 		struct pmap_stats st;
 		k->mm->pmap->stats(most->space->pmap, &st);
 		uint64_t lacks = (k->mm->thrash.wanted - k->mm->frames) * below / total;
-		text_add(s, "%s%s (pid %d) about ", n ? ", " : "", process_task(most)->comm, most->pid);
+		text_add(s, "%s%s (pid %d) about ", n ? ", " : ": ", process_task(most)->comm, most->pid);
 		add_size(s, st.resident[RESIDENT_ANON] + st.resident[RESIDENT_FILE] +
 				st.resident[RESIDENT_SHMEM] + lacks);
 	}
@@ -157,9 +157,8 @@ void thrash_look(struct kernel *k)
 		 t->share_evictions, t->share_refaults);
 	text_add(&s, "The working sets do not fit into ");
 	add_size(&s, k->mm->frames);
-	text_add(&s, ": ");
 	add_sufferers(k, &s);
-	text_add(&s, "; together about ");
+	text_add(&s, "; together they take about ");
 	add_size(&s, t->wanted);
 	text_add(&s, ". Give more -m, or run fewer programs at once.");
 	say(k, &s);

@@ -420,7 +420,7 @@ static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *
 		*ret_result = fault_fail(s, q, &p, p.cause);
 		return true;
 	case STEP_WAIT:
-		frame_at(mm, p.from)->flags |= FRAME_WANTED;
+		frame_want(mm, p.from);
 		mm->waits_for = p.from;
 		*ret_result = FAULT_WAIT;
 		return true;

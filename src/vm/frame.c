@@ -45,6 +45,13 @@ bool frame_reading(const struct mm *mm, uint32_t frame)
 	return f->state == FRAME_BUSY && !(f->flags & FRAME_GOING);
 }
 
+void frame_want(struct mm *mm, uint32_t frame)
+{
+	struct frame *f = frame_at(mm, frame);
+	if (f->flags & FRAME_GOING)
+		f->flags |= FRAME_WANTED;
+}
+
 /* ---- Free and owned ---- */
 
 /* Of the frames that were never used the host is told before it is their turn. */

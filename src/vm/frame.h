@@ -89,6 +89,9 @@ bool frame_dirty(void *ctx, uint32_t frame);
 /* Is it being filled? (BUSY and not GOING: what it holds is not there yet.) */
 bool frame_reading(const struct mm *mm, uint32_t frame);
 
+/* Somebody waits for this BUSY frame: if it is going, it will stay. */
+void frame_want(struct mm *mm, uint32_t frame);
+
 /* The key of the contents of an OWNED frame; 0 for tables, the zero frame and the kernel's. */
 uint64_t frame_key(const struct mm *mm, uint32_t frame);
 

@@ -377,6 +377,14 @@ bool space_peek(const struct space *s, uint64_t va, void *ret_bytes, uint64_t si
 	return true;
 }
 
+void space_touched(struct space *s, uint64_t va)
+{
+	struct pmap_entry e;
+	if (s->mm->pmap->lookup(s->pmap, page_down(va), &e) &&
+	    frame_at(s->mm, e.frame)->flags & FRAME_POLICED)
+		s->mm->policy_ops->touch(s->mm->policy, e.frame);
+}
+
 uint64_t space_swapped(const struct space *s)
 {
 	uint64_t pages = 0;

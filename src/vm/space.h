@@ -112,6 +112,9 @@ bool space_peek(const struct space *s, uint64_t va, void *ret_bytes, uint64_t si
  * would, else by a fault; the frame is held on success. Returns as fault does. */
 enum fault_result space_access(struct space *s, const struct fault_request *q, uint32_t *ret_frame);
 
+/* The program refers to va: for exact references. The policy is told, if there is a page now. */
+void space_touched(struct space *s, uint64_t va);
+
 /* Pages of the private layer that are in swap only: VmSwap. */
 uint64_t space_swapped(const struct space *s);
 

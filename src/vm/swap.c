@@ -10,6 +10,8 @@
 /* An area whose writes fail this often in a row is left alone for a while of virtual time: a
  * network device that died may return. */
 enum { FAILURES_MAX = 8 };
+/* Frames that only stores may have, where one needs some to write. */
+enum { FRAMES_KEPT = 2 };
 static const uint64_t DOWN_NS = 1000000000;
 
 /* One transfer under way. */
@@ -42,7 +44,7 @@ void swap_store_env(struct mm *mm, struct store_env *ret_env)
 	    .ctx = mm,
 	    .frame_take = env_take,
 	    .frame_give = env_give,
-	    .frames = mm->config.swap.kept,
+	    .frames = FRAMES_KEPT,
 	};
 }
 
@@ -65,6 +67,8 @@ int swap_add(struct mm *mm, const struct swap_area_config *config)
 		alloc_put(&mm->host.alloc, a.note, (count + UINT64_C(1)) * sizeof(*a.note));
 		return error;
 	}
+	if (config->ops->takes_frames)
+		mm->config.swap.kept = FRAMES_KEPT + max_u64(1, mm->config.swap.cluster);
 	unsigned at = s->areas++;
 	for (; at && s->area[at - 1].config.priority < config->priority; at--)
 		s->area[at] = s->area[at - 1];
@@ -198,8 +202,10 @@ static void io_insert(struct mm *mm, struct swap_io *io)
 
 static void io_failed(struct mm *mm, const struct swap_io *io, int error)
 {
+	const struct swap_area_config *c = &io->area->config;
 	mm->swap.trouble = (struct swap_trouble){
-	    .device = io->area->config.name,
+	    .device = c->name,
+	    .why = error == -EIO && c->ops->why ? c->ops->why(c->store) : NULL,
 	    .slot = io->t.slot,
 	    .write = io->t.write,
 	    .error = error,
@@ -429,7 +435,7 @@ static int swap_found(struct mm *mm, struct anon *a, uint32_t *ret_frame)
 {
 	struct frame *f = frame_at(mm, a->frame);
 	if (f->state == FRAME_BUSY) {
-		f->flags |= FRAME_WANTED;
+		frame_want(mm, a->frame);
 		mm->waits_for = a->frame;
 		return -EAGAIN;
 	}

@@ -71,6 +71,7 @@ struct swap_area {
 /* The last transfer that failed: what a sentence tells. */
 struct swap_trouble {
 	const char *device;
+	const char *why; /* as the store tells it; NULL: it does not */
 	uint32_t slot; /* the device's number, from 0 */
 	bool write;
 	int error; /* -EIO, -ENOSPC; -EBADMSG: other bytes came back */
@@ -90,7 +91,7 @@ struct swap {
 struct swap_config {
 	unsigned cluster;   /* pages of one write at most, 1 to STORE_CLUSTER; 0 is 1 */
 	unsigned readahead; /* pages of one read at most, in the same way */
-	unsigned kept;	    /* frames that only stores may have, for those that need some to write */
+	unsigned kept;	    /* frames that only stores may have; swap_add sets it */
 };
 
 /* What a store may take from this machine. */

@@ -80,6 +80,8 @@ static bool verify_frame(struct verify *v, uint32_t i)
 			 (f->kind == FRAME_FILE || (f->kind == FRAME_ANON && v->mm->swap.areas));
 	if (evictable != !!(f->flags & FRAME_POLICED))
 		return say(v, "frame # and the policy do not agree that it may go", i, 0);
+	if (f->flags & FRAME_GOING ? f->state != FRAME_BUSY : f->flags & FRAME_WANTED)
+		return say(v, "frame # is said to go, and is not on its way", i, 0);
 	if (f->state == FRAME_BUSY && (f->maps || f->holds))
 		return say(v, "frame # is mapped or held during its I/O", i, 0);
 	return true;
