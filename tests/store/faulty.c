@@ -4,7 +4,7 @@
 #ifdef HAVE_ZSTD
 #define INNER "zram:4M"
 #else
-#define INNER "file:/tmp/carrel-store-faulty.img,size=4M"
+#define INNER "file:/tmp/carrel-store-faulty.img,size=4M" /* a build without libzstd */
 #endif
 
 /* Writes or reads slots 0 on, one page each, and says which failed. */

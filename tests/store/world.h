@@ -263,17 +263,24 @@ static inline void oracle_test(const char *spec, uint64_t many, void (*check)(st
 }
 
 /* A directory of the test's own, and names in it. */
+static char world_directory[] = "/tmp/carrel-store-XXXXXX";
+
+static inline void world_directory_remove(void)
+{
+	rmdir(world_directory);
+}
+
 static inline const char *world_path(const char *name)
 {
-	static char directory[64], path[4][160];
+	static char path[4][160];
 	static unsigned n;
-	if (!directory[0]) {
-		snprintf(directory, sizeof(directory), "%s/carrel-store-XXXXXX", "/tmp");
-		if (!mkdtemp(directory))
+	if (n == 0) {
+		if (!mkdtemp(world_directory))
 			FAIL("cannot make a directory in /tmp");
+		atexit(world_directory_remove);
 	}
 	char *p = path[n++ % array_size(path)];
-	snprintf(p, sizeof(path[0]), "%s/%s", directory, name);
+	snprintf(p, sizeof(path[0]), "%s/%s", world_directory, name);
 	return p;
 }
 
