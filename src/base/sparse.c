@@ -47,14 +47,29 @@ static unsigned levels_for(uint64_t index)
 	return levels;
 }
 
+/* The lowest node of index's path, if it was the last one asked for. */
+static struct sparse_node *node_near(const struct sparse *s, uint64_t index)
+{
+	return s->near_index == index >> NODE_BITS ? s->near : NULL;
+}
+
 void *sparse_get(const struct sparse *s, uint64_t index)
 {
+	struct sparse_node *n = node_near(s, index);
+	if (likely(n))
+		return n->slot[slot_of(index, 1)];
 	if (!s->root || (s->levels < LEVELS_MAX && index >> (s->levels * NODE_BITS)))
 		return NULL;
-	void *p = s->root;
-	for (unsigned level = s->levels; level && p; level--)
-		p = ((struct sparse_node *)p)->slot[slot_of(index, level)];
-	return p;
+	n = s->root;
+	for (unsigned level = s->levels; level > 1 && n; level--)
+		n = n->slot[slot_of(index, level)];
+	if (!n)
+		return NULL;
+	/* What it remembers is no part of what it holds. */
+	struct sparse *memory = (struct sparse *)(uintptr_t)s;
+	memory->near = n;
+	memory->near_index = index >> NODE_BITS;
+	return n->slot[slot_of(index, 1)];
 }
 
 /* Allocates the nodes that are missing first, so that it changes all or nothing:
@@ -65,6 +80,8 @@ void *sparse_get(const struct sparse *s, uint64_t index)
  */
 int sparse_prepare(struct sparse *s, uint64_t index)
 {
+	if (node_near(s, index))
+		return 0;
 	unsigned levels = max_u64(s->levels, levels_for(index));
 	unsigned missing;
 	if (s->root && s->levels < levels) {
@@ -123,6 +140,8 @@ static void prune(struct sparse *s, struct sparse_node **path, uint64_t index)
 			continue;
 		if (n->used)
 			return;
+		if (s->near == n)
+			s->near = NULL;
 		alloc_put(s->alloc, n, sizeof(*n));
 		if (level == s->levels) {
 			s->root = NULL;
@@ -136,6 +155,14 @@ static void prune(struct sparse *s, struct sparse_node **path, uint64_t index)
 
 int sparse_set(struct sparse *s, uint64_t index, void *p)
 {
+	struct sparse_node *near = node_near(s, index);
+	void **there = near ? &near->slot[slot_of(index, 1)] : NULL;
+	/* The last entry of a node takes nodes with it. */
+	if (near && (p || !*there || near->used > 1)) {
+		near->used += (p != NULL) - (*there != NULL);
+		*there = p;
+		return 0;
+	}
 	if (p && sparse_prepare(s, index) != 0)
 		return -ENOMEM;
 	if (!s->root || levels_for(index) > s->levels)

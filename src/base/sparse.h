@@ -21,6 +21,10 @@ struct sparse {
 	const struct alloc *alloc;
 	struct sparse_node *root;
 	unsigned levels; /* of nodes; 0: empty */
+	/* The lowest node of the path that was taken last, and the indices it serves: neighbours are
+	 * asked for one after the other. NULL: none. */
+	struct sparse_node *near;
+	uint64_t near_index; /* index >> bits of a node */
 };
 
 void sparse_init(struct sparse *s, const struct alloc *alloc);

@@ -35,6 +35,20 @@ static bool translate_both(struct hart *h, uint64_t va, unsigned size, enum mmu_
 	       tlb_translate(h, second, access, ret_second);
 }
 
+/* 1, 2, 4 or 8 bytes: a copy of a size that is not known would be a call. */
+static uint64_t bytes_get(const uint8_t *from, unsigned size)
+{
+	uint64_t value = 0;
+
+	switch (size) {
+	case 1: return *from;
+	case 2: memcpy(&value, from, 2); break;
+	case 4: memcpy(&value, from, 4); break;
+	default: memcpy(&value, from, 8); break;
+	}
+	return value;
+}
+
 enum done mem_load(struct hart *h, uint64_t va, unsigned size)
 {
 	const uint8_t *bytes = h->m->ram.bytes;
@@ -43,7 +57,7 @@ enum done mem_load(struct hart *h, uint64_t va, unsigned size)
 	if (likely(!crosses(va, size))) {
 		if (!tlb_translate(h, va, MMU_READ, &pa))
 			return DONE_TRAP;
-		memcpy(&value, bytes + pa, size);
+		value = bytes_get(bytes + pa, size);
 		hart_saw(h, va, MMU_READ);
 	} else {
 		unsigned first = PAGE_SIZE - (va & (PAGE_SIZE - 1));

@@ -139,13 +139,60 @@ enum mmu_result mmu_check(const struct ram *ram, uint64_t satp, uint64_t va, enu
 	return check(ram, satp, va, access, &w);
 }
 
+/* The walk as it nearly always goes: a low address, pointers with nothing but V set, and then a page
+ * of 4 KiB that may be accessed so, all of it in RAM (MMU_OK), or an entry that is 0 (MMU_PAGE_FAULT).
+ * MMU_ACCESS_FAULT: whatever else there is, walk finds it. */
+static enum mmu_result walk_common(const struct ram *ram, uint64_t satp, uint64_t va, enum mmu_access access,
+			uint64_t *ret_pte_pa, uint64_t *ret_pte)
+{
+	const uint64_t ppn_field = PTE_PPN_MASK << PTE_PPN_SHIFT;
+	const uint64_t software = PTE_G | PTE_A | PTE_D | PTE_RSW0 | PTE_RSW1;
+	enum mmu_mode mode = (enum mmu_mode)(satp >> 60);
+	uint64_t table = satp & SATP_PPN_MASK, pte_pa, pte;
+
+	if (mode < MMU_SV39 || mode > MMU_SV57 || va >> (mmu_va_bits(mode) - 1))
+		return MMU_ACCESS_FAULT;
+	for (unsigned level = mmu_levels(mode) - 1;; level--) {
+		if (table >= ram->frames)
+			return MMU_ACCESS_FAULT;
+		pte_pa = (table << PAGE_SHIFT) + mmu_index(va, level) * sizeof(uint64_t);
+		pte = ram_read64(ram, pte_pa);
+		table = pte_ppn(pte);
+		if (pte == 0)
+			return MMU_PAGE_FAULT;
+		if (level == 0)
+			break;
+		if ((pte & ~ppn_field & ~(uint64_t)(PTE_RSW0 | PTE_RSW1 | PTE_G)) != PTE_V)
+			return MMU_ACCESS_FAULT;
+	}
+	uint64_t bits = pte & ~ppn_field & ~software;
+	bool usable = (bits & PTE_V) && pte_allows(pte, access) && !(bits & ~(uint64_t)0x1f) &&
+		      (bits & (PTE_R | PTE_W)) != PTE_W && table < ram->frames;
+	*ret_pte_pa = pte_pa;
+	*ret_pte = pte;
+	return usable ? MMU_OK : MMU_ACCESS_FAULT;
+}
+
 enum mmu_result mmu_translate_leaf(struct ram *ram, uint64_t satp, uint64_t va,
 				   enum mmu_access access, uint64_t *ret_pa, uint64_t *ret_pte,
 				   unsigned *ret_level)
 {
 	struct mmu_walk w;
-	enum mmu_result result = check(ram, satp, va, access, &w);
+	uint64_t pte_pa, found;
+	enum mmu_result result = walk_common(ram, satp, va, access, &pte_pa, &found);
 
+	if (result == MMU_PAGE_FAULT)
+		return result;
+	if (likely(result == MMU_OK)) {
+		uint64_t after = found | PTE_A | (access == MMU_WRITE ? PTE_D : 0); /* 7 */
+		if (after != found)
+			memcpy(ram->bytes + pte_pa, &after, sizeof(after));
+		*ret_pa = pte_ppn(found) << PAGE_SHIFT | (va & (PAGE_SIZE - 1));
+		*ret_pte = after;
+		*ret_level = 0;
+		return MMU_OK;
+	}
+	result = check(ram, satp, va, access, &w);
 	if (result != MMU_OK)
 		return result;
 	struct mmu_step *leaf = &w.step[w.steps - 1];

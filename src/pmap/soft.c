@@ -43,7 +43,6 @@ struct soft {
 	struct soft_tree tree;
 	struct table *hint; /* the one used last, or NULL */
 	uint64_t tables;
-	uint64_t resident[RESIDENT_KINDS];
 	struct soft *next, **prev; /* all of the mm; the first is mm->pmap_state */
 };
 
@@ -142,7 +141,7 @@ static void soft_set(struct table *t, struct soft_entry *e, uint32_t frame, unsi
 	if (frame == mm->zero)
 		return;
 	soft_link(mm, e);
-	t->owner->resident[as]++;
+	t->owner->pmap.resident[as]++;
 }
 
 /* A and D go back to the frame. Leaves the table, which may be empty then. */
@@ -152,7 +151,7 @@ static void soft_clear(struct table *t, struct soft_entry *e)
 
 	if (e->frame != mm->zero) {
 		soft_unlink(mm, e);
-		t->owner->resident[e->as]--;
+		t->owner->pmap.resident[e->as]--;
 		mm->frame[e->frame].flags |=
 		    (e->bits & SOFT_A ? FRAME_ACCESSED : 0) | (e->bits & SOFT_D ? FRAME_DIRTY : 0);
 	}
@@ -451,7 +450,7 @@ static void soft_stats(const struct pmap *p, struct pmap_stats *ret_stats)
 
 	*ret_stats = (struct pmap_stats){.tables = s->tables};
 	for (unsigned k = 0; k < RESIDENT_KINDS; k++)
-		ret_stats->resident[k] = s->resident[k];
+		ret_stats->resident[k] = s->pmap.resident[k];
 }
 
 /* Verify. Each list holds distinct entries that name its frame, and all lists together hold as many
@@ -516,11 +515,11 @@ static bool soft_verify_pmap(struct soft *s, uint64_t *entries, char *why, unsig
 		tables++;
 	}
 	for (unsigned k = 0; k < RESIDENT_KINDS; k++) {
-		if (resident[k] != s->resident[k])
+		if (resident[k] != s->pmap.resident[k])
 			return soft_wrong(why, size,
 					  "space %u: %" PRIu64
 					  " pages of kind %u are resident, not %" PRIu64,
-					  s->pmap.space, resident[k], k, s->resident[k]);
+					  s->pmap.space, resident[k], k, s->pmap.resident[k]);
 		*entries += resident[k];
 	}
 	if (tables != s->tables)

@@ -459,7 +459,7 @@ static void sv_stats(const struct pmap *p, struct pmap_stats *ret_stats)
 
 	*ret_stats = (struct pmap_stats){.tables = s->tables, .tables_shared = s->tables_shared};
 	for (unsigned k = 0; k < RESIDENT_KINDS; k++)
-		ret_stats->resident[k] = s->resident[k];
+		ret_stats->resident[k] = s->pmap.resident[k];
 }
 
 uint64_t sv_satp(const struct pmap *p)

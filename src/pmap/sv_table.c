@@ -106,20 +106,20 @@ void sv_table_attach(struct sv *s, struct table *upper, unsigned index, struct t
 	VM_ASSERT(!*entry && upper->level > 0 && upper->pmap == s);
 	t->level = upper->level - 1;
 	if (t->owners == 1)
-		sv_leaf_owner(mm, t)->tables_shared++;
+		t->pmap->tables_shared++;
 	if (t->owners >= 1)
 		s->tables_shared++;
 	sv_link_add(mm, t->frame, upper, index);
 	t->owners++;
+	t->pmap = t->owners == 1 ? s : NULL;
 	*entry = (uint64_t)t->frame << PTE_PPN_SHIFT | PTE_V;
 	upper->present++;
 	s->tables++;
 	for (unsigned k = 0; k < RESIDENT_KINDS; k++)
-		s->resident[k] += t->resident[k];
+		s->pmap.resident[k] += t->resident[k];
 	if (t->level == 0)
 		return;
 	VM_ASSERT(t->owners == 1);
-	t->pmap = s;
 	t->base = sv_link_va(upper, index);
 }
 
@@ -133,13 +133,15 @@ void sv_table_detach(struct sv *s, struct table *upper, unsigned index)
 	sv_link_remove(mm, t->frame, upper, index);
 	if (t->owners >= 2)
 		s->tables_shared--;
-	if (t->owners-- == 2)
-		sv_leaf_owner(mm, t)->tables_shared--;
+	t->owners--;
+	t->pmap = t->owners == 1 ? sv_leaf_owner(mm, t) : NULL;
+	if (t->pmap)
+		t->pmap->tables_shared--;
 	*entry = 0;
 	upper->present--;
 	s->tables--;
 	for (unsigned k = 0; k < RESIDENT_KINDS; k++)
-		s->resident[k] -= t->resident[k];
+		s->pmap.resident[k] -= t->resident[k];
 	if (s->hint == t)
 		s->hint = NULL;
 }
@@ -273,8 +275,12 @@ struct table *sv_leaf_copy(struct sv *s, uint64_t va, struct table *leaf, struct
 static void sv_resident_add(const struct mm *mm, struct table *t, enum resident as, int n)
 {
 	t->resident[as] += n;
+	if (likely(t->pmap != NULL)) {
+		t->pmap->pmap.resident[as] += n;
+		return;
+	}
 	SV_LINKS (mm->pmap_state, mm, t->frame, l)
-		sv_link_table(mm->pmap_state, l)->pmap->resident[as] += n;
+		sv_link_table(mm->pmap_state, l)->pmap->pmap.resident[as] += n;
 }
 
 void sv_entry_set(struct mm *mm, struct table *t, unsigned index, uint64_t pte)

@@ -42,7 +42,7 @@ struct table {
 	uint16_t present;                  /* entries of this table */
 	uint16_t level;                    /* 0: leaf */
 	uint16_t resident[RESIDENT_KINDS]; /* leaf: pages, the zero frame not counted */
-	struct sv *pmap; /* upper: whose it is; NULL for a leaf or a table in a reserve */
+	struct sv *pmap; /* whose it is; NULL for a leaf with several owners or none */
 	uint64_t base;   /* upper: the first address that it maps */
 	struct sv_link link[MMU_ENTRIES];
 };
@@ -54,7 +54,6 @@ struct sv {
 	struct table *root;
 	uint64_t hint_span; /* the leaf used last, and its va >> SPAN_SHIFT */
 	struct table *hint;
-	uint64_t resident[RESIDENT_KINDS];
 	uint64_t tables, tables_shared;
 	struct sv *next, **prev; /* all of the mm */
 };

@@ -108,6 +108,8 @@ static bool sv_verify_upper_entry(struct sv_check *c, const struct table *t, uns
 	if (below->frame != frame || below->level + 1 != t->level || !below->owners)
 		return sv_wrong(c, "the table in frame %u is not what the one in frame %u says",
 				frame, t->frame);
+	if (below->level == 0 && below->pmap != (below->owners == 1 ? t->pmap : NULL))
+		return sv_wrong(c, "the leaf in frame %u names another owner than it has", frame);
 	if (below->level == 0)
 		return true;
 	uint64_t base = t->base + ((uint64_t)i << (PAGE_SHIFT + 9 * t->level));
@@ -207,11 +209,11 @@ static bool sv_verify_pmap(struct sv_check *c, struct sv *s)
 				s->pmap.space, sum.tables, sum.tables_shared, s->tables,
 				s->tables_shared);
 	for (unsigned k = 0; k < RESIDENT_KINDS; k++)
-		if (sum.resident[k] != s->resident[k])
+		if (sum.resident[k] != s->pmap.resident[k])
 			return sv_wrong(c,
 					"space %u: %" PRIu64
 					" pages of kind %u are resident, but it counts %" PRIu64,
-					s->pmap.space, sum.resident[k], k, s->resident[k]);
+					s->pmap.space, sum.resident[k], k, s->pmap.resident[k]);
 	const struct table *hint = s->hint;
 	s->hint = NULL;
 	if (hint && sv_leaf(s, s->hint_span << SPAN_SHIFT) != hint)

@@ -55,6 +55,13 @@ static enum cause plan_cause(const struct space *s, const struct fault_plan *p, 
 	return frame_at(s->mm, p->from)->kind == FRAME_ANON ? CAUSE_swap_in : CAUSE_file_read;
 }
 
+/* The private page at va, if there is one. */
+static struct anon *region_anon(const struct space *s, const struct region *r, uint64_t va)
+{
+	bool may = r->flags & REGION_ANONED && !(r->flags & REGION_SHARED);
+	return may ? anon_map_get(&s->anons, va) : NULL;
+}
+
 /* The upper layer: an anon of this space. */
 static void plan_upper(const struct space *s, const struct fault_request *q, struct fault_plan *p)
 {
@@ -200,7 +207,7 @@ void fault_plan(struct space *s, const struct fault_request *q, struct fault_pla
 	}
 	/* 3. */
 	p.prot = region_entry_prot(r);
-	p.anon = r->flags & REGION_SHARED ? NULL : anon_map_get(&s->anons, p.page);
+	p.anon = region_anon(s, r, p.page);
 	if (p.anon)
 		plan_upper(s, q, &p);
 	else
@@ -304,7 +311,7 @@ static void fault_around(struct space *s, const struct fault_plan *p)
 		if (frame == NO_FRAME || frame_at(mm, frame)->state != FRAME_OWNED ||
 		    index << PAGE_SHIFT >= r->object->size ||
 		    frame_at(mm, frame)->flags & FRAME_FAILED ||
-		    mm->pmap->lookup(s->pmap, va, &e) || anon_map_get(&s->anons, va))
+		    mm->pmap->lookup(s->pmap, va, &e) || region_anon(s, r, va))
 			continue;
 		mm->pmap->enter(s->pmap, va, frame, p->prot, p->as, &nothing);
 	}
@@ -367,6 +374,12 @@ static int fault_read(struct space *s, const struct fault_plan *p, uint32_t *ret
 static int fault_reserve(struct space *s, const struct fault_plan *p, struct reserve *ret_reserve)
 {
 	struct mm *mm = s->mm;
+	/* Then nothing is evicted either. */
+	if (!(p->need.frames | p->need.tables | p->need.anons | p->need.chunks)) {
+		ret_reserve->frames = ret_reserve->tables = 0;
+		ret_reserve->anons = ret_reserve->chunks = 0;
+		return 0;
+	}
 	if (p->from != NO_FRAME)
 		frame_hold(mm, p->from);
 	int error = reserve_make(mm, &p->need, p->key, ret_reserve);

@@ -6,18 +6,6 @@
 
 #include "vm/mm.h"
 
-struct frame *frame_at(const struct mm *mm, uint32_t frame)
-{
-	VM_ASSERT(frame < mm->frames);
-	return &mm->frame[frame];
-}
-
-uint8_t *frame_bytes(const struct mm *mm, uint32_t frame)
-{
-	VM_ASSERT(frame < mm->frames);
-	return mm->ram + ((uint64_t)frame << PAGE_SHIFT);
-}
-
 void frame_zero(struct mm *mm, uint32_t frame)
 {
 	struct frame *f = frame_at(mm, frame);

@@ -68,8 +68,6 @@ void frame_free(struct mm *mm, uint32_t frame);
 void frame_hold(struct mm *mm, uint32_t frame);
 void frame_unhold(struct mm *mm, uint32_t frame);
 
-struct frame *frame_at(const struct mm *mm, uint32_t frame);
-uint8_t *frame_bytes(const struct mm *mm, uint32_t frame);
 /* Makes a frame that its owner has just taken all zeros. One that nobody used since the machine
  * was made is so already. */
 void frame_zero(struct mm *mm, uint32_t frame);

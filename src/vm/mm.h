@@ -91,6 +91,19 @@ int mm_create(const struct mm_config *config, struct mm **ret_mm);
 /* Every space and object must be gone; what is under way is waited for. */
 void mm_destroy(struct mm *mm);
 
+/* A frame of RAM, and its bytes. */
+static inline struct frame *frame_at(const struct mm *mm, uint32_t frame)
+{
+	VM_ASSERT(frame < mm->frames);
+	return &mm->frame[frame];
+}
+
+static inline uint8_t *frame_bytes(const struct mm *mm, uint32_t frame)
+{
+	VM_ASSERT(frame < mm->frames);
+	return mm->ram + ((uint64_t)frame << PAGE_SHIFT);
+}
+
 uint64_t mm_now(const struct mm *mm);
 struct space *mm_space(const struct mm *mm, uint32_t serial);
 #define MM_EVENT(mm_, tally_, pid_, name, ...)                                                     \

@@ -131,6 +131,7 @@ struct pmap {
 	struct mm *mm;
 	uint32_t space;
 	int32_t pid;
+	uint64_t resident[RESIDENT_KINDS]; /* pages, as stats tells them */
 };
 
 #endif

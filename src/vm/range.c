@@ -160,10 +160,8 @@ void space_account(struct space *s, const struct region *r, int64_t pages)
 
 int64_t space_resident(struct space *s)
 {
-	struct pmap_stats stats;
-	s->mm->pmap->stats(s->pmap, &stats);
-	uint64_t resident = stats.resident[RESIDENT_ANON] + stats.resident[RESIDENT_FILE] +
-			    stats.resident[RESIDENT_SHMEM];
+	const uint64_t *pages = s->pmap->resident;
+	uint64_t resident = pages[RESIDENT_ANON] + pages[RESIDENT_FILE] + pages[RESIDENT_SHMEM];
 	s->resident_peak = max_u64(resident, s->resident_peak);
 	return (int64_t)resident;
 }
