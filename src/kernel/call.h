@@ -39,7 +39,7 @@ enum call_type {
 	T_string, /* text that the program gives */
 	T_strings, /* argv, envp */
 	T_iov_in, T_iov_out, /* iovec array: count in the next argument */
-	T_prot, T_map_flags, T_remap_flags, T_advice, T_msync_flags,
+	T_prot, T_map_flags, T_remap_flags, T_advice, T_msync_flags, T_memfd_flags,
 	T_open_flags, T_at_flags, T_access_mode, T_clone_flags, T_wait_flags, T_seek, T_fcntl, T_ioctl,
 	T_clock, T_timespec_in, T_timespec_out, T_timeval_in, T_sigset_in, T_sigset_out, T_sigaction_in,
 	T_sigaction_out, T_sighow,

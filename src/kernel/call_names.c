@@ -56,6 +56,8 @@ NAMES(fadvise) = {{0, "POSIX_FADV_NORMAL"},
 		  {0, NULL}};
 
 NAMES(msync) = {{1, "MS_ASYNC"}, {2, "MS_INVALIDATE"}, {4, "MS_SYNC"}, {0, NULL}};
+NAMES(memfd) = {{1, "MFD_CLOEXEC"},      {2, "MFD_ALLOW_SEALING"}, {4, "MFD_HUGETLB"},
+		{8, "MFD_NOEXEC_SEAL"},  {16, "MFD_EXEC"},         {0, NULL}};
 
 /* Without the access mode, the low two bits: see names_add_open_flags. */
 NAMES(open) = {{0100, "O_CREAT"},        {0200, "O_EXCL"},         {0400, "O_NOCTTY"},

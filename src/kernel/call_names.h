@@ -34,6 +34,6 @@ void names_add_stat_mode(struct text *t, uint32_t mode);
 extern const struct call_name names_prot[], names_map[], names_remap[], names_madvise[],
     names_fadvise[], names_msync[], names_open[], names_at[], names_access[], names_clone[],
     names_wait[], names_seek[], names_fcntl[], names_ioctl[], names_clock[], names_sighow[],
-    names_resource[], names_sigaction[], names_poll[], names_prctl[], names_statx[];
+    names_resource[], names_sigaction[], names_poll[], names_prctl[], names_statx[], names_memfd[];
 
 #endif

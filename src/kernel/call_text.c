@@ -453,6 +453,7 @@ static void show_number(struct show *s, enum call_type type, uint64_t v)
 	case T_madvise: names_add_value(t, names_madvise, (uint32_t)v, "MADV_???"); break;
 	case T_advice: names_add_value(t, names_fadvise, (uint32_t)v, "POSIX_FADV_???"); break;
 	case T_msync_flags: names_add_flags(t, names_msync, v, "0"); break;
+	case T_memfd_flags: names_add_flags(t, names_memfd, (uint32_t)v, "0"); break;
 	case T_open_flags: show_open_flags(s, (uint32_t)v); break;
 	case T_at_flags: show_at_flags(s, (uint32_t)v); break;
 	case T_access_mode: names_add_flags(t, names_access, (uint32_t)v, "F_OK"); break;

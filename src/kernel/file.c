@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/bits.h"
 #include "kernel/abi.h"
@@ -13,6 +14,7 @@
 #include "kernel/kernel.h"
 #include "kernel/lock.h"
 #include "kernel/path.h"
+#include "kernel/shm.h"
 
 int file_create(struct kernel *k, const struct file_ops *ops, uint32_t flags, const char *path,
 		void *ctx, struct file **ret_file)
@@ -57,6 +59,17 @@ void file_put(struct file *f)
 	free(f);
 }
 
+int file_limit(struct task *t, uint64_t pos, size_t *size)
+{
+	uint64_t limit = t ? t->process->limit[RLIMIT_FSIZE].soft : UINT64_MAX;
+	if (pos >= limit && *size > 0) {
+		(void)signal_send_task(t, &(struct signal_info){.number = SIGXFSZ});
+		return -EFBIG;
+	}
+	*size = min_u64(*size, limit - pos);
+	return 0;
+}
+
 int64_t file_pread(struct file *f, void *ret_bytes, size_t size, uint64_t pos)
 {
 	size_t done = 0;
@@ -71,6 +84,13 @@ int64_t file_pread(struct file *f, void *ret_bytes, size_t size, uint64_t pos)
 		done += (size_t)n;
 	}
 	return (int64_t)done;
+}
+
+bool object_file_name(const struct object *o, struct text *ret_name, uint64_t *ret_device,
+		      uint64_t *ret_inode)
+{
+	return hostnode_name(o, ret_name, ret_device, ret_inode) ||
+	       shm_name(o, ret_name, ret_device, ret_inode);
 }
 
 /* Descriptors: an array as long as the highest one in use ever was, doubled as it grows. */
@@ -390,6 +410,7 @@ static void names_each(struct kernel *k, name_change *change, const char *a, con
 	LIST_FOREACH (fs, &k->mounts->fss, link)
 		change(&fs->cwd, &fs->gone, a, b);
 	hostnodes_names(k->mounts->hostfs, change, a, b);
+	shm_names(k->mounts->shm, change, a, b);
 }
 
 void names_moved(struct kernel *k, const char *from, const char *to)

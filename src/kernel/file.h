@@ -29,6 +29,7 @@ struct file;
 struct text;
 struct fd_table;
 struct fs;
+struct place;
 
 struct file_ops {
 	const char *name;
@@ -60,11 +61,18 @@ struct file_ops {
 	/* fallocate; mode bits are Linux's, the range was checked. NULL: -EOPNOTSUPP, or -ENODEV for
 	 * what cannot seek. */
 	int (*allocate)(struct file *f, unsigned mode, uint64_t offset, uint64_t length);
+	/* May no new mapping store to it? NULL: it may. */
+	bool (*sealed)(struct file *f);
 	/* What is changed by name elsewhere, for a file that has none (any more); NULL: -EPERM. The
 	 * caller has checked that it is open for writing. */
-	int (*chmod)(struct file *f, uint32_t mode);
-	int (*chown)(struct file *f, uint32_t uid, uint32_t gid);
-	int (*utimens)(struct file *f, const struct timespec times[2]);
+	int (*chmod)(struct file *f, struct task *t, uint32_t mode);
+	int (*chown)(struct file *f, struct task *t, uint32_t uid, uint32_t gid);
+	int (*utimens)(struct file *f, struct task *t, const struct timespec times[2]);
+	/* Gives it a name; place_may_change has been asked. NULL: -EXDEV. */
+	int (*link)(struct file *f, const struct place *to);
+	/* Another open file of the same contents, for /proc/PID/fd/N of what has no name; its mode
+	 * was asked. NULL: the same one. */
+	int (*reopen)(struct file *f, uint32_t flags, struct file **ret_file);
 	/* The last reference is gone. */
 	void (*release)(struct file *f);
 };
@@ -94,6 +102,9 @@ int file_create(struct kernel *k, const struct file_ops *ops, uint32_t flags, co
 		void *ctx, struct file **ret_file);
 struct file *file_ref(struct file *f);
 void file_put(struct file *f);
+/* How much may be written at pos under RLIMIT_FSIZE: makes *size less. Returns 0, or -EFBIG after a
+ * SIGXFSZ. t may be NULL: no limit. */
+int file_limit(struct task *t, uint64_t pos, size_t *size);
 /* A plain read into host memory at a position: for execve and the like. */
 int64_t file_pread(struct file *f, void *ret_bytes, size_t size, uint64_t pos);
 

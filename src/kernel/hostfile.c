@@ -2,7 +2,6 @@
 /* hostfile.c - open regular files of the host: read and write through the page cache */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -129,14 +128,9 @@ static int64_t host_write(struct file *f, struct task *t, const void *bytes, siz
 	struct node *n = node_of(f);
 	struct mm *mm = node_kernel(n)->mm;
 	struct stat st;
-	if (t && !(f->flags & ABI_O_APPEND)) {
-		uint64_t limit = t->process->limit[1].soft; /* RLIMIT_FSIZE */
-		if (*pos >= limit) {
-			(void)signal_send_task(t, &(struct signal_info){.number = SIGXFSZ});
-			return -EFBIG;
-		}
-		size = min_u64(size, limit - *pos);
-	}
+	int err = f->flags & ABI_O_APPEND ? 0 : file_limit(t, *pos, &size);
+	if (err)
+		return err;
 	/* What the host changed meanwhile must be known before our own change hides it. */
 	if (fstat(n->fd, &st) == 0)
 		node_refresh(n, &st);
@@ -289,17 +283,17 @@ static int host_result(struct file *f, int n)
 	return err;
 }
 
-static int host_chmod(struct file *f, uint32_t mode)
+static int host_chmod(struct file *f, struct task *t, uint32_t mode)
 {
 	return host_result(f, fchmod(node_of(f)->fd, mode & 07777));
 }
 
-static int host_chown(struct file *f, uint32_t uid, uint32_t gid)
+static int host_chown(struct file *f, struct task *t, uint32_t uid, uint32_t gid)
 {
 	return host_result(f, fchown(node_of(f)->fd, uid, gid));
 }
 
-static int host_utimens(struct file *f, const struct timespec times[2])
+static int host_utimens(struct file *f, struct task *t, const struct timespec times[2])
 {
 	return host_result(f, futimens(node_of(f)->fd, times));
 }

@@ -192,8 +192,8 @@ void hostnodes_names(struct hostfs *h, name_change *change, const char *a, const
 	}
 }
 
-bool object_file_name(const struct object *o, struct text *ret_name, uint64_t *ret_device,
-		      uint64_t *ret_inode)
+bool hostnode_name(const struct object *o, struct text *ret_name, uint64_t *ret_device,
+		   uint64_t *ret_inode)
 {
 	if (o->pager != &node_pager)
 		return false;

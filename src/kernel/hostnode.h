@@ -26,6 +26,8 @@
 struct kernel;
 struct file;
 struct hostfs;
+struct object;
+struct text;
 
 enum { NODES_KEPT = 256 };
 
@@ -41,6 +43,10 @@ void hostnodes_names(struct hostfs *h, name_change *change, const char *a, const
  * failure too. host_offset: position is the host's own, shared with whoever else has fd. */
 int hostnode_open(struct kernel *k, int fd, uint32_t flags, const char *path, bool host_offset,
 		  struct file **ret_file);
+
+/* object_file_name, for the objects of files of the host. */
+bool hostnode_name(const struct object *o, struct text *ret_name, uint64_t *ret_device,
+		   uint64_t *ret_inode);
 
 /* The guest changed this file by name: what differs is no news. */
 void hostnode_touched(struct kernel *k, const struct stat *now);

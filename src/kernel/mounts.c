@@ -17,6 +17,7 @@
 #include "kernel/kernel.h"
 #include "kernel/path.h"
 #include "kernel/pipe.h"
+#include "kernel/shm.h"
 #include "kernel/tty.h"
 
 #define TMP_PREFIX "carrel-tmp-"
@@ -329,6 +330,20 @@ static int mount_tmp(struct kernel *k)
 	return mount_host(k, path, "/tmp", false, "/tmp", NULL);
 }
 
+/* As tmpfs by itself: files in it may take half of RAM. */
+static int mount_shm(struct kernel *k)
+{
+	enum { INTERNAL = 1 }; /* 0:1 is the kernel's own, as on Linux */
+	struct mounts *m = k->mounts;
+	struct mount *x;
+	int err = shm_create(k, INTERNAL, 0, &m->memfds);
+	if (!err)
+		err = mount_add(k, &shm_tree, "/dev/shm", &x);
+	if (!err)
+		err = shm_create(k, x->device, k->mm->frames / 2, &m->shm);
+	return err;
+}
+
 static int mount_cwd(struct kernel *k)
 {
 	char real[PATH_MAX];
@@ -372,6 +387,8 @@ int mounts_create(struct kernel *k)
 	if (!err)
 		err = mount_add(k, &devfs_tree, "/dev", &x);
 	if (!err)
+		err = mount_shm(k);
+	if (!err)
 		err = mount_add(k, &procfs_tree, "/proc", &x);
 	if (!err)
 		err = mount_tmp(k);
@@ -394,6 +411,8 @@ void mounts_destroy(struct kernel *k)
 		return;
 	fifos_destroy(m);
 	hostnodes_destroy(m->hostfs);
+	shm_destroy(m->shm);
+	shm_destroy(m->memfds);
 	for (unsigned i = 0; i < m->count; i++) {
 		struct mount *x = &m->mount[i];
 		if (x->fd >= 0)

@@ -325,24 +325,29 @@ int place_may_change(const struct place *at)
 	return at->mount->readonly ? -EROFS : 0;
 }
 
-int place_access(const struct place *at, struct task *t, int mode, bool effective)
+int stat_access(const struct stat *st, const struct task *t, int mode, bool effective)
 {
 	const struct process *p = t->process;
 	uint32_t uid = effective ? p->euid : p->uid, gid = effective ? p->egid : p->gid;
-	unsigned bits = at->stat.st_mode & 0777;
+	unsigned bits = st->st_mode & 0777;
+	if (uid == 0) {
+		bool executable = (bits & 0111) || S_ISDIR(st->st_mode);
+		return (mode & X_OK) && !executable ? -EACCES : 0;
+	}
+	if (uid == st->st_uid)
+		bits >>= 6;
+	else if (gid == st->st_gid || group_member(st->st_gid))
+		bits >>= 3;
+	return (unsigned)mode & ~bits & 7 ? -EACCES : 0;
+}
+
+int place_access(const struct place *at, struct task *t, int mode, bool effective)
+{
 	bool special =
 	    !S_ISREG(at->stat.st_mode) && !S_ISDIR(at->stat.st_mode) && !S_ISLNK(at->stat.st_mode);
 	if ((mode & W_OK) && !at->file && !special && (at->mount->readonly || at->synthetic))
 		return -EROFS;
-	if (uid == 0) {
-		bool executable = (bits & 0111) || S_ISDIR(at->stat.st_mode);
-		return (mode & X_OK) && !executable ? -EACCES : 0;
-	}
-	if (uid == at->stat.st_uid)
-		bits >>= 6;
-	else if (gid == at->stat.st_gid || group_member(at->stat.st_gid))
-		bits >>= 3;
-	return (unsigned)mode & ~bits & 7 ? -EACCES : 0;
+	return stat_access(&at->stat, t, mode, effective);
 }
 
 /* Checks that hold for every kind of tree, before it opens. */
@@ -393,16 +398,37 @@ int place_open(struct place *at, struct task *t, uint32_t flags, uint32_t mode,
 				    : -EACCES;
 }
 
+/* A file that no directory knows, on the file system of the directory path. */
+static int open_nameless(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode,
+			 struct file **ret_file)
+{
+	struct place at;
+	if ((flags & ABI_O_ACCMODE) == ABI_O_RDONLY || flags & ABI_O_CREAT)
+		return -EINVAL;
+	int err = path_find(t->process->kernel, t, dirfd, path,
+			    flags & ABI_O_NOFOLLOW ? 0 : FIND_FOLLOW, &at);
+	if (err)
+		return err;
+	if (!S_ISDIR(at.stat.st_mode) || at.file)
+		return -ENOTDIR;
+	err = place_access(&at, t, W_OK | X_OK, true);
+	if (err)
+		return err;
+	return at.mount->ops->tmpfile ? at.mount->ops->tmpfile(&at, flags, mode, ret_file)
+				      : -EOPNOTSUPP;
+}
+
 int path_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode,
 	      struct file **ret_file)
 {
 	struct place at;
 	unsigned find = 0;
 	bool exclusive = (flags & ABI_O_CREAT) && (flags & ABI_O_EXCL);
-	if ((flags & ABI_O_TMPFILE) == ABI_O_TMPFILE)
-		return -EOPNOTSUPP;
+	mode &= ~fs_umask(t->process->fs);
 	if (flags & ABI_O_PATH)
 		flags &= ABI_O_PATH | ABI_O_DIRECTORY | ABI_O_NOFOLLOW | ABI_O_CLOEXEC;
+	if ((flags & ABI_O_TMPFILE) == ABI_O_TMPFILE)
+		return open_nameless(t, dirfd, path, flags, mode, ret_file);
 	if (!(flags & ABI_O_NOFOLLOW) && !exclusive)
 		find |= FIND_FOLLOW;
 	if (flags & ABI_O_CREAT)
@@ -410,7 +436,7 @@ int path_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint3
 	int err = path_find(t->process->kernel, t, dirfd, path, find, &at);
 	if (err)
 		return err;
-	return place_open(&at, t, flags, mode & ~fs_umask(t->process->fs), ret_file);
+	return place_open(&at, t, flags, mode, ret_file);
 }
 
 static int open_exec(struct place *at, struct task *t, struct file **ret_file)

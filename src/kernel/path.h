@@ -7,6 +7,7 @@
  *	/CWD, --bind   host directories (or files)                       hostfs.c
  *	/tmp           a fresh host directory, gone at the end           hostfs.c
  *	/dev           devices                                           dev.c
+ *	/dev/shm       files in the machine's RAM                        shmtree.c
  *	/proc          processes and the machine                         proc.c
  *
  * A place is named by its canonical path: absolute, no symbolic links, no "." and "..". The mount
@@ -58,6 +59,9 @@ struct tree_ops {
 	int (*chown)(const struct place *at, uint32_t uid, uint32_t gid);
 	int (*utimens)(const struct place *at, const struct timespec times[2]);
 	int (*truncate)(const struct place *at, uint64_t size);
+	/* An open file without a name, in the directory at: O_TMPFILE. */
+	int (*tmpfile)(const struct place *at, uint32_t flags, uint32_t mode,
+		       struct file **ret_file);
 };
 
 struct mount {
@@ -85,6 +89,8 @@ struct mounts {
 	LIST_HEAD(, file) named; /* open files with a path */
 	LIST_HEAD(, fs) fss;
 	struct hostfs *hostfs; /* the page cache of host files: hostnode.c */
+	struct shm *shm;       /* /dev/shm */
+	struct shm *memfds;    /* what is in RAM and in no directory */
 	struct pipes *fifos;
 	LIST_HEAD(, lock_held) locks;
 	struct wait_queue lock_queue;
@@ -128,6 +134,9 @@ int place_may_change(const struct place *at);
 /* What euid and egid may do: R_OK, W_OK, X_OK. Returns 0, -EACCES or -EROFS. */
 int place_access(const struct place *at, struct task *t, int mode, bool effective);
 
+/* The same of a file of which this is known. */
+int stat_access(const struct stat *st, const struct task *t, int mode, bool effective);
+
 int mounts_create(struct kernel *k);
 void mounts_destroy(struct kernel *k);
 /* The mount in which the canonical path lies. */
@@ -154,7 +163,7 @@ int path_only_open(const struct place *at, uint32_t flags, struct file **ret_fil
 /* The same open file again with other flags, for /proc/PID/fd/N of what has no name. */
 int file_reopen(struct file *f, struct task *t, uint32_t flags, struct file **ret_file);
 
-extern const struct tree_ops hostfs_tree, devfs_tree, procfs_tree, empty_tree;
+extern const struct tree_ops hostfs_tree, devfs_tree, procfs_tree, shm_tree, empty_tree;
 
 struct task;
 uint32_t fs_umask(const struct fs *fs);

@@ -585,6 +585,8 @@ int file_reopen(struct file *f, struct task *t, uint32_t flags, struct file **re
 	int err = pipe_reopen(f, flags, ret_file);
 	if (err != -EINVAL)
 		return err;
+	if (f->ops->reopen)
+		return f->ops->reopen(f, flags, ret_file);
 	uint32_t have = f->flags & ABI_O_ACCMODE, want = flags & ABI_O_ACCMODE;
 	if (have != ABI_O_RDWR && want != have)
 		return -EACCES;

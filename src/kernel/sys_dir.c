@@ -256,11 +256,13 @@ static int64_t link_found(struct place *from, struct place *to)
 		return -ENOENT;
 	if (S_ISDIR(from->stat.st_mode))
 		return -EPERM;
-	if (from->file || from->mount != to->mount)
+	if (from->file ? !from->file->ops->link : from->mount != to->mount)
 		return -EXDEV;
 	int err = place_may_change(to);
 	if (err)
 		return err;
+	if (from->file)
+		return from->file->ops->link(from->file, to);
 	if (!to->mount->ops->link)
 		return -EPERM;
 	return to->mount->ops->link(from, to);
@@ -314,7 +316,7 @@ static int64_t change_mode(const struct place *at, uint32_t mode)
 {
 	struct file *f = nameless(at);
 	if (f && f->ops->chmod)
-		return f->ops->chmod(f, mode & 07777);
+		return f->ops->chmod(f, at->task, mode & 07777);
 	int err = change_check(at);
 	if (err)
 		return err;
@@ -354,7 +356,7 @@ static int64_t change_owner(const struct place *at, uint32_t uid, uint32_t gid)
 {
 	struct file *f = nameless(at);
 	if (f && f->ops->chown)
-		return f->ops->chown(f, uid, gid);
+		return f->ops->chown(f, at->task, uid, gid);
 	int err = change_check(at);
 	if (err)
 		return err;
@@ -403,7 +405,7 @@ int64_t sys_utimensat(struct task *t, const uint64_t a[6])
 	err = a[1] ? find(t, (int)a[0], a[1], how, &at) : find_descriptor(t, a[0], &at);
 	struct file *f = err ? NULL : nameless(&at);
 	if (f && f->ops->utimens)
-		return f->ops->utimens(f, times);
+		return f->ops->utimens(f, t, times);
 	if (!err)
 		err = change_check(&at);
 	if (err)
@@ -426,7 +428,8 @@ int64_t sys_truncate(struct task *t, const uint64_t a[6])
 		err = place_access(&at, t, 2, true);
 	if (err)
 		return err;
-	return at.mount->ops->truncate ? at.mount->ops->truncate(&at, a[1]) : -EINVAL;
+	err = at.mount->ops->truncate ? at.mount->ops->truncate(&at, a[1]) : -EINVAL;
+	return wait_result(t, err);
 }
 
 int64_t sys_umask(struct task *t, const uint64_t a[6])

@@ -11,6 +11,7 @@
 #include "kernel/lock.h"
 #include "kernel/path.h"
 #include "kernel/pipe.h"
+#include "kernel/shm.h"
 #include "kernel/uaccess.h"
 
 enum { LIMIT_NOFILE = 7 };
@@ -226,6 +227,8 @@ int64_t sys_fcntl(struct task *t, const uint64_t a[6])
 	case GETSIG: return 0;
 	case GETPIPE_SZ: return pipe_size(f);
 	case SETPIPE_SZ: return pipe_set_size(f, arg);
+	case ADD_SEALS: return shm_seals_add(f, (uint32_t)arg);
+	case GET_SEALS: return shm_seals_get(f);
 	default: return -EINVAL;
 	}
 }

@@ -240,7 +240,7 @@ static int64_t truncate_to(struct file *f, uint64_t size)
 
 int64_t sys_ftruncate(struct task *t, const uint64_t a[6])
 {
-	return truncate_to(fd_get(t->process->files, (int)a[0]), a[1]);
+	return wait_result(t, truncate_to(fd_get(t->process->files, (int)a[0]), a[1]));
 }
 
 int64_t sys_fallocate(struct task *t, const uint64_t a[6])
@@ -255,7 +255,7 @@ int64_t sys_fallocate(struct task *t, const uint64_t a[6])
 		return -EFBIG;
 	if (!f->ops->allocate)
 		return f->ops->size ? -EOPNOTSUPP : -ENODEV;
-	return f->ops->allocate(f, (uint32_t)a[1], a[2], a[3]);
+	return wait_result(t, f->ops->allocate(f, (uint32_t)a[1], a[2], a[3]));
 }
 
 static int64_t sync_file(struct task *t, uint64_t fd)

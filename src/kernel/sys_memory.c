@@ -60,7 +60,10 @@ static int map_file(struct task *t, int fd, uint64_t flags, struct map_request *
 		return -EINVAL;
 	if (!f->ops->object)
 		return -ENODEV;
-	if (shared && mode != ABI_O_RDWR)
+	bool sealed = shared && f->ops->sealed && f->ops->sealed(f);
+	if (sealed && m->prot & PROT_W)
+		return -EPERM;
+	if (shared && (mode != ABI_O_RDWR || sealed))
 		m->prot_max &= ~(unsigned)PROT_W;
 	return f->ops->object(f, &m->object);
 }

@@ -64,6 +64,14 @@ int wait_on_io(struct task *t)
 	return wait_on(t, &k->io[k->mm->waits_for % array_size(k->io)]);
 }
 
+int64_t wait_result(struct task *t, int64_t result)
+{
+	if (result != -EAGAIN)
+		return result;
+	int err = wait_on_io(t);
+	return err ? err : CALL_WAIT;
+}
+
 bool wait_is_for_io(const struct task *t)
 {
 	const struct kernel *k = t->process->kernel;

@@ -37,6 +37,8 @@ void wait_until(struct task *t, uint64_t ns);
 /* Puts t on the queue of the frame that the paging system just said to wait for. Returns as
  * wait_on. */
 int wait_on_io(struct task *t);
+/* A handler's result; -EAGAIN, which the paging system said, becomes such a wait: CALL_WAIT. */
+int64_t wait_result(struct task *t, int64_t result);
 /* Does t wait for such a frame? */
 bool wait_is_for_io(const struct task *t);
 /* Takes t off every queue and makes it runnable, if it sleeps. */

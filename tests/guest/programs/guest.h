@@ -36,9 +36,9 @@ __attribute__((format(printf, 1, 2))) static inline void say(const char *format,
 /* The result of a call as a program sees it: its value, or the errno's name. */
 static inline const char *result(long r)
 {
-	static char text[4][64];
+	static char text[8][64];
 	static int i;
-	char *s = text[i++ % 4];
+	char *s = text[i++ % 8];
 
 	if (r >= 0)
 		snprintf(s, sizeof(text[0]), "%ld", r);
