@@ -15,11 +15,12 @@
 /* Places of one frame that are looked at. */
 enum { PLACES = 1024 };
 
-/* What the page tables say of a frame that holds one of them. */
+/* What the page tables say of a frame that holds one of them, or which shared memory it is of. */
 struct table_use {
 	struct pids owners;
 	uint8_t level;
 	uint64_t va;
+	const struct object *object;
 };
 
 /* A look while it is taken. */
@@ -65,6 +66,17 @@ static void tables_note(struct survey *v)
 	}
 }
 
+static void shared_note(struct survey *v)
+{
+	for (const struct object *o = v->k->mm->objects; o; o = o->next) {
+		const struct anon *a;
+		for (uint64_t i = 0;
+		     o->kind == OBJECT_SHARED && (a = sparse_next(&o->pages, &i, UINT64_MAX)); i++)
+			if (a->frame != NO_FRAME)
+				v->table[a->frame].object = o;
+	}
+}
+
 /* "mem (pid 2)", or "pids 2, 3 and 5 more". */
 static void add_pids(struct survey *v, const struct pids *pids, struct text *t)
 {
@@ -101,13 +113,30 @@ static void add_region(struct survey *v, int32_t pid, uint64_t va, struct text *
 	text_add(t, ": %s", what);
 }
 
+/* The file's name without its directories; false: it has none. */
+static bool add_file(const struct object *o, struct text *t)
+{
+	uint64_t device, inode;
+	struct text name = TEXT;
+	bool named = object_file_name(o, &name, &device, &inode) && name.size;
+	if (named) {
+		const char *slash = strrchr(text_str(&name), '/');
+		text_add(t, "%s", slash && slash[1] ? slash + 1 : text_str(&name));
+	}
+	text_finish(&name);
+	return named;
+}
+
 static void anon_owner(struct survey *v, uint32_t frame, struct frame_run *r, struct text *t)
 {
 	struct pmap_place place[PLACES];
 	struct pids pids = {0};
 	unsigned all = v->k->mm->pmap->places(v->k->mm, frame, place, PLACES);
 	if (all == 0) {
-		text_add(t, "in no page table now");
+		const struct object *o = v->table[frame].object;
+		if (o && !add_file(o, t))
+			text_add(t, "shared memory");
+		text_add(t, "%sin no page table now", o ? ", " : "");
 		return;
 	}
 	unsigned known = all < PLACES ? all : PLACES;
@@ -142,18 +171,11 @@ static void table_owner(struct survey *v, uint32_t frame, struct frame_run *r, s
 
 static void file_owner(struct survey *v, const struct frame *f, struct frame_run *r, struct text *t)
 {
-	uint64_t device, inode;
-	struct text name = TEXT;
 	const struct object *o = f->owner.object;
-	if (signal_is_trampoline(v->k, o)) {
+	if (signal_is_trampoline(v->k, o))
 		text_add(t, "[vdso]");
-	} else if (object_file_name(o, &name, &device, &inode) && name.size) {
-		const char *slash = strrchr(text_str(&name), '/');
-		text_add(t, "%s", slash && slash[1] ? slash + 1 : text_str(&name));
-	} else {
+	else if (!add_file(o, t))
 		text_add(t, "a file that has no name in the guest");
-	}
-	text_finish(&name);
 	r->placed = true;
 	r->from = f->index;
 }
@@ -241,6 +263,7 @@ static void survey(struct kernel *k, struct frames_look *l)
 	struct frame_run rest = {.first = mm->pool.untouched, .count = mm->frames - mm->pool.untouched};
 	if (v.table) {
 		tables_note(&v);
+		shared_note(&v);
 		for (uint32_t i = 0; i < mm->pool.untouched; i++) {
 			struct frame_run r;
 			frame_owner(&v, i, &r);

@@ -42,7 +42,7 @@ static int fill_meminfo(struct kernel *k, struct process *p, struct task *t, str
 	struct census c = census(k);
 	mm_usage(k->mm, &u);
 	uint64_t file = u.kind[FRAME_FILE], anon = u.kind[FRAME_ANON],
-		 mapped = file - u.file_clean_unmapped;
+		 mapped = file - u.file_clean_unmapped, shared = u.shared;
 	const struct {
 		const char *name;
 		uint64_t pages;
@@ -51,7 +51,7 @@ static int fill_meminfo(struct kernel *k, struct process *p, struct task *t, str
 	    {"MemFree:", u.free},
 	    {"MemAvailable:", u.free + u.file_clean_unmapped},
 	    {"Buffers:", 0},
-	    {"Cached:", file},
+	    {"Cached:", file + shared},
 	    {"SwapCached:", 0},
 	    {"Active:", anon},
 	    {"Inactive:", file},
@@ -65,9 +65,9 @@ static int fill_meminfo(struct kernel *k, struct process *p, struct task *t, str
 	    {"SwapFree:", 0},
 	    {"Dirty:", 0},
 	    {"Writeback:", 0},
-	    {"AnonPages:", anon},
+	    {"AnonPages:", anon - shared},
 	    {"Mapped:", mapped},
-	    {"Shmem:", 0},
+	    {"Shmem:", shared},
 	    {"KReclaimable:", 0},
 	    {"Slab:", u.kind[FRAME_KERNEL]},
 	    {"SReclaimable:", 0},
@@ -108,12 +108,12 @@ static int fill_vmstat(struct kernel *k, struct process *p, struct task *t, stru
 	    {"nr_active_anon", u.kind[FRAME_ANON]},
 	    {"nr_inactive_file", u.kind[FRAME_FILE]},
 	    {"nr_active_file", 0},
-	    {"nr_anon_pages", u.kind[FRAME_ANON]},
+	    {"nr_anon_pages", u.kind[FRAME_ANON] - u.shared},
 	    {"nr_mapped", u.kind[FRAME_FILE] - u.file_clean_unmapped},
-	    {"nr_file_pages", u.kind[FRAME_FILE]},
+	    {"nr_file_pages", u.kind[FRAME_FILE] + u.shared},
 	    {"nr_dirty", 0},
 	    {"nr_writeback", 0},
-	    {"nr_shmem", 0},
+	    {"nr_shmem", u.shared},
 	    {"nr_page_table_pages", u.kind[FRAME_TABLE]},
 	    {"pgpgin", sum->cause[CAUSE_file_read] * 4},
 	    {"pgpgout", 0},

@@ -107,7 +107,15 @@ static void add_reason(struct text *s, const struct process *p, const struct fau
 	fault_plan(p->space, q, &plan);
 	const struct region *r = plan.region, *near = plan.nearest;
 	const struct space_layout *l = &p->space->layout;
-	if (why == FAULT_BUS_END || why == FAULT_BUS_IO) {
+	if (why == FAULT_BUS_IO && r && r->object && object_is_full(r->object)) {
+		text_add(s, ", which would be a new page of ");
+		if (!add_file(s, r->object))
+			text_add(s, "shared memory");
+		text_add(s,
+			 ", and all %llu KiB of /dev/shm, half of RAM, are in use: remove files "
+			 "there, or give more RAM with -m",
+			 (unsigned long long)r->object->quota->limit * PAGE_SIZE / 1024);
+	} else if (why == FAULT_BUS_END || why == FAULT_BUS_IO) {
 		text_add(s, ", which is ");
 		text_add(s, why == FAULT_BUS_END ? "beyond the end of the file that is mapped there"
 						 : "in a page that its device could not read");

@@ -133,5 +133,11 @@ void mm_usage(const struct mm *mm, struct mm_usage *ret_usage)
 		u.file_clean_unmapped += f->state == FRAME_OWNED && f->kind == FRAME_FILE &&
 					 !f->maps && !(f->flags & FRAME_DIRTY);
 	}
+	for (const struct object *o = mm->objects; o; o = o->next) {
+		const struct anon *a;
+		for (uint64_t i = 0;
+		     o->kind == OBJECT_SHARED && (a = sparse_next(&o->pages, &i, UINT64_MAX)); i++)
+			u.shared += a->frame != NO_FRAME;
+	}
 	*ret_usage = u;
 }

@@ -119,6 +119,7 @@ struct mm_usage {
 	uint64_t frames, free, reserved;
 	uint64_t kind[FRAME_KINDS];
 	uint64_t file_clean_unmapped; /* what could be had at once */
+	uint64_t shared;	      /* of FRAME_ANON: shared memory, mapped or not */
 };
 void mm_usage(const struct mm *mm, struct mm_usage *ret_usage);
 
