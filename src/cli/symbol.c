@@ -103,9 +103,8 @@ bool symbol_add(struct symbol_cache *c, struct process *p, uint64_t va, struct t
 		    q->object && !(q->flags & REGION_SHARED) ? symbols_of(c, q->object) : NULL;
 		if (s)
 			return symbols_add(s, va - load_start(q) + symbols_base(s), t);
-		if (q->start != r->start && !q->object && q->flags & (REGION_HEAP | REGION_STACK))
-			break;
-		if (q == r && (r->flags & (REGION_HEAP | REGION_STACK) || r->object))
+		bool own = q->flags & REGION_STACK || space_is_heap(p->space, q);
+		if (own || (q == r && r->object))
 			break;
 	}
 	return false;
@@ -168,16 +167,18 @@ static bool file_address(struct process *p, const char *word, uint64_t *ret_va)
 
 static bool region_address(struct process *p, const char *word, uint64_t *ret_va)
 {
-	unsigned flag = strcmp(word, "heap") == 0 || strcmp(word, "[heap]") == 0     ? REGION_HEAP
-			: strcmp(word, "stack") == 0 || strcmp(word, "[stack]") == 0 ? REGION_STACK
-										     : 0;
-	for (struct region *r = regions_first(&p->space->regions); r && flag; r = region_next(r)) {
-		if (!(r->flags & flag))
-			continue;
+	bool heap = strcmp(word, "heap") == 0 || strcmp(word, "[heap]") == 0;
+	bool stack = strcmp(word, "stack") == 0 || strcmp(word, "[stack]") == 0;
+	for (struct region *r = regions_first(&p->space->regions); r; r = region_next(r)) {
 		/* The heap from its start, the stack from the page that every program has. */
-		*ret_va = flag == REGION_STACK ? r->end - PAGE_SIZE
-					       : max_u64(r->start, p->space->brk_start);
-		return true;
+		if (heap && space_is_heap(p->space, r)) {
+			*ret_va = max_u64(r->start, p->space->brk_start);
+			return true;
+		}
+		if (stack && r->flags & REGION_STACK) {
+			*ret_va = r->end - PAGE_SIZE;
+			return true;
+		}
 	}
 	return false;
 }

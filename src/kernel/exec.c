@@ -117,7 +117,8 @@ static int open_interpreter(struct exec *x, struct file **ret_file)
 
 /* --- mapping --- */
 
-static int map_segment(struct exec *x, const struct elf_segment *s, struct object *o, uint64_t bias)
+static int map_segment(struct exec *x, const struct elf_segment *s, const struct file *f,
+		       struct object *o, uint64_t bias)
 {
 	uint64_t va = s->va + bias, start = page_down(va), file_end = va + s->file_size, at;
 	uint64_t rest = s->file_size > 0 ? page_up(file_end) : start,
@@ -129,6 +130,7 @@ static int map_segment(struct exec *x, const struct elf_segment *s, struct objec
 					      .prot_max = PROT_ALL,
 					      .map_flags = MAP_AT,
 					      .object = o,
+					      .source = f->serial,
 					      .offset = page_down(s->offset)};
 		int r = space_map(x->space, &m, &at);
 		/* BSS begins within the last page of the file; ld.so counts on zeros behind it, too. */
@@ -156,7 +158,7 @@ static int map_elf(struct exec *x, struct file *f, const struct elf *e, uint64_t
 	if (r != 0)
 		return r;
 	for (unsigned i = 0; r == 0 && i < e->segments; i++)
-		r = map_segment(x, &e->segment[i], o, bias);
+		r = map_segment(x, &e->segment[i], f, o, bias);
 	object_put(x->kernel->mm, o);
 	return r;
 }
@@ -221,7 +223,6 @@ static int map_heap_start(struct exec *x, uint64_t heap)
 				      .length = PAGE_SIZE,
 				      .prot = PROT_R | PROT_W,
 				      .prot_max = PROT_ALL,
-				      .region_flags = REGION_HEAP,
 				      .map_flags = MAP_AT_FREE};
 	uint64_t start;
 	int r = space_map(x->space, &m, &start);
@@ -389,7 +390,6 @@ static void become(struct exec *x, const struct memory *m, bool interpreted)
 	rseq_forget(t);
 	p->exit_signal = SIGCHLD;
 	p->dumpable = p->executed = true;
-	p->lock_future = false;
 	if (p->files)
 		fd_close_on_exec(p->files);
 	signals_exec(p);

@@ -33,6 +33,7 @@ int file_create(struct kernel *k, const struct file_ops *ops, uint32_t flags, co
 	f->refs = 1;
 	f->ops = ops;
 	f->kernel = k;
+	f->serial = ++k->last_file;
 	f->flags = flags & ~(uint32_t)(ABI_O_CREAT | ABI_O_EXCL | ABI_O_NOCTTY | ABI_O_TRUNC |
 				       ABI_O_CLOEXEC);
 	f->ctx = ctx;

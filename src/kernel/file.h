@@ -83,6 +83,7 @@ struct file {
 	struct kernel *kernel;
 	uint32_t flags; /* O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, ... as F_GETFL gives them */
 	uint64_t pos;
+	uint64_t serial; /* never reused: which open file a region came from */
 	/* As the guest names it, for /proc/PID/fd and maps; follows renames. NULL: none. */
 	char *path;
 	bool unlinked;          /* path was removed by the guest: "(deleted)" */

@@ -92,6 +92,7 @@ struct kernel {
 	struct task_list ready;
 	struct task_sleep sleepers;
 	struct timer_tree timers; /* armed ones, by deadline: see timer.h */
+	uint64_t last_file;  /* serial number of the file that was opened last */
 	uint64_t next_timer; /* serial number of the next timer that is made */
 	struct object *trampoline; /* see signal.h */
 	uint32_t trampoline_frame;

@@ -25,7 +25,7 @@ static void region_name(const struct kernel *k, const struct process *p, const s
 		text_add(ret_name, "/dev/zero (deleted)");
 		*ret_device = 1;
 		*ret_inode = r->object->serial;
-	} else if (r->flags & REGION_HEAP)
+	} else if (space_is_heap(p->space, r))
 		text_add(ret_name, "[heap]");
 	else if (r->start <= p->stack_start && p->stack_start < r->end)
 		text_add(ret_name, "[stack]");
@@ -124,25 +124,28 @@ static void vm_flags(const struct region *r, struct text *t)
 	static const struct {
 		uint32_t flag;
 		const char *text;
-	} more[] = {{REGION_GROWSDOWN, "gd"}, {REGION_LOCKED, "lo"},     {REGION_DONTFORK, "dc"},
-		    {REGION_NORESERVE, "nr"}, {REGION_WIPEONFORK, "wf"}, {REGION_DONTDUMP, "dd"}};
+	} more[] = {{REGION_GROWSDOWN, "gd"},	{REGION_LOCKED, "lo"},	    {REGION_SEQ_READ, "sr"},
+		    {REGION_RAND_READ, "rr"},	{REGION_DONTFORK, "dc"},    {REGION_SPECIAL, "de"},
+		    {REGION_LOCKONFAULT, "lf"}, {REGION_ACCOUNT, "ac"},	    {REGION_NORESERVE, "nr"},
+		    {REGION_WIPEONFORK, "wf"},	{REGION_DONTDUMP, "dd"},    {REGION_HUGEPAGE, "hg"},
+		    {REGION_NOHUGEPAGE, "nh"},	{REGION_MERGEABLE, "mg"}};
 	static const char *const now[] = {"rd", "wr", "ex"}, *const may[] = {"mr", "mw", "me"};
 	text_add(t, "VmFlags:");
 	for (unsigned i = 0; i < 3; i++)
 		text_add(t, "%s%s", r->prot >> i & 1 ? " " : "", r->prot >> i & 1 ? now[i] : "");
-	if (r->flags & REGION_SHARED)
+	bool shared = r->flags & REGION_SHARED;
+	/* Of a file that was opened for reading it is shared memory that cannot be shared. */
+	if (shared && r->prot_max & PROT_W)
 		text_add(t, " sh");
 	for (unsigned i = 0; i < 3; i++)
 		text_add(t, "%s%s", r->prot_max >> i & 1 ? " " : "",
 			 r->prot_max >> i & 1 ? may[i] : "");
-	if ((r->flags & REGION_SHARED) && (r->prot_max & PROT_W))
+	if (shared)
 		text_add(t, " ms");
 	for (size_t i = 0; i < array_size(more); i++) {
 		if (r->flags & more[i].flag)
 			text_add(t, " %s", more[i].text);
 	}
-	if (!r->object)
-		text_add(t, " ac");
 	text_add(t, " \n");
 }
 

@@ -285,6 +285,7 @@ int signal_map_trampoline(struct kernel *k, struct space *s, uint64_t *ret_va)
 		.length = PAGE_SIZE,
 		.prot = PROT_R | PROT_X,
 		.prot_max = PROT_ALL,
+		.region_flags = REGION_SPECIAL,
 		.object = k->trampoline,
 	};
 	return space_map(s, &m, ret_va);

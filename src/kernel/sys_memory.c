@@ -39,6 +39,12 @@ static int64_t memory_result(struct task *t, int r)
 	return CALL_WAIT;
 }
 
+/* May it map at this address? Not below mmap_min_addr. */
+static bool may_name(const struct process *p, uint64_t start)
+{
+	return p->euid == 0 || start >= p->space->layout.bottom;
+}
+
 static bool may_lock(const struct process *p, uint64_t length)
 {
 	return limits_lock(p->space, page_up(length) >> PAGE_SHIFT);
@@ -65,6 +71,7 @@ static int map_file(struct task *t, int fd, uint64_t flags, struct map_request *
 		return -EPERM;
 	if (shared && (mode != ABI_O_RDWR || sealed))
 		m->prot_max &= ~(unsigned)PROT_W;
+	m->source = f->serial;
 	return f->ops->object(f, &m->object);
 }
 
@@ -105,7 +112,7 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 	struct process *p = t->process;
 	uint64_t flags = a[3] & UINT32_MAX, start;
 	bool shared = (flags & FLAG_TYPE) != FLAG_PRIVATE,
-	     lock = flags & FLAG_LOCKED || p->lock_future;
+	     lock = flags & FLAG_LOCKED || p->space->future;
 	struct map_request m = {.start = page_down(a[0]),
 				.length = a[1],
 				.prot = a[2] & PROT_ALL,
@@ -118,8 +125,14 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 	int r = flags_check(p, flags);
 	if (r != 0)
 		return r;
-	if (flags & (FLAG_FIXED | FLAG_FIXED_NOREPLACE) && a[0] % PAGE_SIZE != 0)
-		return -EINVAL;
+	if (flags & (FLAG_FIXED | FLAG_FIXED_NOREPLACE)) {
+		if (page_up(a[1]) > p->space->layout.top || a[0] > p->space->layout.top - page_up(a[1]))
+			return -ENOMEM;
+		if (a[0] % PAGE_SIZE != 0)
+			return -EINVAL;
+		if (!may_name(p, a[0]))
+			return -EPERM;
+	}
 	if (lock && !may_lock(p, a[1]))
 		return -EAGAIN;
 	m.map_flags = flags & FLAG_FIXED_NOREPLACE ? MAP_AT_FREE : flags & FLAG_FIXED ? MAP_AT : 0;
@@ -127,7 +140,8 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 		m.map_flags |= MAP_POPULATE_;
 	m.region_flags =
 	    (shared ? REGION_SHARED : 0) | (flags & FLAG_GROWSDOWN ? REGION_GROWSDOWN : 0) |
-	    (flags & FLAG_NORESERVE ? REGION_NORESERVE : 0) | (lock ? REGION_LOCKED : 0);
+	    (flags & FLAG_NORESERVE ? REGION_NORESERVE : 0) |
+	    (flags & FLAG_LOCKED ? REGION_LOCKED : 0);
 	if (!(flags & FLAG_ANONYMOUS))
 		r = map_file(t, (int)a[4], flags, &m);
 	else if (shared)
@@ -147,6 +161,8 @@ int64_t sys_munmap(struct task *t, const uint64_t a[6])
 	return memory_result(t, space_unmap(t->process->space, a[0], a[1]));
 }
 
+enum { REMAP_FIXED = 2 };
+
 int64_t sys_mremap(struct task *t, const uint64_t a[6])
 {
 	struct process *p = t->process;
@@ -154,6 +170,8 @@ int64_t sys_mremap(struct task *t, const uint64_t a[6])
 	const struct region *moved = regions_find(&p->space->regions, a[0]);
 	if (new > old && moved && moved->flags & REGION_LOCKED && !may_lock(p, new - old))
 		return -EAGAIN;
+	if (a[3] & REMAP_FIXED && !may_name(p, a[4]))
+		return -EPERM;
 	int r = space_remap(p->space, a[0], a[1], a[2], (unsigned)a[3], a[4], &start);
 	return r == 0 ? (int64_t)start : memory_result(t, r);
 }
@@ -164,7 +182,7 @@ int64_t sys_brk(struct task *t, const uint64_t a[6])
 	struct space *s = p->space;
 	uint64_t more = a[0] > s->brk ? page_up(a[0]) - page_up(s->brk) : 0;
 	if (!limits_brk(s, a[0], p->data_end - p->data_start) ||
-	    (p->lock_future && !may_lock(p, more)))
+	    (s->future & REGION_LOCKED && !may_lock(p, more)))
 		return (int64_t)s->brk;
 	return (int64_t)space_brk(s, a[0]);
 }
@@ -178,18 +196,22 @@ int64_t sys_mprotect(struct task *t, const uint64_t a[6])
 	struct space *s = t->process->space;
 	uint64_t start = a[0], length = a[1], prot = a[2],
 		 known = PROT_ALL | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP;
-	if (prot & ~known || (prot & PROT_GROWSDOWN && prot & PROT_GROWSUP) ||
-	    start % PAGE_SIZE != 0)
+	if ((prot & PROT_GROWSDOWN && prot & PROT_GROWSUP) || start % PAGE_SIZE != 0)
 		return -EINVAL;
 	if (length == 0)
 		return 0;
+	length = page_up(length);
+	if (start + length <= start)
+		return -ENOMEM;
+	if (prot & ~known)
+		return -EINVAL;
 	if (prot & (PROT_GROWSUP | PROT_GROWSDOWN)) {
-		const struct region *r = regions_find(&s->regions, start);
-		if (!r)
+		const struct region *r = regions_at_or_after(&s->regions, start);
+		if (!r || r->start >= start + length || (prot & PROT_GROWSUP && r->start > start))
 			return -ENOMEM;
 		if (prot & PROT_GROWSUP || !(r->flags & REGION_GROWSDOWN))
 			return -EINVAL;
-		length += start - r->start;
+		length = start + length - r->start;
 		start = r->start;
 	}
 	return memory_result(t, space_protect(s, start, length, prot & PROT_ALL));
@@ -197,7 +219,8 @@ int64_t sys_mprotect(struct task *t, const uint64_t a[6])
 
 int64_t sys_madvise(struct task *t, const uint64_t a[6])
 {
-	return memory_result(t, space_advise(t->process->space, a[0], a[1], (int)a[2]));
+	int r = space_advise(t->process->space, a[0], a[1], (int)a[2]);
+	return r == -ENOBUFS ? -EAGAIN : memory_result(t, r);
 }
 
 int64_t sys_msync(struct task *t, const uint64_t a[6])
@@ -215,20 +238,20 @@ int64_t sys_mincore(struct task *t, const uint64_t a[6])
 		return -EINVAL;
 	if (a[1] > t->process->space->layout.top || a[0] > t->process->space->layout.top - a[1])
 		return -ENOMEM;
-	for (uint64_t done = 0; done < pages;) {
-		uint64_t n = min_u64(pages - done, sizeof(some));
-		int r = space_incore(t->process->space, at, n << PAGE_SHIFT, some);
-		if (r == 0)
-			r = uaccess_write(t, a[2] + done, some, n);
+	for (uint64_t done = 0, n; done < pages; done += n, at += n << PAGE_SHIFT) {
+		int64_t got = space_incore(t->process->space, at,
+					   min_u64(pages - done, sizeof(some)) << PAGE_SHIFT, some);
+		if (got < 0)
+			return got;
+		n = (uint64_t)got;
+		int r = uaccess_write(t, a[2] + done, some, n);
 		if (r != 0)
 			return r;
-		at += n << PAGE_SHIFT;
-		done += n;
 	}
 	return 0;
 }
 
-static int64_t lock_range(struct task *t, uint64_t start, uint64_t length)
+static int64_t lock_range(struct task *t, uint64_t start, uint64_t length, uint32_t lock)
 {
 	struct process *p = t->process;
 	length = page_up(length + start % PAGE_SIZE);
@@ -239,40 +262,27 @@ static int64_t lock_range(struct task *t, uint64_t start, uint64_t length)
 	limits_range(p->space, page_down(start), page_down(start) + length, &in);
 	if (!may_lock(p, length) && !may_lock(p, length - in.locked * PAGE_SIZE))
 		return -ENOMEM;
-	return memory_result(t, space_lock(p->space, page_down(start), length, true));
+	return memory_result(t, space_lock(p->space, page_down(start), length, lock));
 }
 
 int64_t sys_mlock(struct task *t, const uint64_t a[6])
 {
-	return lock_range(t, a[0], a[1]);
+	return lock_range(t, a[0], a[1], REGION_LOCKED);
 }
 
 enum { LOCK_ONFAULT = 1 };
 
 int64_t sys_mlock2(struct task *t, const uint64_t a[6])
 {
-	return a[2] & ~(uint64_t)LOCK_ONFAULT ? -EINVAL : lock_range(t, a[0], a[1]);
+	if (a[2] & UINT32_MAX & ~(uint64_t)LOCK_ONFAULT)
+		return -EINVAL;
+	return lock_range(t, a[0], a[1], a[2] & LOCK_ONFAULT ? REGION_LOCK_MASK : REGION_LOCKED);
 }
 
 int64_t sys_munlock(struct task *t, const uint64_t a[6])
 {
 	uint64_t length = page_up(a[1] + a[0] % PAGE_SIZE);
-	return memory_result(t, space_lock(t->process->space, page_down(a[0]), length, false));
-}
-
-/* Region by region: each may merge with what was done before. */
-static int lock_all(struct space *s, bool lock)
-{
-	struct region *r = regions_first(&s->regions);
-	while (r) {
-		uint64_t end = r->end;
-		int error = space_lock(s, r->start, r->end - r->start, lock);
-		/* What allows no access cannot be brought in; mlockall does not mind. */
-		if (error == -EAGAIN)
-			return error;
-		r = regions_at_or_after(&s->regions, end);
-	}
-	return 0;
+	return memory_result(t, space_lock(t->process->space, page_down(a[0]), length, 0));
 }
 
 enum { LOCKALL_CURRENT = 1, LOCKALL_FUTURE = 2, LOCKALL_ONFAULT = 4 };
@@ -288,14 +298,15 @@ int64_t sys_mlockall(struct task *t, const uint64_t a[6])
 	if (a[0] & LOCKALL_CURRENT && p->euid != 0 &&
 	    p->space->pages > p->limit[RLIMIT_MEMLOCK].soft >> PAGE_SHIFT)
 		return -ENOMEM;
-	p->lock_future = a[0] & LOCKALL_FUTURE;
-	return a[0] & LOCKALL_CURRENT ? memory_result(t, lock_all(p->space, true)) : 0;
+	uint32_t lock = a[0] & LOCKALL_ONFAULT ? REGION_LOCK_MASK : REGION_LOCKED;
+	p->space->future = a[0] & LOCKALL_FUTURE ? lock : 0;
+	return a[0] & LOCKALL_CURRENT ? memory_result(t, space_lock_all(p->space, lock)) : 0;
 }
 
 int64_t sys_munlockall(struct task *t, const uint64_t a[6])
 {
-	t->process->lock_future = false;
-	return memory_result(t, lock_all(t->process->space, false));
+	t->process->space->future = 0;
+	return memory_result(t, space_lock_all(t->process->space, 0));
 }
 
 /* --- order --- */

@@ -129,7 +129,6 @@ struct process {
 	unsigned long personality;
 	bool dumpable, no_new_privs, keep_caps, thp_disable;
 	bool executed; /* it called execve since it was made: setpgid by its parent comes too late */
-	bool lock_future; /* mlockall(MCL_FUTURE) */
 	int nice, sched_policy; /* kept and shown; everybody has the same share */
 	int death_signal; /* prctl(PR_SET_PDEATHSIG) */
 };

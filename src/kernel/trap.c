@@ -44,7 +44,7 @@ static void add_region(struct text *s, const struct process *p, const struct reg
 	const char *what = "anonymous memory";
 	if (r->flags & REGION_STACK)
 		what = "the stack";
-	else if (r->flags & REGION_HEAP)
+	else if (space_is_heap(p->space, r))
 		what = "the heap";
 	else if (r->start < p->code_end && p->code_start < r->end)
 		what = "text";

@@ -4,7 +4,8 @@
 
 #include "vm/range.h"
 
-/* Linux's numbers. */
+/* Linux's numbers. HWPOISON, SOFT_OFFLINE and the guards of Linux 6.13 are -EINVAL, as on a kernel
+ * that has them not. */
 enum advice {
 	ADVICE_NORMAL = 0,
 	ADVICE_RANDOM = 1,
@@ -15,6 +16,8 @@ enum advice {
 	ADVICE_REMOVE = 9,
 	ADVICE_DONTFORK = 10,
 	ADVICE_DOFORK = 11,
+	ADVICE_MERGEABLE = 12,
+	ADVICE_UNMERGEABLE = 13,
 	ADVICE_HUGEPAGE = 14,
 	ADVICE_NOHUGEPAGE = 15,
 	ADVICE_DONTDUMP = 16,
@@ -26,6 +29,8 @@ enum advice {
 	ADVICE_POPULATE_READ = 22,
 	ADVICE_POPULATE_WRITE = 23,
 	ADVICE_DONTNEED_LOCKED = 24,
+	ADVICE_COLLAPSE = 25,
+	ADVICES
 };
 
 /* Where the first hole of [start, end) begins; end: there is none. */
@@ -70,6 +75,8 @@ int space_populate(struct space *s, uint64_t start, uint64_t length, bool write)
 	if (range_check(s, start, length, &end) != 0)
 		return -ENOMEM;
 	RANGE_REGIONS (r, s, start, end) {
+		if (r->flags & REGION_LOCKONFAULT)
+			continue;
 		bool own = write && r->prot & PROT_W && !(r->flags & REGION_SHARED);
 		enum access access = own                           ? ACCESS_WRITE
 				     : r->prot & (PROT_R | PROT_W) ? ACCESS_READ
@@ -103,38 +110,49 @@ static int advise_populate(struct space *s, uint64_t start, uint64_t end, enum a
 
 /* ---- Dropping ---- */
 
+/* As Linux does, what lies below the first region that is locked is dropped all the same. */
 static int advise_drop(struct space *s, uint64_t start, uint64_t end, bool even_locked)
 {
+	uint64_t limit = end;
 	RANGE_REGIONS (r, s, start, end)
-		if (r->flags & REGION_LOCKED && !even_locked)
-			return -EINVAL;
-	struct range g = {.space = s, .start = start, .end = end};
+		if (r->flags & REGION_LOCKED && !even_locked && limit == end)
+			limit = max_u64(start, r->start);
+	int refused = limit < end ? -EINVAL : 0;
+	if (start == limit)
+		return refused;
+	struct range g = {.space = s, .start = start, .end = limit};
 	int error = range_isolate(&g);
 	if (error)
 		return error;
 	int64_t before = space_resident(s);
-	range_zap(s, start, end);
-	MM_EVENT(s->mm, s->tally, s->pid, region_drop, .start = start, .end = end,
+	range_zap(s, start, limit);
+	MM_EVENT(s->mm, s->tally, s->pid, region_drop, .start = start, .end = limit,
 		 .resident = space_resident(s) - before);
+	return refused;
+}
+
+/* Punches a hole into shared memory or a file: its pages become zeros for all who map it. */
+static int advise_remove(struct space *s, struct region *r, uint64_t start, uint64_t end)
+{
+	if (r->flags & REGION_LOCKED || !r->object)
+		return -EINVAL;
+	if (!(r->flags & REGION_SHARED) || !(r->prot_max & PROT_W))
+		return -EACCES;
+	int error =
+	    object_remove(s->mm, r->object, region_index(r, start), region_index(r, end - 1));
+	if (error)
+		return error;
 	return 0;
 }
 
-/* Punches a hole into shared memory or a file: its pages become zeros for all who map it. As on
- * Linux what lies before a region that refuses is done. */
-static int advise_remove(struct space *s, uint64_t start, uint64_t end)
+/* Pages that this space alone maps were not used of late. */
+static void advise_cold(struct space *s, uint64_t start, uint64_t end)
 {
-	RANGE_REGIONS (r, s, start, end) {
-		if (r->flags & REGION_LOCKED || !r->object)
-			return -EINVAL;
-		if (!(r->flags & REGION_SHARED) || !(r->prot_max & PROT_W))
-			return -EACCES;
-		int error =
-		    object_remove(s->mm, r->object, region_index(r, max_u64(start, r->start)),
-				  region_index(r, min_u64(end, r->end) - 1));
-		if (error)
-			return error;
-	}
-	return 0;
+	const struct pmap_ops *ops = s->mm->pmap;
+	struct pmap_entry e;
+	for (uint64_t va = start; ops->next(s->pmap, &va, end, &e); va += PAGE_SIZE)
+		if (e.frame != s->mm->zero && ops->places(s->mm, e.frame, NULL, 0) == 1)
+			ops->harvest(s->mm, e.frame);
 }
 
 /* ---- Flags of regions ---- */
@@ -143,90 +161,185 @@ static int advise_remove(struct space *s, uint64_t start, uint64_t end)
 static int range_flags(struct space *s, uint64_t start, uint64_t end, uint32_t set, uint32_t clear)
 {
 	struct range g;
-	int error = range_begin(&g, s, start, end);
+	int error = range_begin(&g, s, start, end, false);
 	if (error)
 		return error;
-	range_cut(&g);
-	RANGE_REGIONS (r, s, start, end) {
+	for (struct region *r = regions_at_or_after(&s->regions, start); r && r->start < end;
+	     r = region_next(r)) {
+		uint32_t flags = (r->flags & ~clear) | set;
+		if (flags == r->flags)
+			continue;
+		r = range_take(&g, r);
 		int64_t pages = (r->end - r->start) >> PAGE_SHIFT;
 		space_account(s, r, -pages);
-		r->flags = (r->flags & ~clear) | set;
+		r->flags = flags;
 		space_account(s, r, pages);
+		r = range_merge(s, r);
 	}
 	range_end(&g);
 	return 0;
 }
 
-static int advise_wipe(struct space *s, uint64_t start, uint64_t end, bool wipe)
-{
-	RANGE_REGIONS (r, s, start, end)
-		if (wipe && r->object)
-			return -EINVAL;
-	return range_flags(s, start, end, wipe ? REGION_WIPEONFORK : 0,
-			   wipe ? 0 : REGION_WIPEONFORK);
-}
+/* The advice that is a change of flags. */
+static const struct {
+	uint32_t set, clear;
+} advice_flags[ADVICES] = {
+    [ADVICE_NORMAL] = {0, REGION_SEQ_READ | REGION_RAND_READ},
+    [ADVICE_RANDOM] = {REGION_RAND_READ, REGION_SEQ_READ},
+    [ADVICE_SEQUENTIAL] = {REGION_SEQ_READ, REGION_RAND_READ},
+    [ADVICE_DONTFORK] = {REGION_DONTFORK, 0},
+    [ADVICE_DOFORK] = {0, REGION_DONTFORK},
+    [ADVICE_MERGEABLE] = {REGION_MERGEABLE, 0},
+    [ADVICE_UNMERGEABLE] = {0, REGION_MERGEABLE},
+    [ADVICE_HUGEPAGE] = {REGION_HUGEPAGE, REGION_NOHUGEPAGE},
+    [ADVICE_NOHUGEPAGE] = {REGION_NOHUGEPAGE, REGION_HUGEPAGE},
+    [ADVICE_DONTDUMP] = {REGION_DONTDUMP, 0},
+    [ADVICE_DODUMP] = {0, REGION_DONTDUMP},
+    [ADVICE_WIPEONFORK] = {REGION_WIPEONFORK, 0},
+    [ADVICE_KEEPONFORK] = {0, REGION_WIPEONFORK},
+};
 
-/* Advice that may be ignored, where some regions refuse it all the same. */
-static int advise_ignore(struct space *s, uint64_t start, uint64_t end, int advice)
+/* ---- madvise ---- */
+
+/* What one region has to say of it: [start, end) lies in r. */
+static int advise_region(struct space *s, struct region *r, uint64_t start, uint64_t end,
+			 enum advice advice)
 {
-	RANGE_REGIONS (r, s, start, end) {
-		if (r->flags & REGION_LOCKED && (advice == ADVICE_COLD || advice == ADVICE_PAGEOUT))
+	switch (advice) {
+	case ADVICE_WILLNEED: return 0;
+	case ADVICE_COLD:
+	case ADVICE_PAGEOUT:
+		if (r->flags & (REGION_LOCKED | REGION_SPECIAL))
 			return -EINVAL;
+		advise_cold(s, start, end);
+		return 0;
+	case ADVICE_FREE:
 		/* Without swap nothing gains by freeing later what may be kept. */
-		if (r->object && advice == ADVICE_FREE)
+		return r->flags & REGION_LOCKED || r->object ? -EINVAL : 0;
+	case ADVICE_REMOVE: return advise_remove(s, r, start, end);
+	case ADVICE_COLLAPSE: return -EINVAL; /* no region is given huge pages */
+	case ADVICE_WIPEONFORK:
+		if (r->object)
 			return -EINVAL;
+		break;
+	case ADVICE_DODUMP:
+		if (r->flags & REGION_SPECIAL)
+			return -EINVAL;
+		break;
+	case ADVICE_MERGEABLE:
+		if (r->flags & (REGION_SHARED | REGION_SPECIAL))
+			return 0;
+		break;
+	default: break;
 	}
-	return 0;
+	int error =
+	    range_flags(s, start, end, advice_flags[advice].set, advice_flags[advice].clear);
+	return error == -ENOMEM ? -ENOBUFS : error;
 }
 
-/* As on a Linux without KSM: MERGEABLE, UNMERGEABLE and what is unknown are -EINVAL. */
+/* Region by region, past holes; the first that refuses ends it. */
+static int advise_each(struct space *s, uint64_t start, uint64_t end, enum advice advice)
+{
+	uint64_t at = start;
+	int hole = 0;
+	struct region *r;
+	while (at < end && (r = regions_at_or_after(&s->regions, at)) && r->start < end) {
+		uint64_t from = max_u64(at, r->start), to = min_u64(end, r->end);
+		hole = from > at ? -ENOMEM : hole;
+		int error = advise_region(s, r, from, to, advice);
+		if (error)
+			return error;
+		at = to;
+	}
+	return at < end ? -ENOMEM : hole;
+}
+
 int space_advise(struct space *s, uint64_t start, uint64_t length, int advice)
 {
 	bool known = (advice >= ADVICE_NORMAL && advice <= ADVICE_DONTNEED) ||
-		     (advice >= ADVICE_FREE && advice <= ADVICE_DOFORK) ||
-		     (advice >= ADVICE_HUGEPAGE && advice <= ADVICE_DONTNEED_LOCKED);
+		     (advice >= ADVICE_FREE && advice < ADVICES);
 	uint64_t end = start + page_up(length);
 	if (!known || start % PAGE_SIZE || (length && end <= start))
 		return -EINVAL;
+	int beyond = end > s->layout.top ? -ENOMEM : 0, error;
 	if (start == end)
 		return 0;
-	bool whole = end <= s->layout.top && range_whole(s, start, end);
 	end = min_u64(end, s->layout.top);
-	int error = 0;
-	switch (start < end ? advice : ADVICE_NORMAL) {
-	case ADVICE_DONTNEED: error = advise_drop(s, start, end, false); break;
-	case ADVICE_DONTNEED_LOCKED: error = advise_drop(s, start, end, true); break;
-	case ADVICE_REMOVE: error = advise_remove(s, start, end); break;
-	case ADVICE_DONTFORK: error = range_flags(s, start, end, REGION_DONTFORK, 0); break;
-	case ADVICE_DOFORK: error = range_flags(s, start, end, 0, REGION_DONTFORK); break;
-	case ADVICE_DONTDUMP: error = range_flags(s, start, end, REGION_DONTDUMP, 0); break;
-	case ADVICE_DODUMP: error = range_flags(s, start, end, 0, REGION_DONTDUMP); break;
-	case ADVICE_WIPEONFORK: error = advise_wipe(s, start, end, true); break;
-	case ADVICE_KEEPONFORK: error = advise_wipe(s, start, end, false); break;
+	if (start >= end)
+		return -ENOMEM;
+	bool locked = advice == ADVICE_DONTNEED_LOCKED;
+	switch ((enum advice)advice) {
 	case ADVICE_POPULATE_READ: error = advise_populate(s, start, end, ACCESS_READ); break;
 	case ADVICE_POPULATE_WRITE: error = advise_populate(s, start, end, ACCESS_WRITE); break;
-	default: error = advise_ignore(s, start, end, advice);
+	case ADVICE_DONTNEED:
+	case ADVICE_DONTNEED_LOCKED:
+		error = advise_drop(s, start, end, locked);
+		if (!error && !range_whole(s, start, end))
+			error = -ENOMEM;
+		break;
+	default: error = advise_each(s, start, end, (enum advice)advice);
 	}
-	return error ? error : whole ? 0 : -ENOMEM;
+	VM_ASSERT_DEEP(mm_verify(s->mm, NULL, 0));
+	return error ? error : beyond;
 }
 
-int space_lock(struct space *s, uint64_t start, uint64_t length, bool lock)
+/* ---- mlock ---- */
+
+/* What is resident already is no victim from now on; what comes later is marked as it comes. */
+static void frames_lock(struct space *s, uint64_t start, uint64_t end)
 {
-	uint64_t at = page_down(start), end;
-	if (range_check(s, at, length + (start - at), &end) != 0)
-		return -ENOMEM;
-	if (at == end)
+	struct pmap_entry e;
+	for (uint64_t va = start; s->mm->pmap->next(s->pmap, &va, end, &e); va += PAGE_SIZE)
+		if (e.frame != s->mm->zero)
+			frame_at(s->mm, e.frame)->flags |= FRAME_LOCKED;
+}
+
+static int lock_region(struct space *s, const struct region *r, uint64_t start, uint64_t end,
+		       uint32_t lock)
+{
+	if (r->flags & REGION_SPECIAL)
 		return 0;
+	if (lock)
+		frames_lock(s, start, end);
+	return range_flags(s, start, end, lock, REGION_LOCK_MASK & ~lock);
+}
+
+int space_lock(struct space *s, uint64_t start, uint64_t length, uint32_t lock)
+{
+	uint64_t at = page_down(start), end = at + page_up(length + (start - at)), done = at;
+	if (end < at)
+		return -EINVAL;
 	/* As Linux does: what lies before a hole is locked, though nothing is brought in. */
-	uint64_t hole = range_hole(s, at, end);
-	if (hole == at)
-		return -ENOMEM;
-	int error = range_flags(s, at, hole, lock ? REGION_LOCKED : 0, lock ? 0 : REGION_LOCKED);
-	if (!error && hole < end)
-		error = -ENOMEM;
-	if (!error && lock)
-		error = space_populate(s, at, end - at, true);
+	while (done < end) {
+		const struct region *r = regions_find(&s->regions, done);
+		if (!r)
+			return -ENOMEM;
+		uint64_t to = min_u64(end, r->end);
+		int error = lock_region(s, r, done, to, lock);
+		if (error)
+			return error;
+		done = to;
+	}
+	int error = lock && at < end ? space_populate(s, at, end - at, true) : 0;
 	return error == -EFAULT ? -ENOMEM : error;
+}
+
+int space_lock_all(struct space *s, uint32_t lock)
+{
+	const struct region *r;
+	for (uint64_t at = 0; (r = regions_at_or_after(&s->regions, at)); at = r->end) {
+		at = r->end;
+		/* One that cannot be cut off is not meant: it is whole. */
+		int error = lock_region(s, r, r->start, at, lock);
+		VM_ASSERT(error == 0);
+		r = regions_find(&s->regions, at - 1);
+	}
+	for (uint64_t at = 0; lock && (r = regions_at_or_after(&s->regions, at)); at = r->end) {
+		/* What allows no access cannot be brought in; mlockall does not mind. */
+		if (space_populate(s, r->start, r->end - r->start, true) == -EAGAIN)
+			return -EAGAIN;
+	}
+	return 0;
 }
 
 /* ---- Asking and writing back ---- */
@@ -264,16 +377,15 @@ static bool page_incore(const struct space *s, const struct region *r, uint64_t 
 	return object_cached(r->object, region_index(r, va)) != NO_FRAME;
 }
 
-int space_incore(struct space *s, uint64_t start, uint64_t length, uint8_t *ret_vector)
+int64_t space_incore(struct space *s, uint64_t start, uint64_t length, uint8_t *ret_vector)
 {
-	uint64_t end;
+	const struct region *r = regions_find(&s->regions, start);
 	if (start % PAGE_SIZE)
 		return -EINVAL;
-	if (range_check(s, start, length, &end) != 0 || !range_whole(s, start, end))
+	if (!r)
 		return -ENOMEM;
-	RANGE_REGIONS (r, s, start, end)
-		for (uint64_t va = max_u64(start, r->start); va < min_u64(end, r->end);
-		     va += PAGE_SIZE)
-			ret_vector[(va - start) >> PAGE_SHIFT] = page_incore(s, r, va);
-	return 0;
+	uint64_t end = start + min_u64(page_up(length), r->end - start);
+	for (uint64_t va = start; va < end; va += PAGE_SIZE)
+		ret_vector[(va - start) >> PAGE_SHIFT] = page_incore(s, r, va);
+	return (int64_t)((end - start) >> PAGE_SHIFT);
 }

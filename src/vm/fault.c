@@ -19,7 +19,7 @@ static void plan_fail(struct fault_plan *p, enum cause cause)
 static bool plan_growth(const struct space *s, const struct region *stack, uint64_t page)
 {
 	if (!stack || !(stack->flags & REGION_GROWSDOWN) || stack->object ||
-	    page < s->layout.bottom)
+	    page < s->layout.bottom || stack->start - page > stack->offset)
 		return false;
 	const struct region *below = region_prev(stack);
 	bool near = below && !(below->flags & REGION_GROWSDOWN) && below->prot &&
@@ -229,8 +229,10 @@ void fault_plan(struct space *s, const struct fault_request *q, struct fault_pla
 static void region_grow(struct space *s, struct region *r, uint64_t start)
 {
 	space_account(s, r, (r->start - start) >> PAGE_SHIFT);
+	r->offset -= r->start - start;
 	r->start = start;
 	regions_resized(&s->regions, r);
+	region_begin_lineage(r, &s->mm->next_lineage);
 }
 
 /* The frame that will be mapped, filled. */
@@ -271,7 +273,7 @@ static uint32_t fault_commit(struct space *s, const struct fault_request *q,
 	if (made && plan_is_private(p)) {
 		struct chunk *c = anon_map_own(mm, &s->anons, p->page, r);
 		chunk_set(mm, c, p->page, made, true);
-		p->region->flags |= REGION_ANONED;
+		region_begin_lineage(p->region, &mm->next_lineage);
 	} else if (made) {
 		object_set_anon(p->region->object, region_index(p->region, p->page), made);
 	} else if (p->step == STEP_TAKE_OVER) {

@@ -2,7 +2,7 @@
 /* fork.c - a copy of an address space by reference
  *
  * The child gets every region. Entries and private pages are carried over only for private regions
- * that ever had a private page (REGION_ANONED): what others show can be had again by a fault, in
+ * that ever had a private page (that have a lineage): what others show can be had again by a fault, in
  * the child, as on Linux. They are carried span by span:
  *
  *	all of the span is carried	chunk and leaf table get one reference more each, whatever
@@ -19,7 +19,7 @@
 
 static bool region_carried(const struct region *r)
 {
-	return r->flags & REGION_ANONED &&
+	return r->lineage &&
 	       !(r->flags & (REGION_SHARED | REGION_DONTFORK | REGION_WIPEONFORK));
 }
 
@@ -162,8 +162,14 @@ static int regions_copy(struct space *parent, struct space *child)
 		if (!c)
 			return -ENOMEM;
 		*c = *r;
-		/* Memory locks are not inherited; a wiped region starts without a page. */
-		c->flags &= ~(REGION_LOCKED | (r->flags & REGION_WIPEONFORK ? REGION_ANONED : 0));
+		/* Memory locks are not inherited; a wiped region starts without a page. Others begin a
+		 * lineage each, so that they stay apart even where their like was one lineage. */
+		c->flags &= ~(uint32_t)(REGION_LOCK_MASK | REGION_INHERITED);
+		c->lineage = 0;
+		if (r->lineage && !(r->flags & REGION_WIPEONFORK)) {
+			c->lineage = ++parent->mm->next_lineage;
+			c->flags |= REGION_INHERITED;
+		}
 		if (c->object)
 			object_get(c->object);
 		regions_insert(&child->regions, c);

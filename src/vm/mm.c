@@ -22,6 +22,7 @@ static int mm_init(struct mm *mm, const struct mm_config *config)
 	    .policy_ops = config->policy,
 	    .waits_for = NO_FRAME,
 	};
+	sparse_init(&mm->space_of, &mm->host.alloc);
 	mm->frame = alloc_get(&mm->host.alloc, sizeof(*mm->frame) * mm->frames);
 	if (!mm->frame)
 		return -ENOMEM;
@@ -72,6 +73,7 @@ void mm_destroy(struct mm *mm)
 	swap_drain(mm);
 	swap_finish(mm);
 	frame_free(mm, mm->zero);
+	sparse_finish(&mm->space_of);
 	mm->policy_ops->destroy(mm->policy);
 	struct alloc alloc = mm->host.alloc;
 	alloc_put(&alloc, mm->frame, sizeof(*mm->frame) * mm->frames);
@@ -97,10 +99,7 @@ uint64_t mm_next(const struct mm *mm)
 
 struct space *mm_space(const struct mm *mm, uint32_t serial)
 {
-	struct space *s = mm->spaces;
-	while (s && s->serial != serial)
-		s = s->next;
-	return s;
+	return sparse_get(&mm->space_of, serial);
 }
 
 void mm_hold_for_instruction(struct mm *mm, uint32_t frame)

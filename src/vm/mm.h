@@ -63,9 +63,10 @@ struct mm {
 	void *pmap_ctx, *pmap_state; /* the pmap implementation's */
 	const struct policy_ops *policy_ops;
 	struct policy *policy;
-	uint64_t next_anon_key;
+	uint64_t next_anon_key, next_lineage;
 	uint32_t next_space, next_object;
 	struct space *spaces;	/* all of them */
+	struct sparse space_of;	/* serial -> space */
 	struct object *objects; /* all of them */
 	struct commit commit;	/* what has been promised, and may be */
 	uint64_t locked_pages;	/* of all spaces: 0 saves a look at each victim */

@@ -31,12 +31,14 @@ static struct region *region_across(const struct space *s, uint64_t va)
 	return r && r->start < va ? r : NULL;
 }
 
-int range_begin(struct range *g, struct space *s, uint64_t start, uint64_t end)
+int range_begin(struct range *g, struct space *s, uint64_t start, uint64_t end, bool removes)
 {
 	VM_ASSERT(start % PAGE_SIZE == 0 && end % PAGE_SIZE == 0 && start < end);
 	*g = (struct range){.space = s, .start = start, .end = end};
-	bool low = region_across(s, start), high = region_across(s, end);
-	if (s->regions.count + low + high > REGIONS_MAX)
+	const struct region *first = region_across(s, start), *last = region_across(s, end);
+	bool low = first, high = last;
+	uint64_t more = removes ? first && first == last : low + high;
+	if (more && s->regions.count + more > REGIONS_MAX)
 		return -ENOMEM;
 	g->spare[0] = low ? region_new(s->mm) : NULL;
 	g->spare[1] = high ? region_new(s->mm) : NULL;
@@ -50,29 +52,79 @@ int range_isolate(struct range *g)
 {
 	struct space *s = g->space;
 	int error = anon_map_isolate(s->mm, &s->anons, g->start, g->end, false);
-	return error ? error : s->mm->pmap->unshare(s->pmap, g->start, g->end, true);
+	return error ? error : range_unshare(s, g->start, g->end, true);
+}
+
+/* Drops the entries of each shared table that meets the range: of this space, not of the others. */
+static void tables_drop(struct space *s, uint64_t start, uint64_t end, bool partial)
+{
+	const struct pmap_ops *ops = s->mm->pmap;
+	struct pmap_entry e;
+	for (uint64_t va = align_down(start, SPAN_SIZE); va < end && ops->next(s->pmap, &va, end, &e);) {
+		uint64_t span = align_down(va, SPAN_SIZE);
+		bool inside = start <= span && span + SPAN_SIZE <= end;
+		if (e.shared && !(inside && partial))
+			ops->unmap(s->pmap, span, span + SPAN_SIZE);
+		va = span + SPAN_SIZE;
+	}
+}
+
+int range_unshare(struct space *s, uint64_t start, uint64_t end, bool partial)
+{
+	int error = s->mm->pmap->unshare(s->pmap, start, end, partial);
+	if (error != -ENOMEM)
+		return error;
+	tables_drop(s, start, end, partial);
+	return 0;
+}
+
+/* Cuts at va with the i-th spare region, if anything lies across it. */
+static void cut_at(struct range *g, unsigned i, uint64_t va)
+{
+	struct region *r = region_across(g->space, va);
+	if (!r)
+		return;
+	region_split(&g->space->regions, r, va, g->spare[i]);
+	g->spare[i] = NULL;
 }
 
 void range_cut(struct range *g)
 {
-	uint64_t at[2] = {g->start, g->end};
-	for (unsigned i = 0; i < 2; i++) {
-		struct region *r = region_across(g->space, at[i]);
-		if (!r)
-			continue;
-		region_split(&g->space->regions, r, at[i], g->spare[i]);
-		g->spare[i] = NULL;
-	}
+	cut_at(g, 0, g->start);
+	cut_at(g, 1, g->end);
 }
 
-/* Makes one of two neighbours, the lower. */
-static void region_merge(struct space *s, struct region *lower, struct region *upper)
+struct region *range_take(struct range *g, struct region *r)
 {
-	lower->end = upper->end;
-	lower->flags |= upper->flags;
+	uint64_t start = max_u64(r->start, g->start);
+	bool low = r->start < g->start, high = g->end < r->end;
+	if (low)
+		cut_at(g, 0, g->start);
+	if (high)
+		cut_at(g, 1, g->end);
+	return regions_find(&g->space->regions, start);
+}
+
+struct region *range_join(struct space *s, struct region *r)
+{
+	struct region *upper = region_next(r);
+	if (!upper || !region_alike(r, upper))
+		return r;
+	r->end = upper->end;
+	r->flags |= upper->flags;
+	r->lineage |= upper->lineage; /* alike: they are the same, or one is 0 */
 	regions_remove(&s->regions, upper);
-	regions_resized(&s->regions, lower);
+	regions_resized(&s->regions, r);
 	region_free(s->mm, upper);
+	return r;
+}
+
+struct region *range_merge(struct space *s, struct region *r)
+{
+	struct region *lower = region_prev(r);
+	if (lower && region_alike(lower, r))
+		r = range_join(s, lower);
+	return range_join(s, r);
 }
 
 void range_end(struct range *g)
@@ -83,13 +135,6 @@ void range_end(struct range *g)
 			alloc_put(&s->mm->host.alloc, g->spare[i], sizeof(*g->spare[i]));
 			g->spare[i] = NULL;
 		}
-	}
-	struct region *r = regions_at_or_after(&s->regions, g->start ? g->start - 1 : 0), *next;
-	for (; r && r->start < g->end && (next = region_next(r));) {
-		if (region_alike(r, next))
-			region_merge(s, r, next);
-		else
-			r = next;
 	}
 	VM_ASSERT_DEEP(mm_verify(s->mm, NULL, 0));
 }

@@ -4,10 +4,13 @@
  *	range_begin	memory for the cuts at both ends: may fail
  *	range_isolate	chunks and tables that reach beyond the range are made the space's own: may fail
  *	range_cut	from here on nothing fails: regions now begin and end where the range does
- *	...		the operation itself
- *	range_end	neighbours that are alike become one; what was not used goes back
+ *	...		the operation itself; or region by region, for those that it changes:
+ *	range_take	the part of the region that lies in the range, cut off
+ *	range_merge	once that is changed: neighbours that are now alike become one
+ *	range_end	what was not used goes back
  *
- * An operation that gives up before range_cut calls range_end, too, and has changed nothing.
+ * An operation that gives up before it cuts calls range_end, too, and has changed nothing. Only what
+ * changed is cut or merged: Linux leaves alone what an operation finds as it should be.
  */
 #ifndef VM_RANGE_H
 #define VM_RANGE_H
@@ -22,11 +25,20 @@ struct range {
 	struct region *spare[2];
 };
 
-/* Returns 0 or -ENOMEM (the host's memory, or REGIONS_MAX would be passed). */
-int range_begin(struct range *g, struct space *s, uint64_t start, uint64_t end);
-/* Returns 0, -ENOMEM or -EAGAIN. */
+/* removes: what lies in the range will go, so that only a hole in the midst of one region makes more of
+ * them. Returns 0 or -ENOMEM (the host's memory, or REGIONS_MAX would be passed). */
+int range_begin(struct range *g, struct space *s, uint64_t start, uint64_t end, bool removes);
+/* Returns 0, -ENOMEM (the host's memory) or -EAGAIN. Where no frame can be had for a table of the
+ * space's own its entries are dropped: the map is a cache. */
 int range_isolate(struct range *g);
+/* The same for tables alone, those wholly inside the range, too, unless partial. */
+int range_unshare(struct space *s, uint64_t start, uint64_t end, bool partial);
 void range_cut(struct range *g);
+struct region *range_take(struct range *g, struct region *r);
+/* Merges r with the regions beside it that are alike. Returns the one that r is now part of. */
+struct region *range_merge(struct space *s, struct region *r);
+/* The same for r and the region that follows it. Returns r. */
+struct region *range_join(struct space *s, struct region *r);
 void range_end(struct range *g);
 
 /* Each region that meets [start, end), lowest first. r may not be freed in the loop. */

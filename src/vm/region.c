@@ -211,20 +211,53 @@ void region_split(struct regions *rs, struct region *r, uint64_t va, struct regi
 	VM_ASSERT(r->start < va && va < r->end && va % PAGE_SIZE == 0);
 	*upper = *r;
 	upper->start = va;
-	if (r->object) {
+	upper->offset += va - r->start;
+	if (r->object)
 		object_get(r->object);
-		upper->offset += va - r->start;
-	}
 	r->end = va;
 	regions_resized(rs, r);
 	regions_insert(rs, upper);
 }
 
+/* Apart from what mprotect may change. */
+static bool region_continues(const struct region *lower, const struct region *upper)
+{
+	const uint32_t apart = REGION_INHERITED;
+	return lower->end == upper->start && lower->object == upper->object &&
+	       lower->source == upper->source && lower->prot_max == upper->prot_max &&
+	       lower->offset + (lower->end - lower->start) == upper->offset &&
+	       !((lower->flags ^ upper->flags) & ~apart) && !(lower->flags & REGION_SPECIAL);
+}
+
+static bool lineages_agree(const struct region *a, const struct region *b)
+{
+	if (a->lineage == b->lineage)
+		return true;
+	const struct region *one = a->lineage ? a : b;
+	return !(a->lineage && b->lineage) && !(one->flags & REGION_INHERITED);
+}
+
 bool region_alike(const struct region *lower, const struct region *upper)
 {
-	const uint32_t history = REGION_ANONED | REGION_HEAP;
-	return lower->end == upper->start && !((lower->flags ^ upper->flags) & ~history) &&
-	       lower->prot == upper->prot && lower->prot_max == upper->prot_max &&
-	       lower->object == upper->object &&
-	       (!lower->object || lower->offset + (lower->end - lower->start) == upper->offset);
+	return region_continues(lower, upper) && lower->prot == upper->prot &&
+	       lineages_agree(lower, upper);
+}
+
+/* The next one first, as Linux looks. */
+static uint64_t lineage_beside(const struct region *r)
+{
+	const struct region *next = region_next(r), *prev = region_prev(r);
+	if (next && next->lineage && !(next->flags & REGION_INHERITED) && region_continues(r, next))
+		return next->lineage;
+	if (prev && prev->lineage && !(prev->flags & REGION_INHERITED) && region_continues(prev, r))
+		return prev->lineage;
+	return 0;
+}
+
+void region_begin_lineage(struct region *r, uint64_t *serial)
+{
+	if (!r->lineage)
+		r->lineage = lineage_beside(r);
+	if (!r->lineage)
+		r->lineage = ++*serial;
 }

@@ -4,7 +4,17 @@
  * Regions of a space are disjoint and lie in a red-black tree by start; each node also knows the
  * largest hole in front of a region below it, so that a hole is found in logarithmic time however
  * many regions there are. The room that a stack may need to grow (STACK_GUARD below a
- * REGION_GROWSDOWN) is no hole. Neighbours that are alike are merged.
+ * REGION_GROWSDOWN) is no hole.
+ *
+ * An operation that changes a region merges it with the neighbours that it is then alike
+ * (region_alike), as Linux does, so that /proc/PID/maps has the same lines. Two things that no page
+ * shows keep neighbours apart:
+ *
+ *	offset	where contents come from in an object; of anonymous memory the address at which it was
+ *		mapped, which it keeps when it moves with pages in it
+ *	lineage	whose private pages these are, 0 while it never had one: a serial number that the
+ *		first private page takes from a neighbour or draws anew, and that each child draws
+ *		anew at fork (Linux's anon_vma)
  */
 #ifndef VM_REGION_H
 #define VM_REGION_H
@@ -26,10 +36,17 @@ enum region_flag {
 	REGION_DONTFORK = 1 << 4,
 	REGION_WIPEONFORK = 1 << 5,
 	REGION_DONTDUMP = 1 << 6,
-	REGION_HEAP = 1 << 7,  /* [heap] */
 	REGION_STACK = 1 << 8, /* [stack] */
-	REGION_ANONED = 1 << 9, /* it had a private page once: fork carries its entries over */
-	REGION_ACCOUNT = 1 << 10, /* counts against the commit limit */
+	REGION_INHERITED = 1 << 9, /* its lineage came by fork */
+	REGION_ACCOUNT = 1 << 10,  /* counts against the commit limit */
+	REGION_LOCKONFAULT = 1 << 11, /* with LOCKED: not faulted in at once */
+	REGION_SEQ_READ = 1 << 12,
+	REGION_RAND_READ = 1 << 13,
+	REGION_HUGEPAGE = 1 << 14, /* this and the next two are only remembered */
+	REGION_NOHUGEPAGE = 1 << 15,
+	REGION_MERGEABLE = 1 << 16,
+	REGION_SPECIAL = 1 << 17, /* the kernel's own: never merged, locked or grown */
+	REGION_LOCK_MASK = REGION_LOCKED | REGION_LOCKONFAULT,
 };
 
 /* Bytes kept free below a stack: Linux's stack_guard_gap. */
@@ -39,8 +56,10 @@ enum { REGIONS_MAX = 65530 };
 
 struct region {
 	uint64_t start, end;
-	uint64_t offset; /* bytes into object at start; page-aligned */
+	uint64_t offset; /* bytes into object at start; page-aligned. Anonymous: see above */
 	struct object *object; /* NULL: anonymous and private */
+	uint64_t source;       /* the open file that it was mapped by; 0: none */
+	uint64_t lineage;
 	uint32_t flags;	       /* enum region_flag */
 	uint8_t prot;	       /* enum prot: what it allows now */
 	uint8_t prot_max;      /* what mprotect may allow: a file opened for reading cannot be written shared */
@@ -83,9 +102,13 @@ uint64_t regions_hole_above(const struct regions *rs, uint64_t bottom, uint64_t 
 
 /* Cuts r in two at va; upper is memory for the upper part, filled in and inserted. */
 void region_split(struct regions *rs, struct region *r, uint64_t va, struct region *upper);
-/* Do these neighbours say the same, the second continuing the first? What only says how they came
- * to be (REGION_ANONED, REGION_HEAP) does not count. */
+/* Do these neighbours say the same, the second continuing the first, and may their private pages
+ * have one lineage? Of two different ones none may give way, and one that came by fork does not
+ * spread to a region that has none. */
 bool region_alike(const struct region *lower, const struct region *upper);
+/* r gets a private page. If it is the first, r takes its lineage from the neighbour that a change of
+ * protection may make it alike, or draws ++*serial. */
+void region_begin_lineage(struct region *r, uint64_t *serial);
 
 bool region_allows(const struct region *r, enum access access);
 /* Page number in the object of the page at va. */

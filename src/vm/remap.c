@@ -18,45 +18,51 @@ struct remap {
 	unsigned flags;
 };
 
+/* Is it given, or at least always chosen, where to? */
+static bool moves(const struct remap *m)
+{
+	return m->flags & (FIXED | DONTUNMAP);
+}
+
 /* What Linux refuses before it looks at regions. */
 static int request_check(const struct remap *m)
 {
 	const struct space *s = m->space;
-	if (m->flags & ~(MAYMOVE | FIXED | DONTUNMAP) || m->old % PAGE_SIZE || m->length == 0)
+	if (m->flags & ~(MAYMOVE | FIXED | DONTUNMAP) || m->old % PAGE_SIZE || m->length == 0 ||
+	    m->length > s->layout.top)
 		return -EINVAL;
-	if (m->flags & (FIXED | DONTUNMAP) && !(m->flags & MAYMOVE))
+	if (!moves(m))
+		return 0;
+	if (m->to % PAGE_SIZE || m->to > s->layout.top - m->length || !(m->flags & MAYMOVE))
 		return -EINVAL;
 	if (m->flags & DONTUNMAP && m->old_length != m->length)
 		return -EINVAL;
-	if (m->flags & FIXED) {
-		if (m->to % PAGE_SIZE || m->length > s->layout.top ||
-		    m->to > s->layout.top - m->length)
-			return -EINVAL;
-		if (m->old < m->to + m->length && m->to < m->old + m->old_length)
-			return -EINVAL;
-		if (m->to < s->layout.bottom)
-			return -EPERM;
-	}
-	return 0;
+	return m->old < m->to + m->length && m->to < m->old + m->old_length ? -EINVAL : 0;
 }
 
 /* What stays where it is, and shrinks at most, may consist of many regions. */
 static bool stays(const struct remap *m)
 {
-	return !(m->flags & (FIXED | DONTUNMAP)) && m->length <= m->old_length;
+	return !moves(m) && m->length <= m->old_length;
 }
 
 /* What it refuses before it looks for a place. */
 static int region_check(const struct remap *m)
 {
 	const struct region *r = m->region;
-	if (!r || r->start > m->old)
+	uint64_t moved = min_u64(m->old_length, m->length);
+	bool special = r && r->flags & REGION_SPECIAL;
+	if (!r)
 		return -EFAULT;
+	if (stays(m))
+		return 0;
 	if (m->old_length == 0 && !(r->flags & REGION_SHARED))
 		return -EINVAL;
-	if (m->old_length > r->end - m->old && !stays(m))
+	if (special && m->flags & DONTUNMAP)
+		return -EINVAL;
+	if (moved > r->end - m->old || (special && m->length > moved))
 		return -EFAULT;
-	return m->length > m->space->layout.top ? -ENOMEM : 0;
+	return 0;
 }
 
 /* Moves an entry, or drops it. Returns how the resident count changed. */
@@ -121,33 +127,65 @@ static void range_move(struct space *s, uint64_t old, uint64_t to, uint64_t leng
 		 .resident = resident);
 }
 
+/* The new region at the new place: the same, but what has no page yet is as if mapped there. */
+static void region_copy(const struct remap *m, struct region *r)
+{
+	*r = *m->region;
+	r->start = m->to;
+	r->end = m->to + m->length;
+	r->offset = r->object || r->lineage ? r->offset + (m->old - m->region->start) : m->to;
+	if (r->object)
+		object_get(r->object);
+}
+
+/* MREMAP_DONTUNMAP: what stays is no longer locked, all of the region; and if all of it was moved, it is
+ * as if it never had a page. */
+static void region_left(struct remap *m)
+{
+	struct space *s = m->space;
+	struct region *r = m->region;
+	int64_t pages = (r->end - r->start) >> PAGE_SHIFT;
+	space_account(s, r, -pages);
+	r->flags &= ~(uint32_t)REGION_LOCK_MASK;
+	space_account(s, r, pages);
+	if (m->old > r->start || m->old + m->old_length < r->end)
+		return;
+	r->lineage = 0;
+	r->flags &= ~(uint32_t)REGION_INHERITED;
+}
+
 /* 1. Memory for the new region and for cuts at the old place; everything of the old place is made
  * the space's own.
- * 2. The new place is cleared; as on Linux it stays so if step 3 fails. Regions may have changed.
- * 3. Chunks for what will come. From here on nothing fails.
- * 4. Pages move, the new region is put in, the old one goes (or stays, empty). */
+ * 2. The new place is cleared; as on Linux it stays so if a later step fails. Regions may have
+ * changed.
+ * 3. What would be left over when it shrinks goes. As on Linux that may be many regions.
+ * 4. Chunks for what will come. From here on nothing fails.
+ * 5. Pages move, the new region is put in, the old one goes (or stays, empty). */
 static int remap_move(struct remap *m)
 {
 	struct space *s = m->space;
-	uint64_t moved = min_u64(m->old_length, m->length), old_end = m->old + m->old_length;
+	uint64_t moved = min_u64(m->old_length, m->length), end = m->old + moved;
 	/* 1. */
 	struct range g;
 	struct region *r = region_new(s->mm);
 	int error = r ? 0 : -ENOMEM;
 	bool begun = false;
-	if (!error && m->old_length) {
-		error = range_begin(&g, s, m->old, old_end);
+	if (!error && moved) {
+		error = range_begin(&g, s, m->old, end, true);
 		begun = !error;
 	}
 	if (begun)
-		error = anon_map_isolate(s->mm, &s->anons, m->old, old_end, true);
+		error = anon_map_isolate(s->mm, &s->anons, m->old, end, true);
 	if (begun && !error)
-		error = s->mm->pmap->unshare(s->pmap, m->old, old_end, false);
+		error = range_unshare(s, m->old, end, false);
 	/* 2. */
 	if (!error)
 		error = space_unmap(s, m->to, m->length);
-	m->region = regions_find(&s->regions, m->old);
 	/* 3. */
+	if (!error && moved < m->old_length)
+		error = space_unmap(s, end, m->old_length - moved);
+	m->region = regions_find(&s->regions, m->old);
+	/* 4. */
 	if (!error)
 		error = chunks_prepare(s, m->old, m->to, moved);
 	if (error) {
@@ -156,24 +194,21 @@ static int remap_move(struct remap *m)
 		alloc_put(&s->mm->host.alloc, r, sizeof(*r));
 		return error;
 	}
-	/* 4. */
-	*r = *m->region;
-	r->start = m->to;
-	r->end = m->to + m->length;
-	if (r->object) {
-		r->offset += m->old - m->region->start;
-		object_get(r->object);
-	}
+	/* 5. */
+	region_copy(m, r);
 	space_insert(s, r);
 	if (begun) {
 		range_move(s, m->old, m->to, moved);
-		if (!(m->flags & DONTUNMAP)) {
+		if (m->flags & DONTUNMAP) {
+			region_left(m);
+		} else {
 			range_cut(&g);
-			range_remove(s, m->old, old_end);
+			range_remove(s, m->old, end);
 		}
 		range_end(&g);
 	}
-	range_end(&(struct range){.space = s, .start = m->to, .end = m->to + m->length});
+	range_merge(s, r);
+	VM_ASSERT_DEEP(mm_verify(s->mm, NULL, 0));
 	return 0;
 }
 
@@ -182,7 +217,7 @@ static bool can_grow_here(const struct remap *m)
 	const struct region *r = m->region, *next = region_next(r);
 	uint64_t end = m->old + m->length;
 	return m->old + m->old_length == r->end && end <= m->space->layout.top &&
-	       (!next || end <= next->start) && !(m->flags & (FIXED | DONTUNMAP)) && m->old_length;
+	       (!next || end <= next->start) && !moves(m) && m->old_length;
 }
 
 static void region_extend(const struct remap *m)
@@ -195,7 +230,17 @@ static void region_extend(const struct remap *m)
 	space_account(s, r, (r->end - old_end) >> PAGE_SHIFT);
 	MM_EVENT(s->mm, s->tally, s->pid, region_map, .start = old_end, .end = r->end,
 		 .prot = r->prot, .flags = r->flags);
-	range_end(&(struct range){.space = s, .start = old_end, .end = m->old + m->length});
+	range_join(s, r);
+}
+
+/* Where it goes: to is a wish unless FIXED. */
+static int place_find(struct remap *m)
+{
+	const struct space *s = m->space;
+	if (m->flags & FIXED)
+		return 0;
+	m->to = space_place(s, m->flags & DONTUNMAP ? m->to : 0, m->length);
+	return m->to ? 0 : -ENOMEM;
 }
 
 /* What stays behind and what moves are both there in the end, or it is what it grows by. */
@@ -218,6 +263,7 @@ static int remap_one(struct remap *m)
 	if (error)
 		return error;
 	bool locked = m->region->flags & REGION_LOCKED;
+	uint64_t more = m->length > m->old_length ? m->length - m->old_length : 0;
 
 	if (stays(m)) {
 		error = m->length < m->old_length
@@ -232,14 +278,14 @@ static int remap_one(struct remap *m)
 	} else if (!(m->flags & MAYMOVE)) {
 		error = -ENOMEM;
 	} else {
-		if (!(m->flags & FIXED))
-			m->to = space_place(s, m->flags & DONTUNMAP ? m->to : 0, m->length);
-		error = m->to ? remap_move(m) : -ENOMEM;
+		error = place_find(m);
+		if (!error)
+			error = remap_move(m);
 	}
 	if (error)
 		return error;
-	if (locked && m->length > m->old_length)
-		space_populate(s, m->to + m->old_length, m->length - m->old_length, true);
+	if (locked && more)
+		space_populate(s, m->to + m->length - more, more, true);
 	return 0;
 }
 
@@ -279,6 +325,9 @@ int space_remap(struct space *s, uint64_t old, uint64_t old_length, uint64_t len
 	    .flags = flags,
 	};
 	int error = request_check(&m);
+	/* As many as may be cut off on the way. */
+	if (!error && s->regions.count + 4 > REGIONS_MAX)
+		error = -ENOMEM;
 	if (!error)
 		error = flags & FIXED && m.length == m.old_length ? remap_each(&m) : remap_one(&m);
 	if (error)

@@ -25,7 +25,12 @@ int space_create(struct mm *mm, int32_t pid, struct tally *tally, const struct s
 	    .next = mm->spaces,
 	    .prev = &mm->spaces,
 	};
-	int error = mm->pmap->create(mm, s->serial, pid, &s->pmap);
+	int error = sparse_set(&mm->space_of, s->serial, s);
+	if (!error) {
+		error = mm->pmap->create(mm, s->serial, pid, &s->pmap);
+		if (error)
+			sparse_set(&mm->space_of, s->serial, NULL);
+	}
 	if (error) {
 		alloc_put(&mm->host.alloc, s, sizeof(*s));
 		return error;
@@ -57,6 +62,7 @@ void space_destroy(struct space *s)
 	*s->prev = s->next;
 	if (s->next)
 		s->next->prev = s->prev;
+	sparse_set(&mm->space_of, s->serial, NULL);
 	MM_EVENT(mm, s->tally, s->pid, space_end, .space = s->serial, .resident = -resident);
 	alloc_put(&mm->host.alloc, s, sizeof(*s));
 }
@@ -98,15 +104,13 @@ static int map_place(const struct space *s, const struct map_request *m, uint64_
 	if (m->object && (m->offset + length < m->offset ||
 			  (m->offset + length) >> PAGE_SHIFT >> OBJECT_INDEX_BITS))
 		return -EOVERFLOW;
-	if (s->regions.count >= REGIONS_MAX)
+	if (s->regions.count > REGIONS_MAX)
 		return -ENOMEM;
 	if (m->map_flags & (MAP_AT | MAP_AT_FREE)) {
 		if (start % PAGE_SIZE)
 			return -EINVAL;
 		if (start > s->layout.top - length)
 			return -ENOMEM;
-		if (start < s->layout.bottom)
-			return -EPERM;
 		if (m->map_flags & MAP_AT_FREE && !is_free(s, start, start + length))
 			return -EEXIST;
 	} else {
@@ -127,7 +131,7 @@ static void region_account(struct region *r, unsigned was)
 {
 	if (!(was & PROT_W) && limits_accounts(r->prot, r->flags))
 		r->flags |= REGION_ACCOUNT;
-	else if (!(r->prot & PROT_W) && !r->object && !(r->flags & REGION_ANONED))
+	else if (!(r->prot & PROT_W) && !r->object && !r->lineage)
 		r->flags &= ~REGION_ACCOUNT;
 }
 
@@ -138,6 +142,8 @@ int space_map(struct space *s, const struct map_request *m, uint64_t *ret_start)
 	if (error)
 		return error;
 	uint32_t flags = m->region_flags;
+	if (!(flags & REGION_SPECIAL))
+		flags |= s->future;
 	if (s->mm->commit.rule.mode == OVERCOMMIT_NEVER)
 		flags &= ~(uint32_t)REGION_NORESERVE;
 	error = limits_map(s, start, end, m->prot, flags);
@@ -154,8 +160,9 @@ int space_map(struct space *s, const struct map_request *m, uint64_t *ret_start)
 	*r = (struct region){
 	    .start = start,
 	    .end = end,
-	    .offset = m->object ? m->offset : 0,
+	    .offset = m->object ? m->offset : start,
 	    .object = m->object,
+	    .source = m->source,
 	    .flags = flags,
 	    .prot = m->prot,
 	    .prot_max = m->prot_max,
@@ -164,7 +171,8 @@ int space_map(struct space *s, const struct map_request *m, uint64_t *ret_start)
 	if (r->object)
 		object_get(r->object);
 	space_insert(s, r);
-	range_end(&(struct range){.space = s, .start = start, .end = end});
+	range_merge(s, r);
+	VM_ASSERT_DEEP(mm_verify(s->mm, NULL, 0));
 	/* As on Linux the mapping stands even where it could not all be brought in. */
 	if (m->map_flags & MAP_POPULATE_ || flags & REGION_LOCKED)
 		space_populate(s, start, end - start, true);
@@ -181,7 +189,7 @@ int space_unmap(struct space *s, uint64_t start, uint64_t length)
 	if (is_free(s, start, end))
 		return 0;
 	struct range g;
-	error = range_begin(&g, s, start, end);
+	error = range_begin(&g, s, start, end, true);
 	if (error)
 		return error;
 	error = range_isolate(&g);
@@ -271,14 +279,19 @@ int space_protect(struct space *s, uint64_t start, uint64_t length, unsigned pro
 		return refused;
 
 	struct range g;
-	int error = range_begin(&g, s, start, end);
+	int error = range_begin(&g, s, start, end, false);
 	if (error)
 		return error;
-	error = s->mm->pmap->unshare(s->pmap, start, end, false);
+	error = range_unshare(s, start, end, false);
 	if (!error) {
-		range_cut(&g);
-		RANGE_REGIONS (r, s, start, end)
+		for (struct region *r = regions_at_or_after(&s->regions, start); r && r->start < end;
+		     r = region_next(r)) {
+			if (r->prot == prot)
+				continue;
+			r = range_take(&g, r);
 			region_protect(s, r, prot);
+			r = range_merge(s, r);
+		}
 		MM_EVENT(s->mm, s->tally, s->pid, region_protect, .start = start, .end = end,
 			 .prot = prot);
 	}
@@ -305,7 +318,6 @@ uint64_t space_brk(struct space *s, uint64_t brk)
 		    .length = new - old,
 		    .prot = PROT_R | PROT_W,
 		    .prot_max = PROT_ALL,
-		    .region_flags = REGION_HEAP,
 		    .map_flags = MAP_AT_FREE,
 		};
 		uint64_t start;
@@ -314,6 +326,11 @@ uint64_t space_brk(struct space *s, uint64_t brk)
 	}
 	s->brk = brk;
 	return brk;
+}
+
+bool space_is_heap(const struct space *s, const struct region *r)
+{
+	return !r->object && r->start < s->brk && r->end > s->brk_start;
 }
 
 /* ---- Access by the kernel, and by those who only look ---- */

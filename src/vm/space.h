@@ -26,7 +26,8 @@
 #define NO_PAGE UINT64_MAX
 
 struct space_layout {
-	uint64_t bottom; /* lowest address a mapping without MAP_FIXED gets: 65536, as mmap_min_addr */
+	uint64_t bottom; /* lowest address a mapping without MAP_FIXED gets: 65536, as mmap_min_addr.
+			  * Who may name a lower one is the kernel's affair. */
 	uint64_t top;	 /* end of user addresses: 2^47 in Sv48, less with --va */
 	uint64_t map_top; /* mappings are placed below this, downward */
 	uint64_t stack_limit; /* how far a REGION_STACK may grow, bytes */
@@ -42,6 +43,7 @@ struct space {
 	struct pmap *pmap;
 	struct space_layout layout;
 	uint64_t brk_start, brk;
+	uint32_t future; /* REGION_LOCKED, LOCKONFAULT: what each new region gets, by mlockall(MCL_FUTURE) */
 	uint64_t pages;		 /* mapped by regions: VmSize */
 	uint64_t pages_peak;	 /* VmPeak */
 	uint64_t resident_peak;	 /* VmHWM */
@@ -76,9 +78,10 @@ struct map_request {
 	uint64_t start; /* a wish, unless MAP_AT or MAP_AT_FREE */
 	uint64_t length;
 	unsigned prot, prot_max; /* enum prot */
-	unsigned region_flags;	 /* enum region_flag */
+	unsigned region_flags;	 /* enum region_flag; ACCOUNT comes of itself */
 	unsigned map_flags;	 /* enum map_flag */
 	struct object *object;	 /* referenced by the region; the caller keeps its own reference */
+	uint64_t source;	 /* which open file it is, so that neighbours of two stay apart; 0: none */
 	uint64_t offset;
 };
 
@@ -90,19 +93,29 @@ int space_protect(struct space *s, uint64_t start, uint64_t length, unsigned pro
 /* mremap; flags are Linux's MREMAP_MAYMOVE 1, FIXED 2, DONTUNMAP 4. */
 int space_remap(struct space *s, uint64_t old, uint64_t old_length, uint64_t length, unsigned flags,
 		uint64_t to, uint64_t *ret_start);
-/* madvise; advice is Linux's number. */
+/* madvise; advice is Linux's number. -ENOMEM: there are holes; -ENOBUFS: no memory for the regions
+ * that it would make (Linux says EAGAIN). As on Linux what lies below the first region that refuses
+ * is done. */
 int space_advise(struct space *s, uint64_t start, uint64_t length, int advice);
 /* Sets the end of the heap; returns the end as it then is (unchanged if that cannot be). */
 uint64_t space_brk(struct space *s, uint64_t brk);
 /* Writes dirty pages of shared file mappings back; flags are Linux's MS_*. */
 int space_sync(struct space *s, uint64_t start, uint64_t length, int flags);
-/* One byte a page: bit 0 says resident. Returns 0 or -ENOMEM (a hole). */
-int space_incore(struct space *s, uint64_t start, uint64_t length, uint8_t *ret_vector);
-int space_lock(struct space *s, uint64_t start, uint64_t length, bool lock);
+/* One byte a page, for the pages from start to the end of its region or of length: bit 0 says
+ * resident. Returns how many pages those are, or -ENOMEM (none: a hole), -EINVAL. */
+int64_t space_incore(struct space *s, uint64_t start, uint64_t length, uint8_t *ret_vector);
+/* lock: REGION_LOCKED, or with it LOCKONFAULT, or 0 to unlock. */
+int space_lock(struct space *s, uint64_t start, uint64_t length, uint32_t lock);
+/* The same for all there is, as mlockall: what cannot be brought in or locked is left out. Returns 0
+ * or -EAGAIN. */
+int space_lock_all(struct space *s, uint32_t lock);
 /* Faults a range in, as MAP_POPULATE and mlock do; write: pages that the program may write and
  * would not share become its own at once. Stops at the first error: -EFAULT, -ENOMEM (also a hole),
  * -EAGAIN (mm->waits_for says for what). space_map ignores it. */
 int space_populate(struct space *s, uint64_t start, uint64_t length, bool write);
+
+/* Is it [heap]? That is a matter of where it lies. */
+bool space_is_heap(const struct space *s, const struct region *r);
 
 /* Copies size bytes at va as they are now, changing nothing: no fault, no A bit. What is in no
  * region reads as failure: false. For those who look: trace, gdb, sentences. */

@@ -312,7 +312,7 @@ static bool verify_space(struct verify *v, struct space *s)
 	for (uint64_t va = 0; (a = anon_map_next(&s->anons, &va, UINT64_MAX << SPAN_SHIFT));
 	     va += PAGE_SIZE) {
 		const struct region *r = regions_find(&s->regions, va);
-		if (!r || r->flags & REGION_SHARED || !(r->flags & REGION_ANONED))
+		if (!r || r->flags & REGION_SHARED || !r->lineage)
 			return say(v, "page # at # lies in no region for it", a->key, va);
 		if (r->object && region_index(r, va) << PAGE_SHIFT >= r->object->size)
 			return say(v, "page # at # outlived the end of its file", a->key, va);

@@ -173,6 +173,11 @@ void protect(int page, int pages, int prot)
 	say("\n");
 }
 
+void protect_growing(int page, int pages, int prot)
+{
+	protect(page, pages, prot | PROT_GROWSDOWN);
+}
+
 void advise(int page, int pages, int advice)
 {
 	say("advise %d %d %d", page, pages, advice);
@@ -193,6 +198,21 @@ void lock(int page, int pages)
 	say("lock %d %d", page, pages);
 	(void)CALL(mlock(at(page), (size_t)pages * PAGE));
 	say("\n");
+}
+
+void lock_on_fault(int page, int pages)
+{
+	say("lock on fault %d %d", page, pages);
+	(void)CALL(mlock2(at(page), (size_t)pages * PAGE, MLOCK_ONFAULT));
+	say("\n");
+}
+
+void lock_all(int flags)
+{
+	say("lock all %d", flags);
+	(void)CALL(flags ? mlockall(flags) : munlockall());
+	say("\n");
+	warm();
 }
 
 void unlock(int page, int pages)
@@ -235,29 +255,99 @@ void resize(int bytes)
 	say("\n");
 }
 
+/* --- calls with arguments that are wrong, or nearly --- */
+
+/* The same words for offsets from a page, and for lengths: what is no page, what is far away, and what
+ * wraps around. A length that reaches the program's own memory would end it. */
+static const unsigned long words[] = {
+    0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE, 1UL << 40, -5UL * PAGE, -1UL, -1UL * PAGE, -1UL * PAGE - 1};
+enum { WORDS = sizeof(words) / sizeof(words[0]) };
+
+void odd(int which, int page, int start, int length, int third)
+{
+	char *p = at(page) + words[start % WORDS];
+	size_t size = words[length % WORDS];
+	unsigned char vector[64];
+	if (start % WORDS >= 6) /* far away: from nowhere */
+		p = (char *)words[start % WORDS];
+	/* Nothing that would work on what is not the program's own. */
+	bool far = start % WORDS >= 6 || size > 8 * PAGE;
+	say("odd %d %d %d %d %d", which, page, start, length, third);
+	switch (which) {
+	case 0:
+		if (far || size == 0)
+			(void)CALL(munmap(p, size));
+		break;
+	case 1: (void)CALL(mprotect(p, far ? size : 0, third)); break;
+	case 2: (void)CALL(madvise(p, size, third)); break;
+	case 3: (void)CALL(msync(p, size, third)); break;
+	case 4:
+		if (size <= 8 * PAGE || size > 1UL << 50)
+			(void)CALL(mincore(p, size, vector));
+		break;
+	case 5: (void)CALL(mlock2(p, size, third)); break;
+	case 6: (void)CALL(munlock(p, size)); break;
+	case 7: (void)CALL(mremap(p, size, words[third % WORDS], MREMAP_MAYMOVE, 0)); break;
+	case 8:
+		(void)CALL(mremap(at(page), PAGE, size, MREMAP_MAYMOVE | MREMAP_FIXED, p));
+		break;
+	case 9: {
+		long r = CALL(mmap(p, size, PROT_READ, third, -1, 0));
+		if (r != -1)
+			(void)CALL(munmap((void *)r, size));
+		break;
+	}
+	case 10: {
+		long r = CALL(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, third, file, (long)words[start % WORDS]));
+		if (r != -1)
+			(void)CALL(munmap((void *)r, PAGE));
+		break;
+	}
+	case 11: (void)CALL(mremap(p, size, size, third, NULL)); break;
+	default: break;
+	}
+	say("\n");
+}
+
 /* --- regions --- */
 
 struct line {
 	char *start, *end;
 	char perms[8];
 	unsigned long offset;
-	char what[64]; /* the last part of the name, or "" */
+	char what[64];	/* the last part of the name, or "" */
+	char flags[96]; /* VmFlags */
+	long resident, anonymous; /* kB */
 };
 
 static FILE *lines_open(void)
 {
-	FILE *f = fopen("/proc/self/maps", "r");
+	FILE *f = fopen("/proc/self/smaps", "r");
 	if (!f)
 		_exit(3);
 	return f;
+}
+
+static void line_field(struct line *line, const char *text)
+{
+	(void)(sscanf(text, "Rss: %ld", &line->resident) ||
+	       sscanf(text, "Anonymous: %ld", &line->anonymous) ||
+	       sscanf(text, "VmFlags: %95[^\n]", line->flags));
 }
 
 /* The next line that is about the memory of a program. */
 static bool line_next(FILE *f, struct line *ret_line)
 {
 	static char text[4096];
+	bool ours = false;
 	while (fgets(text, sizeof(text), f)) {
 		int used = 0;
+		if (text[0] >= 'A' && text[0] <= 'Z') {
+			line_field(ret_line, text);
+			if (ours && strncmp(text, "VmFlags:", 8) == 0)
+				return true;
+			continue;
+		}
 		text[strcspn(text, "\n")] = '\0';
 		if (sscanf(text, "%p-%p %7s %lx %*s %*s %n", (void **)&ret_line->start,
 			   (void **)&ret_line->end, ret_line->perms, &ret_line->offset, &used) != 4)
@@ -265,35 +355,22 @@ static bool line_next(FILE *f, struct line *ret_line)
 		const char *slash = strrchr(text + used, '/');
 		snprintf(ret_line->what, sizeof(ret_line->what), "%.63s",
 			 slash ? slash + 1 : text + used);
-		if (strcmp(name(ret_line->start), "elsewhere") != 0 && ret_line->what[0] != '[')
-			return true;
+		ours = strcmp(name(ret_line->start), "elsewhere") != 0 && ret_line->what[0] != '[';
 	}
 	fclose(f);
 	return false;
 }
 
-static bool line_continues(const struct line *line, const struct line *next)
-{
-	return line->end == next->start && strcmp(line->perms, next->perms) == 0 &&
-	       line->perms[3] == 'p' && strcmp(line->what, next->what) == 0 &&
-	       (!line->what[0] ||
-		line->offset + (unsigned long)(line->end - line->start) == next->offset);
-}
-
-/* Private neighbours that look the same are one line here: Linux keeps two of them apart when pages
- * of both were written to before they became alike (after a move or a fork: two anon_vmas); Carrel
- * has nothing of the kind, and merges them. */
 void maps(void)
 {
-	struct line line, next;
-	FILE *f = lines_open();
-	bool more = line_next(f, &line);
-	while (more) {
-		while ((more = line_next(f, &next)) && line_continues(&line, &next))
-			line.end = next.end;
-		say("\t%s %s %s %lx %s\n", name(line.start), name(line.end), line.perms,
-		    line.offset, line.what);
-		line = next;
+	struct line line;
+	for (FILE *f = lines_open(); line_next(f, &line);) {
+		say("\t%s %s %s %lx %s (%s)", name(line.start), name(line.end), line.perms,
+		    line.offset, line.what, line.flags);
+		/* How many pages of a file one fault maps is the kernel's affair. */
+		if (!line.what[0])
+			say(" %ld", line.resident);
+		say(" %ld\n", line.anonymous);
 	}
 	warm();
 }
@@ -318,11 +395,11 @@ void incore(int page, int pages)
 	/* How far a file is read ahead is the kernel's affair. */
 	uint64_t of_file = pages_of(at(page), FILE_NAME);
 	say("incore %d %d", page, pages);
-	if (CALL(mincore(at(page), (size_t)pages * PAGE, vector)) == 0) {
-		say(" ");
-		for (int i = 0; i < pages; i++)
-			say("%c", of_file >> i & 1 ? '-' : '0' + (vector[i] & 1));
-	}
+	memset(vector, '?' - '0', sizeof(vector));
+	(void)CALL(mincore(at(page), (size_t)pages * PAGE, vector));
+	say(" ");
+	for (int i = 0; i < pages; i++)
+		say("%c", of_file >> i & 1 ? '-' : '0' + vector[i]);
 	say("\n");
 }
 

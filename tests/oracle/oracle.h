@@ -21,10 +21,15 @@ void place(int pages, int prot, int flags, int file_page);
 
 void unmap(int page, int pages);
 void protect(int page, int pages, int prot);
+void protect_growing(int page, int pages, int prot);
 void advise(int page, int pages, int advice);
 void move(int page, int pages, int new_pages, int flags, int to);
 void lock(int page, int pages);
+void lock_on_fault(int page, int pages);
+void lock_all(int flags); /* 0: munlockall */
 void unlock(int page, int pages);
+/* One of twelve calls with arguments that are wrong, or nearly so. */
+void odd(int which, int page, int start, int length, int third);
 void sync_pages(int page, int pages, int flags);
 void incore(int page, int pages);
 

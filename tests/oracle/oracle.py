@@ -39,9 +39,26 @@ PAGES = 48  # ARENA_PAGES
 # No PROT_EXEC without PROT_READ: what that allows differs between processors.
 PROTS = ['PROT_NONE', 'PROT_READ', 'PROT_READ | PROT_WRITE', 'PROT_READ | PROT_WRITE', 'PROT_READ | PROT_WRITE',
          'PROT_READ | PROT_EXEC', 'PROT_WRITE', 'PROT_READ | PROT_WRITE | PROT_EXEC']
-ADVICE = ['MADV_NORMAL', 'MADV_WILLNEED', 'MADV_DONTNEED', 'MADV_DONTNEED', 'MADV_DONTNEED', 'MADV_FREE', 'MADV_REMOVE',
-          'MADV_DONTFORK', 'MADV_DOFORK', 'MADV_WIPEONFORK', 'MADV_KEEPONFORK', 'MADV_DONTDUMP', 'MADV_DODUMP',
-          'MADV_COLD', 'MADV_POPULATE_READ', 'MADV_POPULATE_WRITE', '77']
+ADVICE = ['MADV_NORMAL', 'MADV_RANDOM', 'MADV_SEQUENTIAL', 'MADV_WILLNEED', 'MADV_DONTNEED', 'MADV_DONTNEED', 'MADV_DONTNEED',
+          'MADV_FREE', 'MADV_REMOVE', 'MADV_DONTFORK', 'MADV_DOFORK', 'MADV_MERGEABLE', 'MADV_UNMERGEABLE', 'MADV_HUGEPAGE',
+          'MADV_NOHUGEPAGE', 'MADV_DONTDUMP', 'MADV_DODUMP', 'MADV_WIPEONFORK', 'MADV_KEEPONFORK', 'MADV_COLD',
+          'MADV_PAGEOUT', 'MADV_POPULATE_READ', 'MADV_POPULATE_WRITE', 'MADV_DONTNEED_LOCKED', '25 /* COLLAPSE */',
+          '100 /* HWPOISON */', '101 /* SOFT_OFFLINE */', '77', '-1']
+MOVES = ['0', 'MREMAP_MAYMOVE', 'MREMAP_MAYMOVE', 'MREMAP_MAYMOVE | MREMAP_FIXED', 'MREMAP_MAYMOVE | MREMAP_FIXED',
+         'MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP', 'MREMAP_MAYMOVE | MREMAP_DONTUNMAP', 'MREMAP_FIXED',
+         'MREMAP_DONTUNMAP', '8']
+# What a call with odd arguments may be given, by its number in oracle.c; it says which arguments those are.
+ODD = {
+    0: [0], 1: [0, 1, 8, 16, 0x01000000, 0x02000000, 0x03000000], 2: [0, 4, 8, 9, 10, 18, 20, 22, 23, 77], 3: [0, 1, 2, 3, 4, 5, 6, 8],
+    4: [0], 5: [0, 1, 2], 6: [0], 7: [0, 1, 2, 3, 4, 5, 7, 8, 9, 10], 8: [0],
+    9: ['MAP_ANONYMOUS', 'MAP_PRIVATE | MAP_ANONYMOUS', 'MAP_SHARED | MAP_ANONYMOUS', 'MAP_SHARED_VALIDATE | MAP_ANONYMOUS',
+        'MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN', 'MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED',
+        'MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE', 'MAP_PRIVATE', '4 | MAP_ANONYMOUS'],
+    10: ['0', '4', 'MAP_PRIVATE', 'MAP_SHARED', 'MAP_SHARED_VALIDATE', 'MAP_SHARED_VALIDATE | MAP_SYNC', 'MAP_SHARED | MAP_SYNC',
+         'MAP_PRIVATE | MAP_GROWSDOWN', 'MAP_SHARED | MAP_GROWSDOWN', 'MAP_SHARED_VALIDATE | 0x400000',
+         'MAP_SHARED | 0x400000', 'MAP_SHARED_VALIDATE | MAP_FIXED_NOREPLACE'],
+    11: [0, 1, 2, 3, 4, 5, 6, 7, 8],
+}
 
 
 class Program:
@@ -52,8 +69,8 @@ class Program:
         self.forks = 0
         self.placed = False
         r = self.random
-        # MADV_FREE of a locked region is EINVAL on Linux only; MADV_DONTNEED that meets one drops what lies before it on Linux, nothing on Carrel;
-        # MREMAP_DONTUNMAP unlocks the old region on Linux only. So locks are not mixed with these.
+        # Where there is no swap MADV_PAGEOUT frees what MADV_FREE gave up; what is lost then is the kernel's affair.
+        self.without = r.choice(['MADV_FREE', 'MADV_PAGEOUT'])
         self.locks = r.random() < 0.4
         for _ in range(r.randint(3, 6)):
             self.map()
@@ -83,32 +100,36 @@ class Program:
         pages = r.randint(1, min(12, PAGES - start))
         flags = r.choice(['MAP_PRIVATE', 'MAP_PRIVATE', 'MAP_SHARED'])
         flags += r.choice([' | MAP_FIXED', ' | MAP_FIXED', ' | MAP_FIXED', ' | MAP_FIXED_NOREPLACE'])
-        flags += r.choice(['', '', '', '', ' | MAP_NORESERVE', ' | MAP_POPULATE'])
+        flags += r.choice(['', '', '', '', ' | MAP_NORESERVE', ' | MAP_POPULATE', ' | MAP_LOCKED' if self.locks else '',
+                           ' | MAP_GROWSDOWN' if r.random() < 0.3 else '', ' | MAP_NONBLOCK | MAP_POPULATE'])
         self.say(depth, f'map({start}, {pages}, {r.choice(PROTS)}, {flags}, {self.file()});')
 
     def place(self, depth):
         r = self.random
         self.placed = True
-        flags = r.choice(['MAP_PRIVATE', 'MAP_PRIVATE', 'MAP_SHARED', 'MAP_PRIVATE | MAP_POPULATE'])
+        flags = r.choice(['MAP_PRIVATE', 'MAP_PRIVATE', 'MAP_SHARED', 'MAP_PRIVATE | MAP_POPULATE', 'MAP_PRIVATE | MAP_GROWSDOWN'])
         self.say(depth, f'place({r.randint(1, 8)}, {r.choice(PROTS)}, {flags}, {self.file()});')
 
     def move(self, depth):
         r = self.random
         start, pages = self.range()
-        flags = r.choice(['0', 'MREMAP_MAYMOVE', 'MREMAP_MAYMOVE | MREMAP_FIXED', 'MREMAP_MAYMOVE | MREMAP_FIXED',
-                          'MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP'])
-        if self.locks and 'DONTUNMAP' in flags:
-            return
-        # Nothing shrinks while it moves to a fixed place: over several regions Linux does that, Carrel not.
-        new = pages if 'FIXED' in flags else r.choice([pages, pages, pages + r.randint(1, 4), max(1, pages - 2)])
-        self.say(depth, f'move({start}, {pages}, {new}, {flags}, {r.randint(0, PAGES - new)});')
+        flags = r.choice(MOVES)
+        new = r.choice([pages, pages, pages, pages + r.randint(1, 4), max(1, pages - 2), r.randint(0, 8)])
+        old = pages if r.random() < 0.95 else 0
+        self.say(depth, f'move({start}, {old}, {new}, {flags}, {r.randint(0, PAGES - new)});')
+
+    def odd(self, depth):
+        r = self.random
+        which = r.randint(0, 11)
+        self.say(depth, f'odd({which}, {r.randint(0, PAGES - 1)}, {r.randint(0, 10)}, {r.randint(0, 10)}, {r.choice(ODD[which])});')
 
     def operation(self, depth):
         r = self.random
         start, pages = self.range()
         which = r.choices(['load', 'store', 'map', 'unmap', 'protect', 'advise', 'move', 'fork', 'incore', 'lock', 'unlock',
-                           'sync', 'receive', 'send', 'resize', 'maps', 'place'],
-                          [16, 22, 6, 5, 10, 12, 8, 4, 4, 2, 1, 1, 3, 3, 2, 4, 2])[0]
+                           'sync', 'receive', 'send', 'resize', 'maps', 'place', 'lock_on_fault', 'lock_all', 'odd',
+                           'protect_growing'],
+                          [16, 22, 6, 5, 10, 14, 8, 4, 4, 2, 2, 1, 3, 3, 2, 4, 2, 2, 0.4, 4, 0.4])[0]
         if which == 'load':
             self.say(depth, f'load({start}, {pages}, {r.choice([0, 8, 100, 4095])});')
         elif which == 'store':
@@ -121,8 +142,15 @@ class Program:
             self.move(depth)
         elif which == 'protect':
             self.say(depth, f'protect({start}, {pages}, {r.choice(PROTS)});')
+        elif which == 'protect_growing':
+            self.say(depth, f'protect_growing({start}, {pages}, {r.choice(PROTS)});')
+        elif which == 'odd':
+            self.odd(depth)
+        elif which == 'lock_all':
+            if self.locks:
+                self.say(depth, f'lock_all({r.choice([0, 0, 1, 2, 3, 4, 5, 6, 7, 8])});')
         elif which == 'advise':
-            advice = r.choice([a for a in ADVICE if not self.locks or a not in ('MADV_DONTNEED', 'MADV_FREE')])
+            advice = r.choice([a for a in ADVICE if a != self.without])
             self.say(depth, f'advise({start}, {pages}, {advice});')
         elif which == 'sync':
             flags = r.choice(['MS_SYNC', 'MS_ASYNC', 'MS_SYNC | MS_ASYNC', 'MS_SYNC | MS_INVALIDATE'])
@@ -133,7 +161,7 @@ class Program:
             self.say(depth, f'resize({r.choice([0, 4096, 5000, 8192, 12300, 20480, 24576])});')
         elif which == 'maps':
             self.say(depth, 'maps();')
-        elif which == 'lock' and not self.locks:
+        elif which in ('lock', 'lock_on_fault') and not self.locks:
             return
         elif which != 'fork':
             self.say(depth, f'{which}({start}, {pages});')

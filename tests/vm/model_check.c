@@ -80,7 +80,10 @@ static bool check_region(struct model *m, const struct model_space *s, unsigned 
 		return true;
 	const struct object *o = p->object < 0 ? NULL : m->object[p->object].object;
 	if (r->prot != p->prot || r->prot_max != p->prot_max || r->object != o ||
-	    !(r->flags & REGION_SHARED) != !p->shared || !(r->flags & REGION_LOCKED) != !p->locked)
+	    !(r->flags & REGION_SHARED) != !p->shared || !(r->flags & REGION_LOCKED) != !p->locked ||
+	    !(r->flags & REGION_LOCKONFAULT) != !p->on_fault ||
+	    !(r->flags & REGION_DONTFORK) != !p->dont_fork ||
+	    !(r->flags & REGION_WIPEONFORK) != !p->wipe)
 		return model_wrong(m,
 				   "page %u of pid %d: its region says prot %u of %u, flags 0x%x; "
 				   "not prot %u of %u, %s%s, object %d",

@@ -321,7 +321,7 @@ static bool do_fork(struct model *m, struct model_space *s, const struct op *op)
 	c->brk = s->brk;
 	memcpy(c->page, s->page, sizeof(c->page));
 	for (unsigned i = 0; i < PAGES; i++) {
-		c->page[i].locked = false;
+		c->page[i].locked = c->page[i].on_fault = false;
 		if (c->page[i].dont_fork)
 			model_clear(c, i, i + 1);
 		else if (c->page[i].wipe)
@@ -415,7 +415,8 @@ static op_function *const functions[OP_KINDS] = {
     [OP_MAP] = do_map,       [OP_UNMAP] = do_unmap,   [OP_PROTECT] = do_protect,
     [OP_FORK] = do_fork,     [OP_EXIT] = do_exit,     [OP_BRK] = do_brk,
     [OP_REMAP] = do_remap,   [OP_ADVISE] = do_advise, [OP_POPULATE] = do_populate,
-    [OP_SYNC] = do_sync,     [OP_LOCK] = do_lock,     [OP_OPEN] = do_open,
+    [OP_SYNC] = do_sync,     [OP_LOCK] = do_lock,     [OP_LOCK_ALL] = do_lock_all,
+    [OP_INCORE] = do_incore, [OP_OPEN] = do_open,
     [OP_RESIZE] = do_resize, [OP_REMOVE] = do_frame,  [OP_HARVEST] = do_frame,
 };
 

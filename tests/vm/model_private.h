@@ -15,7 +15,7 @@
 typedef bool op_function(struct model *, struct model_space *, const struct op *);
 
 /* model_range.c and model_object.c */
-op_function do_remap, do_advise, do_populate, do_sync, do_lock;
+op_function do_remap, do_advise, do_populate, do_sync, do_lock, do_lock_all, do_incore;
 op_function do_open, do_resize;
 
 struct mapping {

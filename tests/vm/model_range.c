@@ -3,12 +3,20 @@
 #include "model_private.h"
 
 enum {
+	ADVICE_NORMAL = 0,
+	ADVICE_SEQUENTIAL = 2,
 	ADVICE_DONTNEED = 4,
 	ADVICE_FREE = 8,
 	ADVICE_DONTFORK = 10,
 	ADVICE_DOFORK = 11,
+	ADVICE_MERGEABLE = 12,
+	ADVICE_UNMERGEABLE = 13,
+	ADVICE_NOHUGEPAGE = 15,
 	ADVICE_WIPEONFORK = 18,
-	ADVICE_KEEPONFORK = 19
+	ADVICE_KEEPONFORK = 19,
+	ADVICE_COLD = 20,
+	ADVICE_DONTNEED_LOCKED = 24,
+	ADVICE_COLLAPSE = 25
 };
 enum { REMAP_MAYMOVE = 1, REMAP_FIXED = 2, REMAP_DONTUNMAP = 4, SYNC_NOW = 4 };
 
@@ -24,7 +32,8 @@ static bool alike(const struct model_space *s, unsigned first, unsigned end)
 		if (!p->mapped || p->prot != a->prot || p->prot_max != a->prot_max ||
 		    p->shared != a->shared || p->object != a->object ||
 		    (a->object >= 0 && p->index != a->index + (i - first)) ||
-		    p->dont_fork != a->dont_fork || p->wipe != a->wipe || p->locked != a->locked)
+		    p->dont_fork != a->dont_fork || p->wipe != a->wipe ||
+		    p->locked != a->locked || p->on_fault != a->on_fault)
 			return false;
 	}
 	return true;
@@ -72,6 +81,23 @@ static void model_move_each(struct model *m, struct model_space *s, unsigned fro
 	}
 }
 
+/* Pages that a call that failed half way has unmapped all the same, as on Linux. */
+static void model_find_gone(struct model *m, struct model_space *s, unsigned first, unsigned end)
+{
+	for (unsigned i = first; i < end; i++)
+		if (!model_region(m, s, i))
+			model_clear(s, i, i + 1);
+}
+
+/* MREMAP_DONTUNMAP leaves nothing locked in the region that pages were taken from, all of it. */
+static void model_unlock(struct model *m, struct model_space *s, uint64_t start, uint64_t end)
+{
+	for (uint64_t va = start; va < end; va += PAGE_SIZE) {
+		struct model_page *p = &s->page[(va - m->base) / PAGE_SIZE];
+		p->locked = p->on_fault = false;
+	}
+}
+
 bool do_remap(struct model *m, struct model_space *s, const struct op *op)
 {
 	unsigned from = op->page, n = op_end(op) - from,
@@ -83,62 +109,71 @@ bool do_remap(struct model *m, struct model_space *s, const struct op *op)
 		to = PAGES - pages;
 	if (flags & REMAP_FIXED && pages == n && op->value & 0x10000)
 		flags |= REMAP_DONTUNMAP;
-	bool overlap = from < to + pages && to < from + n, one = alike(s, from, from + n);
+	bool fixed = flags & REMAP_FIXED, shrinks = fixed && pages < n;
+	unsigned moved = shrinks ? pages : n;
+	bool overlap = from < to + pages && to < from + n, one = alike(s, from, from + moved);
 	const struct model_page *p = &s->page[from];
 	if (one && p->object >= 0 && p->index + pages > OBJECT_PAGES)
 		return true; /* more of an object than the model knows */
 	const struct region *r = model_region(m, s, from);
-	/* As on Linux, a fork or a lock may leave neighbours apart that are alike. */
-	one = one && r->end >= model_va(m, from + n);
-	bool stays = !(flags & REMAP_FIXED) && pages <= n, each = flags & REMAP_FIXED && pages == n;
+	/* As on Linux, a fork or a move may leave neighbours apart that are alike. */
+	one = one && r->end >= model_va(m, from + moved);
+	uint64_t r_start = r ? r->start : 0, r_end = r ? r->end : 0;
+	bool stays = !fixed && pages <= n, each = fixed && pages == n;
 	if (each && !one && flags & REMAP_DONTUNMAP)
 		return true; /* of what failed half way nothing could tell how far it came */
-	int want = flags & REMAP_FIXED && overlap          ? -EINVAL
+	int want = fixed && overlap                        ? -EINVAL
 		   : one || (p->mapped && (stays || each)) ? 0
 							   : -EFAULT;
 	uint64_t start = 0;
 
 	SAY(m, "pid %d: remap %u pages at page %u to %u pages%s%s%s", s->space->pid, n, from, pages,
-	    flags & REMAP_MAYMOVE ? ", may move" : "", flags & REMAP_FIXED ? ", fixed" : "",
+	    flags & REMAP_MAYMOVE ? ", may move" : "", fixed ? ", fixed" : "",
 	    flags & REMAP_DONTUNMAP ? ", keep" : "");
-	if (flags & REMAP_FIXED)
+	if (fixed)
 		snprintf(m->text + strlen(m->text), 32, " to page %u", to);
-	if (!(flags & REMAP_FIXED) && pages > n && model_place(s, PAGES, pages) == PAGES)
+	if (!fixed && pages > n && model_place(s, PAGES, pages) == PAGES)
 		return true; /* it would go outside of the window */
 	model_touch(m, from, from + n);
 	model_touch(m, to, to + pages);
 	int got = space_remap(s->space, model_va(m, from), (uint64_t)n * PAGE_SIZE,
 			      (uint64_t)pages * PAGE_SIZE, flags, model_va(m, to), &start);
 	m->refused += got != 0;
-	bool grows = pages > n && !(flags & REMAP_FIXED);
+	bool grows = pages > n && !fixed;
 	if (got == -ENOMEM && want == 0 && grows && !(flags & REMAP_MAYMOVE))
 		return true; /* no room right there */
 	if (!model_outcome(m, got, want))
 		return false;
+	if (!want && !got && flags & REMAP_DONTUNMAP)
+		model_touch(m, 0, PAGES);
 	if (!want && each) {
 		model_move_each(m, s, from, n, to, flags & REMAP_DONTUNMAP, !got);
+		if (!got && flags & REMAP_DONTUNMAP)
+			model_unlock(m, s, r_start, r_end);
 		model_find_own(m, s, to, to + pages);
 		return got || start == model_va(m, to) || model_wrong(m, "moved elsewhere");
 	}
-	for (unsigned i = to; got && !want && flags & REMAP_FIXED && i < to + pages; i++)
-		if (!model_region(m, s,
-				  i)) /* as on Linux, what was at the new place is gone already */
-			model_clear(s, i, i + 1);
+	if (got && !want && fixed) {
+		model_find_gone(m, s, to, to + pages);
+		model_find_gone(m, s, from + moved, from + n);
+	}
 	if (got)
 		return true;
 	if (stays) {
 		model_clear(s, from + pages, from + n);
 		return start == model_va(m, from) || model_wrong(m, "moved elsewhere");
 	}
+	if (shrinks)
+		model_clear(s, from + pages, from + n);
 	unsigned at = (start - m->base) / PAGE_SIZE;
 	if (at + pages > PAGES)
 		return model_wrong(m, "moved to page %u", at);
 	model_touch(m, at, at + pages);
-	if (flags & REMAP_FIXED ? at != to : !grows && at != from)
+	if (fixed ? at != to : !grows && at != from)
 		return model_wrong(m, "moved to page %u", at);
 	if (grows && !model_all_mapped(s, at == from ? from + n : at, at + pages, false))
 		return model_wrong(m, "moved over what is at page %u", at);
-	model_move(s, from, n, at, pages, flags & REMAP_DONTUNMAP);
+	model_move(s, from, moved, at, pages, flags & REMAP_DONTUNMAP);
 	model_find_own(m, s, at, at + pages);
 	return true;
 }
@@ -148,9 +183,11 @@ bool do_remap(struct model *m, struct model_space *s, const struct op *op)
 static bool advise_refused(const struct model_page *p, int advice)
 {
 	switch (advice) {
+	case ADVICE_COLD:
 	case ADVICE_DONTNEED: return p->locked;
-	case ADVICE_FREE: return p->object >= 0;
+	case ADVICE_FREE: return p->locked || p->object >= 0;
 	case ADVICE_WIPEONFORK: return p->object >= 0;
+	case ADVICE_COLLAPSE: return true;
 	default: return false;
 	}
 }
@@ -158,7 +195,8 @@ static bool advise_refused(const struct model_page *p, int advice)
 static void advise_page(struct model_page *p, int advice)
 {
 	switch (advice) {
-	case ADVICE_DONTNEED: p->own = false; break;
+	case ADVICE_DONTNEED:
+	case ADVICE_DONTNEED_LOCKED: p->own = false; break;
 	case ADVICE_DONTFORK: p->dont_fork = true; break;
 	case ADVICE_DOFORK: p->dont_fork = false; break;
 	case ADVICE_WIPEONFORK: p->wipe = true; break;
@@ -167,56 +205,56 @@ static void advise_page(struct model_page *p, int advice)
 	}
 }
 
-/* Was a change of the range made, for which memory may have been wanting? */
-static bool advise_done(const struct model *m, const struct model_space *s, unsigned first,
-			unsigned end, int advice)
+/* What of it was done when memory was wanting: drops all or nothing, flags region by region. */
+static bool advise_done(const struct model *m, const struct model_space *s, unsigned page,
+			int advice)
 {
-	unsigned flag = advice == ADVICE_DONTFORK || advice == ADVICE_DOFORK ? REGION_DONTFORK
-									     : REGION_WIPEONFORK;
-	bool set = advice == ADVICE_DONTFORK || advice == ADVICE_WIPEONFORK;
+	const struct region *r = model_region(m, s, page);
 
-	if (advice == ADVICE_FREE)
-		return true;
-	if (advice == ADVICE_DONTNEED) {
-		for (unsigned i = first; i < end; i++)
-			if (s->page[i].own && anon_map_get(&s->space->anons, model_va(m, i)))
-				return false;
-		return true;
+	switch (advice) {
+	case ADVICE_DONTFORK: return r->flags & REGION_DONTFORK;
+	case ADVICE_DOFORK: return !(r->flags & REGION_DONTFORK);
+	case ADVICE_WIPEONFORK: return r->flags & REGION_WIPEONFORK;
+	case ADVICE_KEEPONFORK: return !(r->flags & REGION_WIPEONFORK);
+	case ADVICE_DONTNEED:
+	case ADVICE_DONTNEED_LOCKED: return !anon_map_get(&s->space->anons, model_va(m, page));
+	default: return true;
 	}
-	for (unsigned i = first; i < end; i++) {
-		const struct region *r = model_region(m, s, i);
-		if (r && !(r->flags & flag) == set)
-			return false;
-	}
-	return true;
 }
 
 bool do_advise(struct model *m, struct model_space *s, const struct op *op)
 {
-	static const int known[] = {ADVICE_DONTNEED,   ADVICE_DONTNEED,  ADVICE_DONTNEED,
-				    ADVICE_FREE,       ADVICE_DONTFORK,  ADVICE_DOFORK,
-				    ADVICE_WIPEONFORK, ADVICE_KEEPONFORK};
+	static const int known[] = {
+	    ADVICE_DONTNEED,  ADVICE_DONTNEED,	ADVICE_DONTNEED,    ADVICE_DONTNEED_LOCKED,
+	    ADVICE_FREE,      ADVICE_DONTFORK,	ADVICE_DOFORK,	    ADVICE_WIPEONFORK,
+	    ADVICE_KEEPONFORK, ADVICE_SEQUENTIAL, ADVICE_NORMAL,    ADVICE_COLD,
+	    ADVICE_NOHUGEPAGE, ADVICE_MERGEABLE, ADVICE_UNMERGEABLE, ADVICE_COLLAPSE};
 	int advice = known[op->mode % array_size(known)], want = 0;
-	unsigned end = op_end(op);
+	unsigned end = op_end(op), limit = op->page;
 
 	SAY(m, "pid %d: advise %d for %u pages at page %u", s->space->pid, advice, end - op->page,
 	    op->page);
-	for (unsigned i = op->page; i < end; i++)
-		if (s->page[i].mapped && advise_refused(&s->page[i], advice))
-			want = -EINVAL;
-	if (!want && !model_all_mapped(s, op->page, end, true))
+	/* The first region that refuses ends it; what lies below is done. */
+	while (limit < end && !(s->page[limit].mapped && advise_refused(&s->page[limit], advice)))
+		limit++;
+	if (limit < end)
+		want = -EINVAL;
+	else if (!model_all_mapped(s, op->page, end, true))
 		want = -ENOMEM;
 	model_touch(m, op->page, end);
 	int got = space_advise(s->space, model_va(m, op->page),
 			       (uint64_t)(end - op->page) * PAGE_SIZE, advice);
-	if (!model_outcome(m, got, want))
+	bool wanting = got == -ENOBUFS && m->world.failed;
+	if (!wanting && !model_outcome(m, got, want))
 		return false;
 	m->refused += got != 0;
-	if (got == -EINVAL || !advise_done(m, s, op->page, end, advice))
-		return got != 0 || model_wrong(m, "returned 0 but did not do it");
-	for (unsigned i = op->page; i < end; i++)
-		if (s->page[i].mapped)
-			advise_page(&s->page[i], advice);
+	for (unsigned i = op->page; i < limit; i++) {
+		struct model_page *p = &s->page[i];
+		if (!p->mapped)
+			continue;
+		if (!m->world.failed || advise_done(m, s, i, advice))
+			advise_page(p, advice);
+	}
 	return true;
 }
 
@@ -266,32 +304,105 @@ bool do_sync(struct model *m, struct model_space *s, const struct op *op)
 	return true;
 }
 
+static bool same_lock(const struct region *r, uint32_t lock)
+{
+	return (r->flags & REGION_LOCK_MASK) == lock;
+}
+
+static uint32_t lock_of(const struct op *op)
+{
+	return op->mode % 4 == 0 ? REGION_LOCKED : op->mode % 4 == 1 ? REGION_LOCK_MASK : 0;
+}
+
+/* Could bringing in these pages fail, for what they are? */
+static bool may_fault(const struct model *m, const struct model_space *s, unsigned first,
+		      unsigned end)
+{
+	for (unsigned i = first; i < end; i++) {
+		const struct model_page *p = &s->page[i];
+		if (p->mapped && (!p->prot || model_beyond(m, p)))
+			return true;
+	}
+	return m->io == 1;
+}
+
+/* Locked it stays, even where not all could be brought in. */
+static void model_find_locks(const struct model *m, struct model_space *s, unsigned first,
+			     unsigned end)
+{
+	for (unsigned i = first; i < end; i++) {
+		const struct region *r = model_region(m, s, i);
+		if (!r)
+			continue;
+		s->page[i].locked = r->flags & REGION_LOCKED;
+		s->page[i].on_fault = r->flags & REGION_LOCKONFAULT;
+	}
+}
+
 bool do_lock(struct model *m, struct model_space *s, const struct op *op)
 {
-	bool lock = op->mode % 4 == 0, fault = m->io == 1;
-	unsigned end = lock && op->pages > 4 ? op->page + 4u : op_end(op);
+	uint32_t lock = lock_of(op);
+	unsigned end = lock && op->pages > 4 ? op->page + 4u : op_end(op), hole = op->page;
 	end = end < PAGES ? end : PAGES;
-	int want = model_all_mapped(s, op->page, end, true) ? 0 : -ENOMEM;
+	while (hole < end && s->page[hole].mapped)
+		hole++;
+	int want = hole == end ? 0 : -ENOMEM;
 
-	SAY(m, "pid %d: %slock %u pages at page %u", s->space->pid, lock ? "" : "un",
-	    end - op->page, op->page);
+	SAY(m, "pid %d: %s%s %u pages at page %u", s->space->pid, lock ? "lock" : "unlock",
+	    lock & REGION_LOCKONFAULT ? " on fault" : "", end - op->page, op->page);
 	model_touch(m, op->page, end);
-	for (unsigned i = op->page; i < end; i++)
-		fault |= s->page[i].mapped && (!s->page[i].prot || model_beyond(m, &s->page[i]));
+	bool fault = may_fault(m, s, op->page, end);
 	int got = space_lock(s->space, model_va(m, op->page),
 			     (uint64_t)(end - op->page) * PAGE_SIZE, lock);
 	m->refused += got != 0;
 	model_find_own(m, s, op->page, end);
 	if (!(got == -ENOMEM && lock && fault) && !model_outcome(m, got, want))
 		return false;
-	/* Locked it stays, even where not all could be brought in; before a hole, too. */
-	for (unsigned i = op->page; i < end; i++)
-		if (!s->page[i].mapped)
-			end = i;
-	for (unsigned i = op->page; i < end; i++)
-		if (!(model_region(m, s, i)->flags & REGION_LOCKED) == lock)
-			return got != 0;
-	for (unsigned i = op->page; i < end; i++)
-		s->page[i].locked = lock;
+	/* What lies before a hole is locked, unless memory was wanting. */
+	for (unsigned i = op->page; i < hole; i++)
+		if (!same_lock(model_region(m, s, i), lock) && !m->world.failed)
+			return model_wrong(m, "page %u is not as it was to be locked", i);
+	model_find_locks(m, s, op->page, hole);
+	return true;
+}
+
+bool do_lock_all(struct model *m, struct model_space *s, const struct op *op)
+{
+	/* Locked for long, all memory would soon be. */
+	uint32_t lock = op->mode % 8 ? 0 : REGION_LOCK_MASK;
+
+	SAY(m, "pid %d: %s all", s->space->pid, lock ? "lock on fault" : "unlock");
+	model_touch(m, 0, PAGES);
+	int got = space_lock_all(s->space, lock);
+	if (got)
+		return model_wrong(m, "returned %d", got);
+	for (unsigned i = 0; i < PAGES; i++)
+		if (s->page[i].mapped)
+			s->page[i].locked = s->page[i].on_fault = lock;
+	return true;
+}
+
+bool do_incore(struct model *m, struct model_space *s, const struct op *op)
+{
+	uint8_t vector[PAGES];
+	unsigned end = op_end(op), n = 0;
+	const struct region *r = model_region(m, s, op->page);
+
+	SAY(m, "pid %d: incore %u pages at page %u", s->space->pid, end - op->page, op->page);
+	int64_t got = space_incore(s->space, model_va(m, op->page),
+				   (uint64_t)(end - op->page) * PAGE_SIZE, vector);
+	while (r && op->page + n < end && model_va(m, op->page + n) < r->end)
+		n++;
+	if (got != (r ? (int64_t)n : -ENOMEM))
+		return model_wrong(m, "returned %lld", (long long)got);
+	for (unsigned i = 0; i < n; i++) {
+		const struct model_page *p = &s->page[op->page + i];
+		if (p->own && !vector[i])
+			return model_wrong(m, "page %u is not resident", op->page + i);
+		if (!p->own && p->object < 0 && vector[i] &&
+		    !m->mm->pmap->lookup(s->space->pmap, model_va(m, op->page + i),
+					 &(struct pmap_entry){0}))
+			return model_wrong(m, "page %u is resident", op->page + i);
+	}
 	return true;
 }

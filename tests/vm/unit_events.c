@@ -99,12 +99,12 @@ static void step(struct lab *l, struct object *file, struct object *shared, uint
 			space_destroy(s);
 		break;
 	case 10: space_sync(s, va, n * P, 4); break;
-	case 11: space_lock(s, va, n * P, x >> 60 & 1); break;
+	case 11: space_lock(s, va, n * P, x >> 60 & 1 ? REGION_LOCKED : 0); break;
 	case 12:
 		object_resize(l->mm, x >> 60 & 1 ? file : shared,
 			      (1 + (x >> 40) % FILE_PAGES) * P - (x >> 50) % P);
 		break;
-	case 13: space_populate(s, va, n * P, x >> 60 & 1); break;
+	case 13: space_populate(s, va, n * P, x >> 60 & 1 ? REGION_LOCKED : 0); break;
 	default:
 		for (uint64_t i = 0; i < n; i++) {
 			if (x >> 60 & 1)

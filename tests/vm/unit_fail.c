@@ -19,7 +19,7 @@ static uint64_t digest(const struct space *s)
 	for (const struct region *r = regions_first(&s->regions); r; r = region_next(r)) {
 		h = (h ^ r->start) * 1099511628211u;
 		h = (h ^ r->end ^ r->prot) * 1099511628211u;
-		h = (h ^ (r->flags & ~REGION_ANONED)) * 1099511628211u;
+		h = (h ^ (r->flags & ~(uint32_t)REGION_INHERITED)) * 1099511628211u;
 		for (uint64_t va = r->start; va < r->end; va += PAGE_SIZE) {
 			uint8_t byte = 0;
 			CHECK(space_peek(s, va, &byte, 1));
@@ -136,7 +136,8 @@ static int op_dontneed(struct scene *c)
 }
 static int op_dontfork(struct scene *c)
 {
-	return space_advise(c->s, at(c->a, 60), 700 << PAGE_SHIFT, 10);
+	int error = space_advise(c->s, at(c->a, 60), 700 << PAGE_SHIFT, 10);
+	return error == -ENOBUFS ? -ENOMEM : error;
 }
 static int op_brk(struct scene *c)
 {
@@ -146,7 +147,7 @@ static int op_brk(struct scene *c)
 static int op_lock(struct scene *c)
 {
 	/* As on Linux the lock stands even where not all could be brought in. */
-	int error = space_lock(c->s, at(c->a, 60), 10 << PAGE_SHIFT, true);
+	int error = space_lock(c->s, at(c->a, 60), 10 << PAGE_SHIFT, REGION_LOCKED);
 	return regions_find(&c->s->regions, at(c->a, 60))->flags & REGION_LOCKED ? 0 : error;
 }
 

@@ -165,7 +165,7 @@ TEST(a_locked_page_and_a_held_page_stay)
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(s, o, FILE_PAGES, PROT_R, 0);
 		uint32_t frame;
-		CHECK_EQ(space_lock(s, a, 2 * P, true), 0);
+		CHECK_EQ(space_lock(s, a, 2 * P, REGION_LOCKED), 0);
 		CHECK_EQ(object_page(l.mm, o, 5, false, &frame), 0);
 		for (unsigned i = 0; i < FILE_PAGES; i++)
 			lab_read(s, a + i * P);
@@ -173,7 +173,7 @@ TEST(a_locked_page_and_a_held_page_stay)
 		CHECK_EQ(lab_read(s, a + P), CAUSE_none);
 		CHECK_EQ(object_cached(o, 5), frame);
 		frame_unhold(l.mm, frame);
-		CHECK_EQ(space_lock(s, a, 2 * P, false), 0);
+		CHECK_EQ(space_lock(s, a, 2 * P, 0), 0);
 		for (unsigned i = 4; i < FILE_PAGES; i++)
 			lab_read(s, a + i * P);
 		CHECK_EQ(object_cached(o, 0), NO_FRAME);

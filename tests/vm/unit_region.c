@@ -84,19 +84,23 @@ TEST(a_mapping_keeps_its_distance_from_a_stack)
 TEST(neighbours_that_say_the_same_are_alike)
 {
 	struct region *a = region_at(1, 2), *b = region_at(3, 1);
-	CHECK(region_alike(a, b));
-	b->flags = REGION_ANONED;
+	CHECK(!region_alike(a, b)); /* both say that they were mapped at 0 */
+	b->offset = 2 * PAGE_SIZE;
 	CHECK(region_alike(a, b));
 	b->flags = REGION_SHARED;
 	CHECK(!region_alike(a, b));
 	b->flags = 0;
+	b->source = 1;
+	CHECK(!region_alike(a, b));
+	b->source = 0;
 	b->prot = PROT_R;
 	CHECK(!region_alike(a, b));
 	b->prot = 0;
-	a->object = b->object = (struct object *)&set;
-	CHECK(!region_alike(a, b));
-	b->offset = 2 * PAGE_SIZE;
 	CHECK(region_alike(a, b));
+	a->object = b->object = (struct object *)&set;
+	CHECK(region_alike(a, b));
+	b->offset = PAGE_SIZE;
+	CHECK(!region_alike(a, b));
 	free(a);
 	free(b);
 }
