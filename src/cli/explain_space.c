@@ -167,7 +167,7 @@ void explain_map(struct explain *x, struct tale *t, struct process *p, const str
 	if (!t->executed || !p->space)
 		return;
 	place_find(x, t, p, m->start, &pl);
-	if (m->flags & REGION_HEAP) {
+	if (m->start == page_up(p->space->brk)) {
 		if (!t->told_heap)
 			heap_begins(x, t, p, e);
 	} else if (pl.part == PART_TEXT && pl.role == ROLE_OTHER) {

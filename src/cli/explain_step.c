@@ -182,7 +182,7 @@ static enum part part_of(const struct explain *x, const struct process *p, const
 	if (r->flags & REGION_STACK || (r->start <= p->stack_start && p->stack_start < r->end))
 		return PART_STACK;
 	/* The heap may go on where the program's zeroed data ends, in one region with it. */
-	if (r->flags & REGION_HEAP)
+	if (space_is_heap(p->space, r))
 		return va < p->space->brk_start ? PART_BSS : PART_HEAP;
 	return is_bss(p, r, va) ? PART_BSS : PART_ANONYMOUS;
 }

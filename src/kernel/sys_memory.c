@@ -97,7 +97,12 @@ static int flags_check(const struct process *p, uint64_t flags)
 	unsigned type = flags & FLAG_TYPE;
 	if (type != FLAG_SHARED && type != FLAG_PRIVATE && type != FLAG_SHARED_VALIDATE)
 		return -EINVAL;
+	if (type == FLAG_SHARED_VALIDATE && flags & FLAG_ANONYMOUS)
+		return -EINVAL;
 	if (type == FLAG_SHARED_VALIDATE && flags & ~(uint64_t)FLAGS_KNOWN)
+		return -EOPNOTSUPP;
+	/* No file is memory that a store reaches for good. */
+	if (flags & FLAG_SYNC && !(flags & FLAG_ANONYMOUS))
 		return -EOPNOTSUPP;
 	/* There are no huge pages to be had. */
 	if (flags & FLAG_HUGETLB)
@@ -122,9 +127,6 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 		return -EINVAL;
 	if (page_up(a[1]) == 0 || page_up(a[1]) > p->space->layout.top)
 		return -ENOMEM;
-	int r = flags_check(p, flags);
-	if (r != 0)
-		return r;
 	if (flags & (FLAG_FIXED | FLAG_FIXED_NOREPLACE)) {
 		if (page_up(a[1]) > p->space->layout.top || a[0] > p->space->layout.top - page_up(a[1]))
 			return -ENOMEM;
@@ -132,7 +134,15 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 			return -EINVAL;
 		if (!may_name(p, a[0]))
 			return -EPERM;
+		const struct region *there = regions_at_or_after(&p->space->regions, a[0]);
+		if (flags & FLAG_FIXED_NOREPLACE && there && there->start < a[0] + page_up(a[1]))
+			return -EEXIST;
 	}
+	if (!(flags & FLAG_ANONYMOUS) && (a[5] > INT64_MAX || page_up(a[1]) > INT64_MAX - a[5]))
+		return -EOVERFLOW;
+	int r = flags_check(p, flags);
+	if (r != 0)
+		return r;
 	if (lock && !may_lock(p, a[1]))
 		return -EAGAIN;
 	m.map_flags = flags & FLAG_FIXED_NOREPLACE ? MAP_AT_FREE : flags & FLAG_FIXED ? MAP_AT : 0;

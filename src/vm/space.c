@@ -252,6 +252,21 @@ static void region_protect(struct space *s, struct region *r, unsigned prot)
 		ops->protect(s->pmap, va, entry_prot(s, r, va, &e));
 }
 
+/* Returns the region that r is then part of. */
+static struct region *protect_part(struct space *s, struct region *r, unsigned prot)
+{
+	uint64_t start = r->start, end = r->end;
+	/* Locked memory takes no fault: what becomes writable gets its own pages at once. */
+	bool own = r->flags & REGION_LOCKED && !(r->flags & REGION_SHARED) && !(r->prot & PROT_W) &&
+		   prot & PROT_W;
+	region_protect(s, r, prot);
+	r = range_merge(s, r);
+	/* As on Linux it is no matter if it cannot. */
+	if (own)
+		space_populate(s, start, end - start, true);
+	return r;
+}
+
 /* Linux changes what lies below the first region that it must refuse, and so does this; each of the
  * two, the change and the refusal, is whole. */
 int space_protect(struct space *s, uint64_t start, uint64_t length, unsigned prot)
@@ -288,9 +303,7 @@ int space_protect(struct space *s, uint64_t start, uint64_t length, unsigned pro
 		     r = region_next(r)) {
 			if (r->prot == prot)
 				continue;
-			r = range_take(&g, r);
-			region_protect(s, r, prot);
-			r = range_merge(s, r);
+			r = protect_part(s, range_take(&g, r), prot);
 		}
 		MM_EVENT(s->mm, s->tally, s->pid, region_protect, .start = start, .end = end,
 			 .prot = prot);

@@ -13,13 +13,14 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "oracle.h"
 
-enum { PAGE = 4096, ROOM = 256 * PAGE, TOP_PAGES = 16 };
+enum { PAGE = 4096, ROOM = 4096 * PAGE, TOP_PAGES = 16 };
 #define FILE_NAME "oracle.tmp"
 
 /* Aligned, so that what the kernel maps around a fault does not depend on where it lies. */
@@ -138,6 +139,12 @@ static void __attribute__((noinline)) warm(void)
 		r_;                                                                                \
 	})
 
+/* Not mremap, which passes the address on only with some flags. */
+static long remap(char *old, size_t old_size, size_t size, int flags, char *to)
+{
+	return syscall(SYS_mremap, old, old_size, size, flags, to);
+}
+
 void map(int page, int pages, int prot, int flags, int file_page)
 {
 	say("map %d %d prot %x flags %x file %d", page, pages, (unsigned)prot, (unsigned)flags,
@@ -189,7 +196,7 @@ void move(int page, int pages, int new_pages, int flags, int to)
 {
 	say("move %d %d to %d flags %x %d", page, pages, new_pages, (unsigned)flags, to);
 	long r =
-	    CALL(mremap(at(page), (size_t)pages * PAGE, (size_t)new_pages * PAGE, flags, at(to)));
+	    CALL(remap(at(page), (size_t)pages * PAGE, (size_t)new_pages * PAGE, flags, at(to)));
 	say(" %s\n", r == -1 ? "" : name((char *)r));
 }
 
@@ -287,9 +294,9 @@ void odd(int which, int page, int start, int length, int third)
 		break;
 	case 5: (void)CALL(mlock2(p, size, third)); break;
 	case 6: (void)CALL(munlock(p, size)); break;
-	case 7: (void)CALL(mremap(p, size, words[third % WORDS], MREMAP_MAYMOVE, 0)); break;
+	case 7: (void)CALL(remap(p, size, words[third % WORDS], MREMAP_MAYMOVE, 0)); break;
 	case 8:
-		(void)CALL(mremap(at(page), PAGE, size, MREMAP_MAYMOVE | MREMAP_FIXED, p));
+		(void)CALL(remap(at(page), PAGE, size, MREMAP_MAYMOVE | MREMAP_FIXED, p));
 		break;
 	case 9: {
 		long r = CALL(mmap(p, size, PROT_READ, third, -1, 0));
@@ -303,7 +310,7 @@ void odd(int which, int page, int start, int length, int third)
 			(void)CALL(munmap((void *)r, PAGE));
 		break;
 	}
-	case 11: (void)CALL(mremap(p, size, size, third, NULL)); break;
+	case 11: (void)CALL(remap(p, size, size, third, NULL)); break;
 	default: break;
 	}
 	say("\n");

@@ -397,8 +397,11 @@ bool do_incore(struct model *m, struct model_space *s, const struct op *op)
 		return model_wrong(m, "returned %lld", (long long)got);
 	for (unsigned i = 0; i < n; i++) {
 		const struct model_page *p = &s->page[op->page + i];
-		if (p->own && !vector[i])
-			return model_wrong(m, "page %u is not resident", op->page + i);
+		const struct anon *a =
+		    p->own ? anon_map_get(&s->space->anons, model_va(m, op->page + i)) : NULL;
+		if (a && (a->frame != NO_FRAME) != vector[i])
+			return model_wrong(m, "page %u is %sresident", op->page + i,
+					   vector[i] ? "not " : "");
 		if (!p->own && p->object < 0 && vector[i] &&
 		    !m->mm->pmap->lookup(s->space->pmap, model_va(m, op->page + i),
 					 &(struct pmap_entry){0}))
