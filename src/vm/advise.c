@@ -307,6 +307,7 @@ static int lock_region(struct space *s, const struct region *r, uint64_t start, 
 int space_lock(struct space *s, uint64_t start, uint64_t length, uint32_t lock)
 {
 	uint64_t at = page_down(start), end = at + page_up(length + (start - at)), done = at;
+	VM_ASSERT(!(lock & ~(uint32_t)REGION_LOCK_MASK));
 	if (end < at)
 		return -EINVAL;
 	/* As Linux does: what lies before a hole is locked, though nothing is brought in. */

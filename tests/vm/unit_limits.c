@@ -459,7 +459,7 @@ TEST(a_stack_grows_no_further_than_the_address_space_and_its_locks_may)
 		CHECK_EQ(lab_store(s, a - 3 * PAGE_SIZE, 1), CAUSE_segv_unmapped);
 		CHECK_EQ(lab_store(s, a - 1 * PAGE_SIZE, 1), CAUSE_stack_grow);
 		s->limits = limits_none;
-		CHECK_EQ(space_lock(s, a - PAGE_SIZE, 3 * PAGE_SIZE, true), 0);
+		CHECK_EQ(space_lock(s, a - PAGE_SIZE, 3 * PAGE_SIZE, REGION_LOCKED), 0);
 		s->limits.locked = 4 << 12;
 		CHECK_EQ(lab_store(s, a - 3 * PAGE_SIZE, 1), CAUSE_segv_unmapped);
 		CHECK_EQ(lab_store(s, a - 2 * PAGE_SIZE, 1), CAUSE_stack_grow);
@@ -476,7 +476,7 @@ TEST(what_a_range_holds_is_counted_to_the_page)
 		struct limits_range in;
 		uint64_t a = lab_map(l.space, 8, RW);
 		CHECK_EQ(space_protect(l.space, a + (2 << 12), 2 << 12, 0), 0);
-		CHECK_EQ(space_lock(l.space, a + (5 << 12), 2 << 12, true), 0);
+		CHECK_EQ(space_lock(l.space, a + (5 << 12), 2 << 12, REGION_LOCKED), 0);
 		CHECK_EQ(space_unmap(l.space, a, 1 << 12), 0);
 		limits_range(l.space, a, a + (6 << 12), &in);
 		CHECK_EQ(in.pages, 5);
