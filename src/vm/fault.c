@@ -58,7 +58,7 @@ static enum cause plan_cause(const struct space *s, const struct fault_plan *p, 
 /* The private page at va, if there is one. */
 static struct anon *region_anon(const struct space *s, const struct region *r, uint64_t va)
 {
-	bool may = r->flags & REGION_ANONED && !(r->flags & REGION_SHARED);
+	bool may = r->lineage && !(r->flags & REGION_SHARED);
 	return may ? anon_map_get(&s->anons, va) : NULL;
 }
 
