@@ -26,10 +26,9 @@
 #include <string.h>
 #include <time.h>
 
-#include <libnbd.h>
-
 #include "base/bits.h"
 #include "store/header.h"
+#include "store/nbd_lib.h"
 #include "store/store.h"
 
 enum { CLUSTER_BYTES = STORE_CLUSTER * PAGE_SIZE, BLANK_BYTES = 1 << 20 };
@@ -138,7 +137,10 @@ static int connect_to(struct store *s, uint8_t *buffer, char *ret_why, unsigned 
 {
 	int error = 0;
 	uint32_t slots = 0;
+	const char *missing;
 	disconnect(s);
+	if (nbd_lib_load(&missing) != 0)
+		return store_why(ret_why, whys, -ENOSYS, "%s", missing);
 	struct nbd_handle *nbd = nbd_create();
 	if (!nbd)
 		return store_why(ret_why, whys, -ENOMEM, "no memory for a connection");
