@@ -315,6 +315,7 @@ static void io_begin(struct mm *mm, struct swap_io *io)
 							    io->t.write, io->begun));
 	io->serial = ++mm->swap.serial;
 	c->ops->submit(c->store, &io->t);
+	io->ends += io->t.delay;
 	if (io->ends > io->begun)
 		io_insert(mm, io);
 	else
