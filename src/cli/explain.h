@@ -88,7 +88,7 @@ struct tale {
 	bool ended, closed; /* closed: nothing more is told */
 	uint32_t program, loader; /* serial numbers of their files */
 	/* What is told only once. */
-	bool told[ROLES][PARTS][CAUSES][2];
+	bool told[ROLES][PARTS][CAUSES][AGENTS];
 	bool told_write, told_read[2], told_heap, told_map, told_fork, told_copy, told_reuse,
 	    told_signal;
 	unsigned libraries, forks, rows, faults_told;

@@ -249,7 +249,7 @@ void explain_fatal(struct explain *x, struct tale *t, struct process *p, const s
 	const struct event_fault *f = &e->fault;
 	bool bus = f->cause == CAUSE_bus_beyond_end || f->cause == CAUSE_bus_io;
 	struct kernel *k = x->session->kernel;
-	if (f->by == BY_KERNEL || !p || !p->space || f->cause == CAUSE_out_of_memory ||
+	if (f->by != BY_PROGRAM || !p || !p->space || f->cause == CAUSE_out_of_memory ||
 	    !kills(p, k->current, bus ? SIGBUS : SIGSEGV))
 		return;
 	if (t->death.kind)

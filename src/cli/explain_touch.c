@@ -243,7 +243,8 @@ void explain_fault(struct explain *x, struct tale *t, struct process *p, const s
 	if (f->by == BY_KERNEL && t->in_call)
 		t->call_faults++;
 	/* What execve does to the space that it is still making is told with execve. */
-	if (!p || !p->space || t->making || (f->by == BY_KERNEL && !t->in_call))
+	if (!p || !p->space || t->making || (f->by == BY_KERNEL && !t->in_call) ||
+	    f->by == BY_AHEAD)
 		return;
 	place_find(x, t, p, f->addr, &pl);
 	bool *told = &t->told[pl.role][pl.part][f->cause][f->by];

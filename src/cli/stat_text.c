@@ -41,6 +41,7 @@ GET(faults, g->tally.event[EVENT_fault])
 GET(minor, class_sum(&g->tally, CLASS_minor))
 GET(major, class_sum(&g->tally, CLASS_major))
 GET(fatal, class_sum(&g->tally, CLASS_fatal))
+GET(ahead, g->tally.by[BY_AHEAD])
 GET(calls, g->tally.event[EVENT_syscall_enter])
 GET(signals, g->tally.event[EVENT_signal])
 GET(forks, g->tally.event[EVENT_space_fork])
@@ -80,6 +81,7 @@ static const struct figure {
     {"minor", NULL, get_minor, UNIT_COUNT, false},
     {"major", NULL, get_major, UNIT_COUNT, false},
     {"fatal", NULL, get_fatal, UNIT_COUNT, false},
+    {"ahead", "  before a touch", get_ahead, UNIT_COUNT, false},
     {"refaults", "  refaults", get_refaults, UNIT_COUNT, false},
     {"evictions", "evictions", get_evictions, UNIT_COUNT, false},
     {"evicted-anon-clean", "  anonymous, clean", get_anon_clean, UNIT_COUNT, false},

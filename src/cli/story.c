@@ -202,6 +202,8 @@ static void tell_fault(struct teller *t, const struct event *e, struct text *to)
 	bool here = e->pid == t->at->pid && (f->addr & ~(uint64_t)(PAGE_SIZE - 1)) == t->at->va;
 	if (f->by == BY_KERNEL)
 		text_add(to, "the kernel %s it for pid %d", does[f->access], e->pid);
+	else if (f->by == BY_AHEAD)
+		text_add(to, "it is brought in for pid %d before it is touched", e->pid);
 	else
 		text_add(to, "pid %d %s it (pc 0x%" PRIx64 ")", e->pid, does[f->access], f->pc);
 	text_add(to, ": %s, %s", cause_text(f->cause), cause_sentence(f->cause));

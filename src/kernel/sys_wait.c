@@ -97,6 +97,8 @@ static void tally_add(struct tally *sum, const struct tally *more)
 		sum->event[i] += more->event[i];
 	for (unsigned i = 0; i < array_size(sum->cause); i++)
 		sum->cause[i] += more->cause[i];
+	for (unsigned i = 0; i < array_size(sum->by); i++)
+		sum->by[i] += more->by[i];
 }
 
 /* Of a child and those it waited for. */

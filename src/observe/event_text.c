@@ -35,7 +35,8 @@ const char *access_text(enum access a)
 
 const char *agent_text(enum agent a)
 {
-	return a == BY_PROGRAM ? "program" : "kernel";
+	static const char *const text[AGENTS] = {"program", "kernel", "ahead"};
+	return text[a];
 }
 
 const char *frame_kind_text(enum frame_kind kind)

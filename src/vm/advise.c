@@ -60,7 +60,7 @@ static int page_populate(struct space *s, uint64_t va, enum access access)
 	if (s->mm->pmap->lookup(s->pmap, va, &e) && (e.prot & need) == need)
 		return 0;
 	switch (
-	    fault_handle(s, &(struct fault_request){.va = va, .access = access, .by = BY_KERNEL})) {
+	    fault_handle(s, &(struct fault_request){.va = va, .access = access, .by = BY_AHEAD})) {
 	case FAULT_DONE: return 0;
 	case FAULT_WAIT: return -EAGAIN;
 	case FAULT_NO_MEMORY: return -ENOMEM;

@@ -21,8 +21,9 @@
 
 enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
-/* Who made an access: the program, or the kernel for it inside a system call. */
-enum agent { BY_PROGRAM, BY_KERNEL };
+/* Who made an access: the program, or the kernel for it inside a system call. Ahead: nobody yet; the
+ * page is brought in before it is touched (MAP_POPULATE, mlock, --paging eager). */
+enum agent { BY_PROGRAM, BY_KERNEL, BY_AHEAD, AGENTS };
 
 enum cause {
 	CAUSE_none,
@@ -84,10 +85,11 @@ struct event {
 	};
 };
 
-/* Counts of events, and of faults by cause. */
+/* Counts of events, and of faults by cause and by whom. */
 struct tally {
 	uint64_t event[EVENTS];
 	uint64_t cause[CAUSES];
+	uint64_t by[AGENTS];
 };
 
 /* Where events go. One for a machine; the paging system is given a pointer to it. */

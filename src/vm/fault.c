@@ -326,8 +326,11 @@ static void fault_tell(struct space *s, const struct fault_request *q, const str
 {
 	struct mm *mm = s->mm;
 	mm->events->total.cause[p->cause]++;
-	if (s->tally)
+	mm->events->total.by[q->by]++;
+	if (s->tally) {
 		s->tally->cause[p->cause]++;
+		s->tally->by[q->by]++;
+	}
 	MM_EVENT(mm, s->tally, s->pid, fault, .cause = p->cause, .access = q->access, .by = q->by,
 		 .addr = q->va, .pc = q->pc,
 		 .key = frame == NO_FRAME ? p->key : frame_key(mm, frame), .frame = frame,

@@ -198,6 +198,8 @@ int space_fork(struct space *parent, int32_t pid, struct tally *tally, struct sp
 	mm->pmap->stats(f.child->pmap, &stats);
 	MM_EVENT(mm, parent->tally, parent->pid, space_fork, .child = pid, .space = f.child->serial,
 		 .resident = f.carried, .tables_shared = stats.tables_shared);
+	if (!error)
+		error = eager_fork(parent, f.child);
 	if (error)
 		space_destroy(f.child);
 	else

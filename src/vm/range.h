@@ -55,6 +55,12 @@ void range_zap(struct space *s, uint64_t start, uint64_t end);
 /* Removes an isolated, cut range's regions with all that is in them. */
 void range_remove(struct space *s, uint64_t start, uint64_t end);
 
+/* --paging eager: brings in what of [start, end) can be; otherwise does nothing. Returns 0 or
+ * -ENOMEM: it does not fit into RAM. */
+int eager_fill(struct space *s, uint64_t start, uint64_t end);
+/* The same for both sides of a fork: the child has copies. */
+int eager_fork(struct space *parent, struct space *child);
+
 /* Puts a new region in, whose memory and object reference pass to the space. */
 void space_insert(struct space *s, struct region *r);
 /* Counts r into (pages > 0) or out of VmSize and its parts. */

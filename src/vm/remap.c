@@ -286,6 +286,7 @@ static int remap_one(struct remap *m)
 		return error;
 	if (locked && more)
 		space_populate(s, m->to + m->length - more, more, true);
+	(void)eager_fill(s, m->to, m->to + m->length);
 	return 0;
 }
 

@@ -176,6 +176,10 @@ int space_map(struct space *s, const struct map_request *m, uint64_t *ret_start)
 	/* As on Linux the mapping stands even where it could not all be brought in. */
 	if (m->map_flags & MAP_POPULATE_ || flags & REGION_LOCKED)
 		space_populate(s, start, end - start, true);
+	if (eager_fill(s, start, end) != 0) {
+		(void)space_unmap(s, start, end - start); /* at worst it stays, in part */
+		return -ENOMEM;
+	}
 	*ret_start = start;
 	return 0;
 }
@@ -309,6 +313,8 @@ int space_protect(struct space *s, uint64_t start, uint64_t length, unsigned pro
 			 .prot = prot);
 	}
 	range_end(&g);
+	if (!error)
+		(void)eager_fill(s, start, end); /* what does not fit now comes by demand */
 	return error ? error : refused;
 }
 

@@ -35,6 +35,32 @@ int main(void)
 	}
 }
 '''
+PROMISE = r'''
+#include <stdio.h>
+#include <sys/mman.h>
+static int setting(const char *name)
+{
+	int value = -1;
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/sys/vm/overcommit_%s", name);
+	FILE *f = fopen(path, "r");
+	if (f && fscanf(f, "%d", &value) == 1)
+		fclose(f);
+	return value;
+}
+static const char *ask(unsigned long size, int flags)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+	return p == MAP_FAILED ? "refused" : "given";
+}
+int main(void)
+{
+	printf("%d %d: ", setting("memory"), setting("ratio"));
+	printf("%s, ", ask(17 << 20, 0));
+	printf("%s\n", ask(17 << 20, MAP_NORESERVE));
+	return 0;
+}
+'''
 HELLO = '#include <stdio.h>\nint main(void) { printf("hello\\n"); return 0; }\n'
 STORY = r'''
 #define _GNU_SOURCE
@@ -296,6 +322,50 @@ def an_expectation_may_be_about_one_process_and_its_time():
     equal(carrel('stat', '--pid', '9', '--expect', 'faults>0', *tiny()).returncode, 125)
 
 
+def example(name):
+    """A program of examples/, built."""
+    with open(os.path.join(SOURCE, 'examples', f'{name}.c'), encoding='utf-8') as file:
+        return build(name, file.read())
+
+
+@test
+def addresses_reach_as_far_as_va_and_the_page_tables_say():
+    example('reach')
+    for options, reach in ((['--va', '4G'], '4 GB'), (['--va', '1G'], '1 GB'), ([], '128 TB'),
+                           (['--mmu', 'sv39'], '256 GB'), (['--mmu', 'sv57'], '64 PB')):
+        r = carrel('run', '-m', '4M', *options, './reach')
+        equal((r.returncode, r.stdout.split(' of ')[0], r.stderr), (0, reach, ''), ' '.join(options))
+
+
+@test
+def eager_paging_brings_everything_in_first_and_demand_paging_only_what_is_touched():
+    example('few')
+    figures = {}
+    for mode in 'demand', 'eager':
+        r = carrel('stat', '--paging', mode, '--json', './few')
+        equal(r.returncode, 0, r.stderr)
+        figures[mode] = json.loads(r.stderr)['total']
+    demand, eager = figures['demand'], figures['eager']
+    equal((demand['ahead'], eager['ahead']), (0, eager['faults']), 'pages that came before their touch')
+    equal(eager['frames-used'] > 10 * demand['frames-used'], True, 'frames')
+    equal(eager['causes']['cow-copy'] > 1024 > demand['causes']['cow-copy'], True, 'pages copied by fork')
+    equal(eager['major'] > 2 * demand['major'], True, 'pages read')
+    # A copy of everything does not fit into what is enough for demand paging: fork fails.
+    equal(carrel('run', '-m', '6M', './few').returncode, 0)
+    equal(carrel('run', '-m', '6M', '--paging', 'eager', './few').returncode, 1)
+
+
+@test
+def promises_of_memory_follow_the_rule_that_was_asked_for():
+    build('promise', PROMISE)
+    for options, said in (([], '0 50: refused, given'),
+                          (['--overcommit', '1'], '1 50: given, given'),
+                          (['--overcommit', '2', '--overcommit-ratio', '80'], '2 80: refused, refused')):
+        r = carrel('run', '-m', '16M', *options, './promise')
+        equal((r.returncode, r.stdout), (0, f'{said}\n'), r.stderr)
+    equal(carrel('run', '--overcommit', '3', './promise').returncode, 125)
+
+
 @test
 def what_like_has_set_stands_above_what_a_verb_says():
     linux, textbook = 'like linux: --fault-around 16', 'like textbook: --policy fifo --fault-around 1 --brk 0x200000'
@@ -527,7 +597,8 @@ def shape(text):
 def the_readme_shows_what_really_comes():
     if not shutil.which(CROSS):
         raise Skip(f'{CROSS} is not installed')
-    shutil.copy(os.path.join(SOURCE, 'examples', 'mem.c'), DIR)
+    for name in ('mem.c', 'reach.c'):
+        shutil.copy(os.path.join(SOURCE, 'examples', name), DIR)
     with open(os.path.join(DIR, 'bad.c'), 'w', encoding='utf-8') as file:
         file.write('int main(void) { *(volatile int *)8 = 1; }\n')
     with open(os.path.join(SOURCE, 'README.md'), encoding='utf-8') as file:
@@ -540,7 +611,7 @@ def the_readme_shows_what_really_comes():
         if words[1] == 'walk':
             said = ''.join(line for line in said.splitlines(True) if not line.startswith('('))
         equal(shape(said), shape(shown), command)
-    equal(len(blocks), 4, 'commands in README.md')
+    equal(len(blocks), 6, 'commands in README.md')
 
 
 main()

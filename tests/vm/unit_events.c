@@ -25,6 +25,8 @@ static void fold_event(void *ctx, const struct event *e)
 		f->resident[e->pid] += e->fault.resident;
 		f->tally[0].cause[e->fault.cause]++;
 		f->tally[e->pid].cause[e->fault.cause]++;
+		f->tally[0].by[e->fault.by]++;
+		f->tally[e->pid].by[e->fault.by]++;
 		break;
 	case EVENT_page_unmap: f->resident[e->pid] += e->page_unmap.resident; break;
 	case EVENT_region_unmap: f->resident[e->pid] += e->region_unmap.resident; break;
@@ -139,6 +141,11 @@ static void random_walk(enum world_kind kind, uint32_t frames, uint64_t seed, un
 	fold_compare(&fold, &l);
 	for (unsigned k = 0; k < EVENTS; k++)
 		CHECK_EQ(fold.tally[0].event[k], l.w.events.total.event[k]);
+	for (unsigned k = 0; k < AGENTS; k++) {
+		CHECK_EQ(fold.tally[0].by[k], l.w.events.total.by[k]);
+		for (unsigned p = 1; p < PIDS; p++)
+			CHECK_EQ(fold.tally[p].by[k], l.tally[p].by[k]);
+	}
 	for (unsigned k = 0; k < CAUSES; k++) {
 		CHECK_EQ(fold.tally[0].cause[k], l.w.events.total.cause[k]);
 		for (unsigned p = 1; p < PIDS; p++)
