@@ -342,7 +342,7 @@ def eager_paging_brings_everything_in_first_and_demand_paging_only_what_is_touch
     example('few')
     figures = {}
     for mode in 'demand', 'eager':
-        r = carrel('stat', '--paging', mode, '--json', './few')
+        r = carrel('stat', '--clean-env', '--paging', mode, '--json', './few')
         equal(r.returncode, 0, r.stderr)
         figures[mode] = json.loads(r.stderr)['total']
     demand, eager = figures['demand'], figures['eager']
@@ -351,8 +351,8 @@ def eager_paging_brings_everything_in_first_and_demand_paging_only_what_is_touch
     equal(eager['causes']['cow-copy'] > 1024 > demand['causes']['cow-copy'], True, 'pages copied by fork')
     equal(eager['major'] > 2 * demand['major'], True, 'pages read')
     # A copy of everything does not fit into what is enough for demand paging: fork fails.
-    equal(carrel('run', '-m', '6M', './few').returncode, 0)
-    equal(carrel('run', '-m', '6M', '--paging', 'eager', './few').returncode, 1)
+    equal(carrel('run', '-m', '6M', '--clean-env', './few').returncode, 0)
+    equal(carrel('run', '-m', '6M', '--clean-env', '--paging', 'eager', './few').returncode, 1)
 
 
 @test
