@@ -151,7 +151,11 @@ static void print_bash(void)
 	    "\troot)\n\t\t[ \"$COMP_CWORD\" -eq 2 ] && COMPREPLY=($(compgen -W \"create import\" "
 	    "-- \"$cur\")) ||\n"
 	    "\t\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n\t\treturn\n\t\t;;\n"
-	    "\tcompletion)\n\t\tCOMPREPLY=($(compgen -W \"bash zsh fish\" -- "
+	    "\tpolicies)\n\t\tCOMPREPLY=($(compgen -W \"--json");
+	for (unsigned n = 0; policies[n]; n++)
+		printf(" %s", policies[n]->name);
+	printf("\" -- \"$cur\"))\n\t\treturn\n\t\t;;\n"
+	       "\tcompletion)\n\t\tCOMPREPLY=($(compgen -W \"bash zsh fish\" -- "
 	    "\"$cur\"))\n\t\treturn\n\t\t;;\n"
 	    "\t*)\n\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n\t\treturn\n\t\t;;\n\tesac\n"
 	    "\t# Where options end: at the first word that is none, but for an address.\n"

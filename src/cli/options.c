@@ -242,30 +242,30 @@ static bool set_swap_device(struct options *o, const struct option *op, const ch
 	return true;
 }
 
+/* What --like stands for: options, each with its value. */
+static const char *const likes[] = {
+    "linux: --fault-around 16",
+    "textbook: --policy fifo:clean-first=0 --refs exact --fault-around 1 --brk 0x200000",
+};
+
+static bool set(struct options *o, enum option_id id, const char *value);
+static const struct option *find(unsigned verb, const char *name, size_t length, char letter);
+
 static bool set_like(struct options *o, const struct option *op, const char *value)
 {
 	unsigned n;
 	if (!set_choice(op, value, &n))
 		return false;
-	o->like = n == 0 ? "linux" : "textbook";
-	if (n == 0) {
-		o->fault_around = 16;
-	} else {
-		o->fault_around = 1;
-		o->brk = 0x200000;
-		o->exact_refs = true;
-		return set_policy(o, op, "fifo:clean-first=0");
+	o->like = likes[n];
+	snprintf(o->like_words, sizeof(o->like_words), "%s", strchr(likes[n], ' '));
+	char *rest = o->like_words;
+	for (char *name; (name = strsep(&rest, " "));) {
+		char *end = *name ? strsep(&rest, " ") : NULL;
+		const struct option *one = end ? find(ALL, name + 2, strlen(name + 2), 0) : NULL;
+		if (one && !set(o, (enum option_id)(one - options), end))
+			return false;
 	}
 	return true;
-}
-
-const char *options_like(const struct options *o)
-{
-	if (!o->like)
-		return NULL;
-	return strcmp(o->like, "linux") == 0
-		   ? "linux: --fault-around 16"
-		   : "textbook: --policy fifo --fault-around 1 --brk 0x200000";
 }
 
 static bool set_at(struct options *o, const struct option *op, const char *value)

@@ -59,7 +59,9 @@ struct options {
 	unsigned overcommit_ratio; /* 0: as Linux */
 	unsigned fault_around, copies, drop_mappings;
 	const struct policy_ops *policy;
-	const char *policy_params, *like;
+	const char *policy_params;
+	const char *like;     /* what --like has set: "linux: --fault-around 16"; NULL: it was not given */
+	char like_words[128]; /* values that it set point into this */
 	bool exact_refs;
 	enum local local;
 	const char *swap[SWAPS_MAX]; /* for store_open; store_parse has found nothing wrong with them */
@@ -86,9 +88,6 @@ struct options {
 int options_parse(struct options *o, int argc, char **argv, int *at);
 void options_init(struct options *o, enum option_verbs verb);
 void options_finish(struct options *o);
-
-/* What --like has set, as a person would write it: "linux: --fault-around 16". NULL: it was not given. */
-const char *options_like(const struct options *o);
 
 /* The options of a verb as text for a terminal. */
 void options_help(FILE *f, enum option_verbs verb);

@@ -351,7 +351,7 @@ static void say_like(const struct session *s)
 {
 	const struct options *o = s->o;
 	if (o->like && o->verb != RUN && !o->json && !o->jsonl)
-		fprintf(s->out, "like %s\n", options_like(o));
+		fprintf(s->out, "like %s\n", o->like);
 }
 
 /* Does the verb speak while the program runs? */

@@ -57,7 +57,9 @@ GET(anon_clean, g->paging.evicted_anon_clean)
 GET(anon_dirty, g->paging.evicted_anon_dirty)
 GET(file_clean, g->paging.evicted_file_clean)
 GET(file_dirty, g->paging.evicted_file_dirty)
-GET(refaults, g->paging.refaults)
+GET(refaults, paging_refaults(&g->paging))
+GET(refaults_anon, g->paging.refaults_anon)
+GET(refaults_file, g->paging.refaults_file)
 GET(swap_ins, g->paging.swap_ins)
 GET(swap_outs, g->paging.swap_outs)
 GET(read_time, g->paging.read_ns)
@@ -67,7 +69,7 @@ GET(used, st->frames_used)
 GET(processes, st->count)
 #undef GET
 
-enum unit { UNIT_COUNT, UNIT_NS, UNIT_PS };
+enum unit { COUNT, NS, PS };
 static const char *const units[] = {"", " ns", " ps"};
 
 /* name: for --expect and JSON; label: NULL if the text does not have it. */
@@ -77,34 +79,36 @@ static const struct figure {
 	enum unit unit;
 	bool machine; /* of the machine, not of a process */
 } figures[] = {
-    {"faults", "page faults", get_faults, UNIT_COUNT, false},
-    {"minor", NULL, get_minor, UNIT_COUNT, false},
-    {"major", NULL, get_major, UNIT_COUNT, false},
-    {"fatal", NULL, get_fatal, UNIT_COUNT, false},
-    {"ahead", "  before a touch", get_ahead, UNIT_COUNT, false},
-    {"refaults", "  refaults", get_refaults, UNIT_COUNT, false},
-    {"evictions", "evictions", get_evictions, UNIT_COUNT, false},
-    {"evicted-anon-clean", "  anonymous, clean", get_anon_clean, UNIT_COUNT, false},
-    {"evicted-anon-dirty", "  anonymous, dirty", get_anon_dirty, UNIT_COUNT, false},
-    {"evicted-file-clean", "  of files, clean", get_file_clean, UNIT_COUNT, false},
-    {"evicted-file-dirty", "  of files, dirty", get_file_dirty, UNIT_COUNT, false},
-    {"swap-ins", "pages swapped in", get_swap_ins, UNIT_COUNT, false},
-    {"swap-outs", "pages swapped out", get_swap_outs, UNIT_COUNT, true},
-    {"device-read-time", "device time, reads", get_read_time, UNIT_NS, false},
-    {"device-write-time", "device time, writes", get_write_time, UNIT_NS, true},
-    {"access-time", "effective access time", get_access, UNIT_PS, false},
-    {"calls", "system calls", get_calls, UNIT_COUNT, false},
-    {"signals", "signals", get_signals, UNIT_COUNT, false},
-    {"forks", "forks", get_forks, UNIT_COUNT, false},
-    {"instructions", "instructions", get_instructions, UNIT_COUNT, false},
-    {"time", "virtual time", get_time, UNIT_NS, false},
-    {"resident-peak", "resident peak, pages", get_resident, UNIT_COUNT, false},
-    {"tables", "page tables, frames", get_tables, UNIT_COUNT, false},
-    {"tables-shared", "  shared by fork", get_tables_shared, UNIT_COUNT, false},
-    {"zero-pages", "zero-frame pages", get_zero, UNIT_COUNT, false},
-    {"shared-pages", "shared pages", get_shared, UNIT_COUNT, false},
-    {"frames-used", "frames ever used", get_used, UNIT_COUNT, true},
-    {"processes", NULL, get_processes, UNIT_COUNT, true},
+    {"faults", "page faults", get_faults, COUNT, false},
+    {"minor", NULL, get_minor, COUNT, false},
+    {"major", NULL, get_major, COUNT, false},
+    {"fatal", NULL, get_fatal, COUNT, false},
+    {"ahead", "  before a touch", get_ahead, COUNT, false},
+    {"refaults", "  refaults", get_refaults, COUNT, false},
+    {"refaults-anon", "    anonymous", get_refaults_anon, COUNT, false},
+    {"refaults-file", "    of files", get_refaults_file, COUNT, false},
+    {"evictions", "evictions", get_evictions, COUNT, false},
+    {"evicted-anon-clean", "  anonymous, clean", get_anon_clean, COUNT, false},
+    {"evicted-anon-dirty", "  anonymous, dirty", get_anon_dirty, COUNT, false},
+    {"evicted-file-clean", "  of files, clean", get_file_clean, COUNT, false},
+    {"evicted-file-dirty", "  of files, dirty", get_file_dirty, COUNT, false},
+    {"swap-ins", "pages swapped in", get_swap_ins, COUNT, false},
+    {"swap-outs", "pages swapped out", get_swap_outs, COUNT, true},
+    {"device-read-time", "device time, reads", get_read_time, NS, false},
+    {"device-write-time", "device time, writes", get_write_time, NS, true},
+    {"access-time", "effective access time", get_access, PS, false},
+    {"calls", "system calls", get_calls, COUNT, false},
+    {"signals", "signals", get_signals, COUNT, false},
+    {"forks", "forks", get_forks, COUNT, false},
+    {"instructions", "instructions", get_instructions, COUNT, false},
+    {"time", "virtual time", get_time, NS, false},
+    {"resident-peak", "resident peak, pages", get_resident, COUNT, false},
+    {"tables", "page tables, frames", get_tables, COUNT, false},
+    {"tables-shared", "  shared by fork", get_tables_shared, COUNT, false},
+    {"zero-pages", "zero-frame pages", get_zero, COUNT, false},
+    {"shared-pages", "shared pages", get_shared, COUNT, false},
+    {"frames-used", "frames ever used", get_used, COUNT, true},
+    {"processes", NULL, get_processes, COUNT, true},
 };
 
 /* --- text ------------------------------------------------------------------------------------ */
@@ -117,9 +121,9 @@ static unsigned columns(const struct run_figures *st)
 static void print_value(FILE *f, unsigned width, uint64_t v, enum unit unit)
 {
 	struct text t = TEXT;
-	if (unit == UNIT_NS)
+	if (unit == NS)
 		text_add_time(&t, v);
-	else if (unit == UNIT_PS)
+	else if (unit == PS)
 		text_add(&t, "%.3f ns", (double)v / 1000);
 	else
 		text_add_count(&t, v);
@@ -146,14 +150,14 @@ static void print_causes(FILE *f, const struct run_figures *st, enum cause_class
 	if (total == 0 && class == CLASS_fatal)
 		return;
 	snprintf(label, sizeof(label), "  %s", cause_class_text(class));
-	print_row(f, st, label, UNIT_COUNT, total, each);
+	print_row(f, st, label, COUNT, total, each);
 	for (enum cause c = CAUSE_none + 1; c < CAUSES; c++) {
 		if (cause_class(c) != class || st->total.tally.cause[c] == 0)
 			continue;
 		for (unsigned i = 0; i < columns(st); i++)
 			each[i] = st->process[i].tally.cause[c];
 		snprintf(label, sizeof(label), "    %s", cause_text(c));
-		print_row(f, st, label, UNIT_COUNT, st->total.tally.cause[c], each);
+		print_row(f, st, label, COUNT, st->total.tally.cause[c], each);
 	}
 }
 
@@ -176,13 +180,13 @@ static void print_table(FILE *f, const struct run_figures *st)
 	for (unsigned i = 0; i < shown; i++) {
 		const struct figures *g = &st->process[i];
 		fprintf(f, "%7d  %-16.16s", g->pid, g->name);
-		print_value(f, 10, get_faults(st, g), UNIT_COUNT);
-		print_value(f, 10, get_minor(st, g), UNIT_COUNT);
-		print_value(f, 10, get_major(st, g), UNIT_COUNT);
-		print_value(f, 10, get_calls(st, g), UNIT_COUNT);
-		print_value(f, 15, g->instructions, UNIT_COUNT);
-		print_value(f, 13, g->time, UNIT_NS);
-		print_value(f, 10, g->resident_peak, UNIT_COUNT);
+		print_value(f, 10, get_faults(st, g), COUNT);
+		print_value(f, 10, get_minor(st, g), COUNT);
+		print_value(f, 10, get_major(st, g), COUNT);
+		print_value(f, 10, get_calls(st, g), COUNT);
+		print_value(f, 15, g->instructions, COUNT);
+		print_value(f, 13, g->time, NS);
+		print_value(f, 10, g->resident_peak, COUNT);
 		fputc('\n', f);
 	}
 	if (shown < st->count)
@@ -292,14 +296,14 @@ static enum unit name_unit(const char *name, size_t length)
 		if (strlen(figures[i].name) == length &&
 		    strncmp(figures[i].name, name, length) == 0)
 			return figures[i].unit;
-	return UNIT_COUNT;
+	return COUNT;
 }
 
 /* A count, or for times also 5ms. */
 static int parse_wanted(enum unit unit, const char *s, uint64_t *ret_wanted)
 {
 	bool bare = s[strspn(s, "0123456789")] == 0;
-	return unit == UNIT_NS && !bare ? parse_time(s, ret_wanted) : parse_u64(s, ret_wanted);
+	return unit == NS && !bare ? parse_time(s, ret_wanted) : parse_u64(s, ret_wanted);
 }
 
 int stat_expect(const struct run_figures *st, const struct figures *g, const char *expect)

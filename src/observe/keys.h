@@ -14,7 +14,7 @@ struct key_note {
 	uint64_t key;
 	uint32_t frame; /* where the contents are, as far as is known */
 	int32_t pid;    /* a process that it has to do with; 0: none */
-	bool evicted;   /* it had a frame once, and lost it */
+	bool again; /* it came back, and nobody was charged for it yet */
 	uint64_t took;  /* ns, of a transfer that nobody was charged for yet */
 	RB_ENTRY(key_note) tree;
 };

@@ -32,6 +32,11 @@ uint64_t paging_evictions(const struct paging_counts *c)
 	       c->evicted_file_dirty;
 }
 
+uint64_t paging_refaults(const struct paging_counts *c)
+{
+	return c->refaults_anon + c->refaults_file;
+}
+
 /* The counts of a process, to be changed. Without memory, or a process, those that nobody reads. */
 static struct paging_counts *counts(struct paging *p, int32_t pid, struct paging_counts *spare)
 {
@@ -51,10 +56,8 @@ static void evicted(struct paging *p, const struct event_evict *e)
 	struct paging_counts spare, *both[2] = {&p->total, &spare};
 	struct key_note *k = keys_note(&p->keys, e->key);
 	p->failed |= !k;
-	if (k) {
-		k->evicted = true;
+	if (k)
 		both[1] = counts(p, k->pid, &spare);
-	}
 	for (unsigned i = 0; i < 2; i++) {
 		if (e->file)
 			*(e->dirty ? &both[i]->evicted_file_dirty : &both[i]->evicted_file_clean) +=
@@ -75,11 +78,11 @@ static void faulted(struct paging *p, const struct event *e)
 	if (cause_class(f->cause) != CLASS_major || !(k = keys_find(&p->keys, key)))
 		return;
 	c = counts(p, e->pid, &spare);
-	p->total.refaults += k->evicted;
-	c->refaults += k->evicted;
+	c->refaults_anon += k->again && f->cause == CAUSE_swap_in;
+	c->refaults_file += k->again && f->cause == CAUSE_file_read;
 	c->swap_ins += f->cause == CAUSE_swap_in;
 	c->read_ns += k->took;
-	k->evicted = false;
+	k->again = false;
 	k->took = 0;
 }
 
@@ -89,6 +92,15 @@ static void unmapped(struct paging *p, const struct event *e)
 	p->failed |= !k;
 	if (k)
 		k->pid = e->pid;
+}
+
+static void refaulted(struct paging *p, const struct event_refault *r)
+{
+	struct key_note *k = keys_note(&p->keys, r->key);
+	p->failed |= !k;
+	*(r->file ? &p->total.refaults_file : &p->total.refaults_anon) += 1;
+	if (k)
+		k->again = true;
 }
 
 static void swapped_in(struct paging *p, const struct event_swap_in *s)
@@ -111,6 +123,7 @@ void paging_event(struct paging *p, const struct event *e)
 		p->total.write_ns += e->swap_out.took;
 		break;
 	case EVENT_swap_in: swapped_in(p, &e->swap_in); break;
+	case EVENT_refault: refaulted(p, &e->refault); break;
 	case EVENT_fault: faulted(p, e); break;
 	case EVENT_page_leave: keys_forget(&p->keys, e->page_leave.key); break;
 	default: break;

@@ -368,7 +368,10 @@ def promises_of_memory_follow_the_rule_that_was_asked_for():
 
 @test
 def what_like_has_set_stands_above_what_a_verb_says():
-    linux, textbook = 'like linux: --fault-around 16', 'like textbook: --policy fifo --fault-around 1 --brk 0x200000'
+    with open(os.path.join(SOURCE, 'src', 'cli', 'options.def'), encoding='utf-8') as file:
+        help_text = re.search(r'OPTION\(like, .*', file.read()).group()
+    linux, textbook = (f'like {name}: ' + re.search(rf'{name}: (--.*?)[.,] ', help_text).group(1)
+                       for name in ('linux', 'textbook'))
     for verb in ('trace', 'stat', 'maps', 'smaps', 'pagetable', 'frames', 'explain'):
         equal(carrel(verb, '--like', 'linux', *tiny()).stderr.splitlines()[0], linux, verb)
     for verb in ('walk', 'story'):
@@ -453,8 +456,8 @@ def options_stop_at_the_program():
 def help_lists_every_verb_and_its_options():
     equal(carrel('--version').stdout.split()[0], 'carrel')
     text = carrel('help').stdout
-    for verb in ('run', 'trace', 'stat', 'maps', 'smaps', 'walk', 'pagetable', 'frames', 'story', 'explain', 'cc', 'root', 'completion',
-                 'help'):
+    for verb in ('run', 'trace', 'stat', 'maps', 'smaps', 'walk', 'pagetable', 'frames', 'story', 'explain', 'policies', 'cc', 'root',
+                 'completion', 'help'):
         equal(f'\n  {verb} ' in text, True, verb)
     equal('--memory SIZE' in carrel('run', '--help').stdout, True)
 
@@ -467,6 +470,20 @@ def bash_completes(*words):
                        capture_output=True, text=True, check=True)
     equal(r.stderr, '')
     return r.stdout.split()
+
+
+@test
+def policies_lists_each_with_its_paper_and_its_parameters():
+    policies = json.loads(carrel('policies', '--json').stdout)['policies']
+    text = carrel('policies').stdout
+    equal(len([p for p in policies if p['default']]), 1)
+    for policy in policies:
+        for shown in (policy['name'], policy['summary'], policy['paper'], *(p['help'] for p in policy['parameters'])):
+            equal(shown in text, True, shown)
+        equal(carrel('policies', policy['name']).stdout in text, True, policy['name'])
+        params = ','.join(f'{p["name"]}={p["normal"]}' for p in policy['parameters'])
+        equal(carrel('stat', '--policy', f'{policy["name"]}:{params}', *tiny()).returncode, 3, policy['name'])
+    equal(carrel('policies', 'best').returncode, 125)
 
 
 @test
@@ -501,6 +518,7 @@ def bash_completes_verbs_options_values_and_programs():
     equal(bash_completes('walk', 'stack', 'hello', '--bri'), [])
     equal(bash_completes('stat', '--expec'), ['--expect'])
     equal(bash_completes('run', '--expec'), [])
+    equal(bash_completes('policies', 'lr'), ['lru'])
     equal(bash_completes('help', 'page'), ['pagetable'])
 
 

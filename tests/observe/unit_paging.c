@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "observe/paging.h"
 #include "../test.h"
+#include "observe/paging.h"
 
 static void happen(struct paging *p, struct event e)
 {
@@ -17,8 +17,11 @@ static void page_goes(struct paging *p, int32_t pid, uint64_t key, bool dirty, b
 				 .evict = {.key = key, .dirty = dirty, .file = file}});
 }
 
-static void page_comes(struct paging *p, int32_t pid, uint64_t key, uint64_t took)
+static void page_comes(struct paging *p, int32_t pid, uint64_t key, uint64_t took, bool again)
 {
+	if (again)
+		happen(p, (struct event){.kind = EVENT_refault,
+					 .refault = {.key = key, .file = !took}});
 	if (took)
 		happen(p, (struct event){.kind = EVENT_swap_in,
 					 .swap_in = {.key = key, .took = took}});
@@ -50,36 +53,38 @@ TEST(evictions_are_counted_by_kind_and_by_whose_page_it_was)
 	paging_finish(&p);
 }
 
-TEST(a_refault_is_a_fault_on_what_was_evicted_and_pays_for_its_read)
+TEST(a_refault_is_counted_for_whose_fault_it_was_and_pays_for_its_read)
 {
 	struct paging p;
 	paging_init(&p);
-	page_comes(&p, 2, UINT64_C(1) << 63 | 1, 0); /* the first time is none */
-	CHECK_EQ(p.total.refaults, 0);
-	page_goes(&p, 2, UINT64_C(1) << 63 | 1, false, true);
-	page_comes(&p, 3, UINT64_C(1) << 63 | 1, 0);
-	page_comes(&p, 3, UINT64_C(1) << 63 | 1, 0); /* it was not evicted again */
-	CHECK_EQ(p.total.refaults, 1);
-	CHECK_EQ(paging_of(&p, 3)->refaults, 1);
+	page_comes(&p, 2, UINT64_C(1) << 63 | 1, 0, false); /* the first time is none */
+	CHECK_EQ(paging_refaults(&p.total), 0);
+	page_comes(&p, 3, UINT64_C(1) << 63 | 1, 0, true);
+	page_comes(&p, 3, UINT64_C(1) << 63 | 1, 0, false);
+	CHECK_EQ(p.total.refaults_file, 1);
+	CHECK_EQ(paging_of(&p, 3)->refaults_file, 1);
 	page_goes(&p, 2, 7, true, false);
-	page_comes(&p, 2, 7, 250);
-	CHECK_EQ(p.total.refaults, 2);
+	page_comes(&p, 2, 7, 250, true);
+	CHECK_EQ(p.total.refaults_anon, 1);
 	CHECK_EQ(p.total.swap_ins, 1);
 	CHECK_EQ(p.total.read_ns, 250);
 	CHECK_EQ(paging_of(&p, 2)->read_ns, 250);
 	CHECK_EQ(paging_of(&p, 2)->swap_ins, 1);
+	CHECK_EQ(paging_of(&p, 2)->refaults_anon, 1);
 	CHECK_EQ(paging_of(&p, 3)->read_ns, 0);
 	paging_finish(&p);
 }
 
-TEST(a_page_that_is_gone_is_never_a_refault)
+TEST(a_page_that_is_gone_is_forgotten)
 {
 	struct paging p;
 	paging_init(&p);
 	page_goes(&p, 2, 7, true, false);
 	happen(&p, (struct event){.kind = EVENT_page_leave, .page_leave = {.key = 7}});
-	page_comes(&p, 2, 7, 10);
-	CHECK_EQ(p.total.refaults, 0);
+	page_comes(&p, 3, 7, 10, false);
+	page_goes(&p, 3, 7, true, false);
+	CHECK_EQ(paging_evictions(paging_of(&p, 2)), 1);
+	CHECK_EQ(paging_evictions(paging_of(&p, 3)), 1);
 	paging_finish(&p);
 }
 
