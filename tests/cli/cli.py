@@ -481,7 +481,7 @@ def policies_lists_each_with_its_paper_and_its_parameters():
         for shown in (policy['name'], policy['summary'], policy['paper'], *(p['help'] for p in policy['parameters'])):
             equal(shown in text, True, shown)
         equal(carrel('policies', policy['name']).stdout in text, True, policy['name'])
-        params = ','.join(f'{p["name"]}={p["normal"]}' for p in policy['parameters'])
+        params = ','.join(f'{p["name"]}={p["normal"]}{"ns" if p["kind"] == "ns" else ""}' for p in policy['parameters'])
         equal(carrel('stat', '--policy', f'{policy["name"]}:{params}', *tiny()).returncode, 3, policy['name'])
     equal(carrel('policies', 'best').returncode, 125)
 
