@@ -47,7 +47,7 @@ proc_fill proc_maps, proc_smaps, proc_smaps_rollup, proc_statm;
 struct proc_memory {
 	uint64_t size, peak, resident, resident_peak;
 	uint64_t anon, file, shmem;
-	uint64_t text, library, data, stack, locked, tables;
+	uint64_t text, library, data, stack, locked, tables, swapped;
 };
 void proc_memory(const struct process *p, struct proc_memory *ret_memory);
 

@@ -64,7 +64,7 @@ int proc_maps(struct kernel *k, struct process *p, struct task *task, struct tex
 struct sums {
 	uint64_t size, resident, pss, pss_dirty, shared_clean, shared_dirty, private_clean,
 	    private_dirty;
-	uint64_t referenced, anonymous, swapped, locked;
+	uint64_t referenced, anonymous, swapped, swap_pss, locked;
 };
 
 static void usage_add(struct space *s, const struct region *r, struct sums *sum)
@@ -83,6 +83,7 @@ static void usage_add(struct space *s, const struct region *r, struct sums *sum)
 	sum->referenced += u.referenced;
 	sum->anonymous += u.anonymous;
 	sum->swapped += u.swapped;
+	sum->swap_pss += u.swap_pss >> PAGE_SHIFT;
 	sum->locked += r->flags & REGION_LOCKED ? u.resident : 0;
 }
 
@@ -115,7 +116,7 @@ static void usage_text(const struct sums *s, bool rollup, struct text *t)
 	line(t, "Shared_Hugetlb:", 0);
 	line(t, "Private_Hugetlb:", 0);
 	line(t, "Swap:", s->swapped * 4);
-	line(t, "SwapPss:", s->swapped * 4);
+	line(t, "SwapPss:", s->swap_pss >> 10);
 	line(t, "Locked:", s->locked * 4);
 }
 
@@ -205,6 +206,7 @@ void proc_memory(const struct process *p, struct proc_memory *ret_memory)
 	m->data = s->pages_data;
 	m->stack = s->pages_stack;
 	m->locked = s->pages_locked;
+	m->swapped = space_swapped(s);
 	m->tables = st.tables;
 }
 

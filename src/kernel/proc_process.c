@@ -149,7 +149,7 @@ static void memory_lines(const struct process *p, struct text *text)
 	    {"VmPin", 0},         {"VmHWM", m.resident_peak}, {"VmRSS", m.resident},
 	    {"RssAnon", m.anon},  {"RssFile", m.file},        {"RssShmem", m.shmem},
 	    {"VmData", m.data},   {"VmStk", m.stack},         {"VmExe", m.text},
-	    {"VmLib", m.library}, {"VmPTE", m.tables},        {"VmSwap", 0},
+	    {"VmLib", m.library}, {"VmPTE", m.tables},        {"VmSwap", m.swapped},
 	};
 	for (size_t i = 0; i < array_size(lines); i++)
 		text_add(text, "%s:\t%8lu kB\n", lines[i].name, lines[i].pages * 4);

@@ -36,13 +36,14 @@ static struct census census(struct kernel *k)
 	return c;
 }
 
+/* Which pages are active is the replacement policy's to say, and not every policy knows: here, as a
+ * rule of thumb, those that something maps. */
 static int fill_meminfo(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
 	struct mm_usage u;
 	struct census c = census(k);
 	mm_usage(k->mm, &u);
-	uint64_t file = u.kind[FRAME_FILE], anon = u.kind[FRAME_ANON],
-		 mapped = file - u.file_clean_unmapped, shared = u.shared;
+	uint64_t file = u.kind[FRAME_FILE], anon = u.kind[FRAME_ANON], kernel = u.kind[FRAME_KERNEL];
 	const struct {
 		const char *name;
 		uint64_t pages;
@@ -51,27 +52,27 @@ static int fill_meminfo(struct kernel *k, struct process *p, struct task *t, str
 	    {"MemFree:", u.free},
 	    {"MemAvailable:", u.free + u.file_clean_unmapped},
 	    {"Buffers:", 0},
-	    {"Cached:", file + shared},
-	    {"SwapCached:", 0},
-	    {"Active:", anon},
-	    {"Inactive:", file},
-	    {"Active(anon):", anon},
-	    {"Inactive(anon):", 0},
-	    {"Active(file):", 0},
-	    {"Inactive(file):", file},
+	    {"Cached:", file + u.shared},
+	    {"SwapCached:", k->mm->swap.cached},
+	    {"Active:", u.anon_mapped + u.file_mapped},
+	    {"Inactive:", anon - u.anon_mapped + file - u.file_mapped},
+	    {"Active(anon):", u.anon_mapped},
+	    {"Inactive(anon):", anon - u.anon_mapped},
+	    {"Active(file):", u.file_mapped},
+	    {"Inactive(file):", file - u.file_mapped},
 	    {"Unevictable:", c.locked},
 	    {"Mlocked:", c.locked},
-	    {"SwapTotal:", 0},
-	    {"SwapFree:", 0},
-	    {"Dirty:", 0},
-	    {"Writeback:", 0},
-	    {"AnonPages:", anon - shared},
-	    {"Mapped:", mapped},
-	    {"Shmem:", shared},
+	    {"SwapTotal:", u.swap},
+	    {"SwapFree:", u.swap - u.swap_used},
+	    {"Dirty:", u.file_dirty},
+	    {"Writeback:", u.writeback},
+	    {"AnonPages:", u.anon_mapped - u.shared_mapped},
+	    {"Mapped:", u.file_mapped + u.shared_mapped},
+	    {"Shmem:", u.shared},
 	    {"KReclaimable:", 0},
-	    {"Slab:", u.kind[FRAME_KERNEL]},
+	    {"Slab:", kernel},
 	    {"SReclaimable:", 0},
-	    {"SUnreclaim:", u.kind[FRAME_KERNEL]},
+	    {"SUnreclaim:", kernel},
 	    {"KernelStack:", 0},
 	    {"PageTables:", u.kind[FRAME_TABLE]},
 	    {"SecPageTables:", 0},
@@ -90,41 +91,52 @@ static int fill_meminfo(struct kernel *k, struct process *p, struct task *t, str
 	return 0;
 }
 
+/* pgpgin and pgpgout are in KiB, as on Linux. */
 static int fill_vmstat(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
 	struct mm_usage u;
+	const struct mm *mm = k->mm;
 	const struct tally *sum = &k->events->total;
-	mm_usage(k->mm, &u);
-	uint64_t minor = tally_minor(sum), major = tally_major(sum);
+	mm_usage(mm, &u);
+	uint64_t minor = tally_minor(sum), major = tally_major(sum), file = u.kind[FRAME_FILE],
+		 in = sum->event[EVENT_swap_in], out = sum->event[EVENT_swap_out],
+		 stolen = sum->event[EVENT_evict], inactive_anon = u.kind[FRAME_ANON] - u.anon_mapped;
 	const struct {
 		const char *name;
 		uint64_t value;
 	} lines[] = {
 	    {"nr_free_pages", u.free},
-	    {"nr_zone_inactive_file", u.kind[FRAME_FILE]},
-	    {"nr_zone_active_anon", u.kind[FRAME_ANON]},
+	    {"nr_zone_inactive_anon", inactive_anon},
+	    {"nr_zone_active_anon", u.anon_mapped},
+	    {"nr_zone_inactive_file", file - u.file_mapped},
+	    {"nr_zone_active_file", u.file_mapped},
 	    {"nr_mlock", census(k).locked},
-	    {"nr_inactive_anon", 0},
-	    {"nr_active_anon", u.kind[FRAME_ANON]},
-	    {"nr_inactive_file", u.kind[FRAME_FILE]},
-	    {"nr_active_file", 0},
-	    {"nr_anon_pages", u.kind[FRAME_ANON] - u.shared},
-	    {"nr_mapped", u.kind[FRAME_FILE] - u.file_clean_unmapped},
-	    {"nr_file_pages", u.kind[FRAME_FILE] + u.shared},
-	    {"nr_dirty", 0},
-	    {"nr_writeback", 0},
+	    {"nr_inactive_anon", inactive_anon},
+	    {"nr_active_anon", u.anon_mapped},
+	    {"nr_inactive_file", file - u.file_mapped},
+	    {"nr_active_file", u.file_mapped},
+	    {"workingset_refault_anon", mm->refaults - mm->file_refaults},
+	    {"workingset_refault_file", mm->file_refaults},
+	    {"nr_anon_pages", u.anon_mapped - u.shared_mapped},
+	    {"nr_mapped", u.file_mapped + u.shared_mapped},
+	    {"nr_file_pages", file + u.shared},
+	    {"nr_dirty", u.file_dirty},
+	    {"nr_writeback", u.writeback},
 	    {"nr_shmem", u.shared},
 	    {"nr_page_table_pages", u.kind[FRAME_TABLE]},
-	    {"pgpgin", sum->cause[CAUSE_file_read] * 4},
-	    {"pgpgout", 0},
-	    {"pswpin", sum->cause[CAUSE_swap_in]},
-	    {"pswpout", 0},
+	    {"nr_swapcached", mm->swap.cached},
+	    {"pgpgin", (sum->cause[CAUSE_file_read] + in) * 4},
+	    {"pgpgout", (sum->event[EVENT_page_write] + out) * 4},
+	    {"pswpin", in},
+	    {"pswpout", out},
 	    {"pgalloc_normal", sum->event[EVENT_frame_take]},
 	    {"pgfree", sum->event[EVENT_frame_free]},
 	    {"pgfault", minor + major},
 	    {"pgmajfault", major},
 	    {"pgsteal_kswapd", 0},
-	    {"pgsteal_direct", sum->event[EVENT_evict]},
+	    {"pgsteal_direct", stolen},
+	    {"pgsteal_anon", stolen - mm->file_evictions},
+	    {"pgsteal_file", mm->file_evictions},
 	    {"oom_kill", sum->cause[CAUSE_out_of_memory]},
 	};
 	for (size_t i = 0; i < array_size(lines); i++)
@@ -191,9 +203,32 @@ static int fill_filesystems(struct kernel *k, struct process *p, struct task *t,
 	return 0;
 }
 
+/* A name as Linux writes it into a table: blanks and backslashes in octal. Returns its length. */
+static unsigned add_name(struct text *text, const char *name)
+{
+	unsigned length = 0;
+	for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
+		bool plain = !strchr(" \t\n\\", *c);
+		text_add(text, plain ? "%c" : "\\%03o", *c);
+		length += plain ? 1 : 4;
+	}
+	return length;
+}
+
 static int fill_swaps(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
+	enum { TYPE_COLUMN = 40 };
 	text_add(text, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	for (unsigned i = 0; i < k->mm->swap.areas; i++) {
+		const struct swap_area *a = &k->mm->swap.area[i];
+		uint64_t size = (uint64_t)a->slots.count * 4, used = (uint64_t)a->slots.used * 4;
+		bool file = strcmp(a->config.ops->name, "file") == 0;
+		unsigned length = add_name(text, a->config.name);
+		text_add(text, "%*s%s\t%lu\t%s%lu\t%s%d\n",
+			 length < TYPE_COLUMN ? (int)(TYPE_COLUMN - length) : 1, " ",
+			 file ? "file\t" : "partition", size, size < 10000000 ? "\t" : "", used,
+			 used < 10000000 ? "\t" : "", a->config.priority);
+	}
 	return 0;
 }
 

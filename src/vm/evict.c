@@ -12,6 +12,7 @@ static void evict_finish(struct mm *mm, uint32_t frame, bool dirty)
 {
 	struct frame *f = frame_at(mm, frame);
 	bool file = f->kind == FRAME_FILE;
+	mm->file_evictions += file;
 	MM_EVENT(mm, NULL, 0, evict, .key = frame_key(mm, frame), .frame = frame, .dirty = dirty,
 		 .file = file, .slot = file ? 0 : f->owner.anon->slot);
 	frame_leave(mm, frame, LEAVE_EVICTED);

@@ -120,6 +120,33 @@ void mm_retired(struct mm *mm)
 		frame_unhold(mm, mm->instruction[--mm->instruction_frames]);
 }
 
+static void usage_frame(const struct mm *mm, uint32_t frame, struct mm_usage *u)
+{
+	const struct frame *f = &mm->frame[frame];
+	if (f->state != FRAME_OWNED && f->state != FRAME_BUSY)
+		return;
+	u->writeback += f->state == FRAME_BUSY && (f->flags & FRAME_GOING);
+	if (f->kind == FRAME_ANON) {
+		u->anon_mapped += f->maps > 0;
+	} else if (f->kind == FRAME_FILE) {
+		bool dirty = frame_dirty((struct mm *)(uintptr_t)mm, frame);
+		u->file_mapped += f->maps > 0;
+		u->file_dirty += dirty;
+		u->file_clean_unmapped += f->state == FRAME_OWNED && !f->maps && !dirty;
+	}
+}
+
+static void usage_shared(const struct mm *mm, const struct object *o, struct mm_usage *u)
+{
+	uint64_t index = 0;
+	for (const struct anon *a; (a = sparse_next(&o->pages, &index, UINT64_MAX)); index++) {
+		if (a->frame == NO_FRAME)
+			continue;
+		u->shared++;
+		u->shared_mapped += frame_at(mm, a->frame)->maps > 0;
+	}
+}
+
 void mm_usage(const struct mm *mm, struct mm_usage *ret_usage)
 {
 	struct mm_usage u = {.frames = mm->frames, .free = mm->pool.free};
@@ -127,16 +154,13 @@ void mm_usage(const struct mm *mm, struct mm_usage *ret_usage)
 	for (unsigned k = 0; k < FRAME_KINDS; k++)
 		owned += u.kind[k] = mm->pool.kind[k];
 	u.reserved = u.frames - u.free - owned;
-	for (uint32_t i = 0; i < mm->pool.untouched; i++) {
-		const struct frame *f = &mm->frame[i];
-		u.file_clean_unmapped += f->state == FRAME_OWNED && f->kind == FRAME_FILE &&
-					 !f->maps && !(f->flags & FRAME_DIRTY);
-	}
-	for (const struct object *o = mm->objects; o; o = o->next) {
-		const struct anon *a;
-		for (uint64_t i = 0;
-		     o->kind == OBJECT_SHARED && (a = sparse_next(&o->pages, &i, UINT64_MAX)); i++)
-			u.shared += a->frame != NO_FRAME;
-	}
+	for (uint32_t i = 0; i < mm->pool.untouched; i++)
+		usage_frame(mm, i, &u);
+	for (const struct object *o = mm->objects; o; o = o->next)
+		if (o->kind == OBJECT_SHARED)
+			usage_shared(mm, o, &u);
+	for (unsigned i = 0; i < mm->swap.areas; i++)
+		u.swap += mm->swap.area[i].slots.count;
+	u.swap_used = mm->swap.used;
 	*ret_usage = u;
 }

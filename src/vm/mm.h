@@ -75,6 +75,7 @@ struct mm {
 	struct swap swap;
 	struct thrash thrash;
 	uint64_t evictions; /* how many there were */
+	uint64_t file_evictions, refaults, file_refaults; /* of them, of files; came back; of those, of files */
 	/* Frames brought in for the instruction that is being tried; see mm_retired. */
 	uint32_t instruction[8];
 	unsigned instruction_frames;
@@ -120,7 +121,11 @@ struct mm_usage {
 	uint64_t frames, free, reserved;
 	uint64_t kind[FRAME_KINDS];
 	uint64_t file_clean_unmapped; /* what could be had at once */
-	uint64_t shared;	      /* of FRAME_ANON: shared memory, mapped or not */
+	uint64_t file_mapped, file_dirty;
+	uint64_t anon_mapped;	       /* shared memory among them */
+	uint64_t shared, shared_mapped; /* of FRAME_ANON: shared memory */
+	uint64_t writeback;	       /* being written to swap */
+	uint64_t swap, swap_used;      /* slots there are, and those with pages */
 };
 void mm_usage(const struct mm *mm, struct mm_usage *ret_usage);
 

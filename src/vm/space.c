@@ -432,11 +432,39 @@ uint64_t space_swapped(const struct space *s)
 	return pages;
 }
 
+static bool only_in_swap(const struct anon *a)
+{
+	return a->frame == NO_FRAME && a->slot;
+}
+
+static void usage_swapped(struct region_usage *u, unsigned sharers)
+{
+	u->swapped++;
+	u->swap_pss += ((uint64_t)PAGE_SIZE << 12) / sharers;
+}
+
+/* Those of a private mapping, and of shared memory. */
+static void usage_swap(const struct space *s, const struct region *r, struct region_usage *u)
+{
+	struct anon *a;
+	uint64_t index = region_index(r, r->start), last = region_index(r, r->end - 1);
+	if (!(r->flags & REGION_SHARED))
+		for (uint64_t va = r->start; (a = anon_map_next(&s->anons, &va, r->end)); va += PAGE_SIZE)
+			if (only_in_swap(a))
+				usage_swapped(u, a->refs - 1 + anon_map_chunk(&s->anons, va)->refs);
+	if (r->object && r->object->kind == OBJECT_SHARED)
+		for (; index <= last && (a = sparse_next(&r->object->pages, &index, last)); index++)
+			if (only_in_swap(a))
+				usage_swapped(u, max_u64(r->object->refs, 1));
+}
+
 void space_usage(const struct space *s, const struct region *r, struct region_usage *ret_usage)
 {
 	struct mm *mm = s->mm;
 	struct region_usage u = {0};
 	struct pmap_entry e;
+	if (mm->swap.used > 0)
+		usage_swap(s, r, &u);
 	for (uint64_t va = r->start; mm->pmap->next(s->pmap, &va, r->end, &e); va += PAGE_SIZE) {
 		if (e.frame == mm->zero)
 			continue;

@@ -136,6 +136,7 @@ struct region_usage {
 	uint64_t resident, dirty, referenced, anonymous, swapped, shared; /* pages; shared: mapped elsewhere too */
 	uint64_t shared_dirty;		 /* pages that are both */
 	uint64_t pss, pss_dirty; /* bytes << 12 / sharers, as Linux sums it */
+	uint64_t swap_pss;	 /* the same of swapped pages */
 };
 void space_usage(const struct space *s, const struct region *r, struct region_usage *ret_usage);
 

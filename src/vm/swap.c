@@ -252,6 +252,7 @@ static void page_came_back(struct mm *mm, struct swap_io *io, struct anon *a, st
 		 .took = io->ends - io->begun);
 	if (!note->evicted)
 		return;
+	mm->refaults++;
 	uint64_t distance = thrash_refault(mm, io->space, note->evicted);
 	MM_EVENT(mm, NULL, 0, refault, .key = a->key, .frame = a->frame, .file = false,
 		 .distance = distance);
