@@ -90,7 +90,7 @@ struct tale {
 	/* What is told only once. */
 	bool told[ROLES][PARTS][CAUSES][AGENTS];
 	bool told_write, told_read[2], told_heap, told_map, told_fork, told_copy, told_reuse,
-	    told_signal;
+	    told_signal, told_evict[2], told_swap_in;
 	unsigned libraries, forks, rows, faults_told;
 	/* The system call that it is in. */
 	uint64_t call;

@@ -50,15 +50,16 @@ static void add_deed(struct explain *x, const struct tale *t, const struct event
 	case CAUSE_write_notify:
 		text_add(to, "frame %" PRIu32 ", dirty now: its file gets it", f->frame);
 		break;
+	case CAUSE_swap_in:
+		text_add(to, "frame %" PRIu32 ", from slot %" PRIu64, f->frame, f->slot);
+		break;
 	case CAUSE_refill: text_add(to, "frame %" PRIu32 ", mapped again", f->frame); break;
 	default: text_add(to, "frame %" PRIu32, f->frame); break;
 	}
 	if (t->tables_taken)
 		text_add(to, "; + %u page table%s", t->tables_taken, plural(t->tables_taken));
 	if (f->evicted_key)
-		text_add(to, "; frame %" PRIu32 " was taken from another page, %s",
-			 f->evicted_frame,
-			 f->evicted_dirty ? "which was written out first" : "which was clean");
+		text_add(to, "; a %s page had to go", f->evicted_dirty ? "dirty" : "clean");
 }
 
 static void touch_row(struct explain *x, struct tale *t, const struct event *e,
@@ -233,6 +234,65 @@ static void tell_kernel_fault(struct explain *x, struct tale *t, const struct ev
 	text_finish(&deed);
 }
 
+/* --- more pages than frames ------------------------------------------------------------------- */
+
+static void tell_evict(struct explain *x, struct tale *t, struct process *p, const struct event *e,
+		       const struct place *pl)
+{
+	const struct event_fault *f = &e->fault;
+	const struct kernel *k = x->session->kernel;
+	struct text whose = TEXT;
+	struct step *s = step_begin(x, t, "evict", e->time, "RAM is full: a page must go");
+	t->told_evict[f->evicted_dirty] = true;
+	step_event(s, e);
+	if (f->evicted_pid)
+		text_add(&whose, "the page at 0x%" PRIx64 " of pid %" PRId64,
+			 f->evicted_addr & ~(uint64_t)(PAGE_SIZE - 1), f->evicted_pid);
+	else
+		text_add(&whose, "a page of the page cache that nobody maps");
+	step_says(s,
+		  "A page is wanted at 0x%" PRIx64 ", in %s (%s), and none of the %" PRIu32
+		  " frames is free. The policy, %s, chooses %s, in frame %" PRIu32
+		  ". It leaves every page table that has it.",
+		  f->addr, pl->name, cause_text(f->cause), k->mm->frames, k->mm->policy_ops->name,
+		  text_str(&whose), f->evicted_frame);
+	if (f->evicted_slot)
+		step_says(s, "%s slot %" PRIu64 " of the swap space%s.",
+			  f->evicted_dirty ? "Its contents are nowhere else, so they are written to"
+					   : "It is clean: its contents lie unchanged in",
+			  f->evicted_slot,
+			  f->evicted_dirty ? ", and whoever needs the frame waits for that"
+					   : ", and nothing is written");
+	else
+		step_says(s, "%s.",
+			  f->evicted_dirty ? "It was stored to: its file gets the contents first"
+					   : "It is clean, and its file has the same contents: "
+					     "nothing is written");
+	step_says(s, "The page that was wanted is in frame %" PRIu32 ".", f->frame);
+	text_finish(&whose);
+}
+
+static void tell_swap_in(struct explain *x, struct tale *t, const struct event *e,
+			 const struct place *pl)
+{
+	const struct event_fault *f = &e->fault;
+	const struct key_note *k = keys_find(&x->pages, f->key);
+	struct step *s = step_begin(x, t, "swap-in", e->time, "A page comes back from swap");
+	t->told_swap_in = true;
+	step_event(s, e);
+	step_says(s,
+		  "0x%" PRIx64
+		  ", in %s, is wanted again, but it was evicted. The contents are read "
+		  "from slot %" PRIu64 " into frame %" PRIu32,
+		  f->addr, pl->name, f->slot, f->frame);
+	if (k && k->frame != NO_FRAME && k->frame != f->frame && s)
+		text_add(&s->body, " (before, they were in frame %" PRIu32 ")", k->frame);
+	if (s)
+		text_add(&s->body,
+			 ", at the same address, and the program notices nothing but the time: "
+			 "meanwhile it sleeps, and others run.");
+}
+
 /* --- which of all that ----------------------------------------------------------------------- */
 
 void explain_fault(struct explain *x, struct tale *t, struct process *p, const struct event *e)
@@ -254,6 +314,10 @@ void explain_fault(struct explain *x, struct tale *t, struct process *p, const s
 		tell_reuse(x, t, p, e, &pl);
 	} else if (in_untouched_buffer(f) && t->in_call && !t->told_read[t->call == CALL_READ]) {
 		tell_kernel_fault(x, t, e, &pl);
+	} else if (f->evicted_key && !t->told_evict[f->evicted_dirty]) {
+		tell_evict(x, t, p, e, &pl);
+	} else if (f->cause == CAUSE_swap_in && !t->told_swap_in) {
+		tell_swap_in(x, t, e, &pl);
 	} else if (!*told || x->all) {
 		touches_begin(x, t, p, e);
 		touch_row(x, t, e, &pl);

@@ -123,8 +123,10 @@ static void print_value(FILE *f, unsigned width, uint64_t v, enum unit unit)
 	struct text t = TEXT;
 	if (unit == NS)
 		text_add_time(&t, v);
-	else if (unit == PS)
+	else if (unit == PS && v < 1000000)
 		text_add(&t, "%.3f ns", (double)v / 1000);
+	else if (unit == PS)
+		text_add_time(&t, v / 1000);
 	else
 		text_add_count(&t, v);
 	fprintf(f, "%*s", (int)width, text_str(&t));

@@ -68,6 +68,8 @@ static bool tells_of_pages(enum event_kind kind)
 	case EVENT_evict:
 	case EVENT_page_unmap:
 	case EVENT_page_write:
+	case EVENT_swap_out:
+	case EVENT_swap_in:
 	case EVENT_page_leave:
 	case EVENT_space_new:
 	case EVENT_space_fork:
@@ -250,14 +252,43 @@ static void tell_leave(struct teller *t, struct text *to)
 	t->frame = NO_FRAME;
 }
 
+static void tell_evict(struct teller *t, const struct event_evict *e, struct text *to)
+{
+	text_add(to, "evicted: frame %" PRIu32 " is wanted for another page; ", e->frame);
+	if (e->slot)
+		text_add(to, "%s, the contents are in slot %" PRIu64 " only",
+			 e->dirty ? "it was dirty and is written"
+				  : "it was clean, nothing is written",
+			 e->slot);
+	else if (e->file)
+		text_add(to, "%s",
+			 e->dirty ? "it was dirty, its file has it now"
+				  : "it was clean, its file has the same");
+	else
+		text_add(to, "nobody wanted its contents any more");
+	t->frame = NO_FRAME;
+}
+
+static void tell_swap_in(struct teller *t, const struct event_swap_in *e, struct text *to)
+{
+	text_add(to, "read back from slot %" PRIu64 " into frame %" PRIu32 ", in ", e->slot,
+		 e->frame);
+	text_add_time(to, e->took);
+	t->frame = e->frame;
+}
+
 /* Events that name the page by its key. */
 static void tell_key(struct teller *t, const struct event *e, struct text *to)
 {
 	if (!t->key)
 		return;
 	if (e->kind == EVENT_evict && e->evict.key == t->key)
-		text_add(to, "evicted: frame %" PRIu32 " is wanted for another page%s",
-			 e->evict.frame, e->evict.dirty ? "; it was dirty" : "; it was clean");
+		tell_evict(t, &e->evict, to);
+	else if (e->kind == EVENT_swap_out && e->swap_out.key == t->key)
+		text_add(to, "written from frame %" PRIu32 " to slot %" PRIu64, e->swap_out.frame,
+			 e->swap_out.slot);
+	else if (e->kind == EVENT_swap_in && e->swap_in.key == t->key)
+		tell_swap_in(t, &e->swap_in, to);
 	else if (e->kind == EVENT_page_write && e->page_write.key == t->key)
 		text_add(to, "written to its file from frame %" PRIu32, e->page_write.frame);
 	else if (e->kind == EVENT_page_leave && e->page_leave.key == t->key)

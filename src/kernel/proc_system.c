@@ -43,7 +43,8 @@ static int fill_meminfo(struct kernel *k, struct process *p, struct task *t, str
 	struct mm_usage u;
 	struct census c = census(k);
 	mm_usage(k->mm, &u);
-	uint64_t file = u.kind[FRAME_FILE], anon = u.kind[FRAME_ANON], kernel = u.kind[FRAME_KERNEL];
+	uint64_t file = u.kind[FRAME_FILE], anon = u.kind[FRAME_ANON],
+		 kernel = u.kind[FRAME_KERNEL];
 	const struct {
 		const char *name;
 		uint64_t pages;
@@ -100,7 +101,8 @@ static int fill_vmstat(struct kernel *k, struct process *p, struct task *t, stru
 	mm_usage(mm, &u);
 	uint64_t minor = tally_minor(sum), major = tally_major(sum), file = u.kind[FRAME_FILE],
 		 in = sum->event[EVENT_swap_in], out = sum->event[EVENT_swap_out],
-		 stolen = sum->event[EVENT_evict], inactive_anon = u.kind[FRAME_ANON] - u.anon_mapped;
+		 stolen = sum->event[EVENT_evict],
+		 inactive_anon = u.kind[FRAME_ANON] - u.anon_mapped;
 	const struct {
 		const char *name;
 		uint64_t value;

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 
-from world import CROSS, DIR, SOURCE, assembled, build, carrel, equal, golden, look, tiny
+from world import CROSS, DIR, SOURCE, assembled, build, carrel, equal, golden, look, more, tiny
 from tap import Skip, main, test
 
 HELLO = '#include <stdio.h>\nint main(void) { printf("hello\\n"); return 0; }\n'
@@ -81,6 +81,17 @@ def in_order(wanted, kinds):
 @test
 def a_run_is_told_step_by_step():
     look('explain.txt', 'explain')
+
+
+@test
+def pages_that_go_to_swap_and_come_back_are_told():
+    look('explain-swap.txt', 'explain', status=0, program=more)
+    evict, text = step(told(*more())[2], 'evict')
+    fault = evict['events'][0]
+    equal(f'in frame {fault["evicted_frame"]}' in text, True, text)
+    back, text = step(told(*more())[2], 'swap-in')
+    fault = back['events'][0]
+    equal(f'from slot {fault["slot"]} into frame {fault["frame"]}' in text, True, text)
 
 
 @test

@@ -5,6 +5,7 @@ CARREL names the program. CARREL_GOLDEN=update writes the golden files anew: loo
 """
 
 import atexit
+import json
 import os
 import re
 import shutil
@@ -59,6 +60,11 @@ def carrel(*args, timeout=60, **more):
                           text=True, **more)
 
 
+def from_json(r):
+    """What a verb says as JSON, behind sentences that are for people."""
+    return json.loads(r.stderr[r.stderr.index('\n{') if r.stderr[0] != '{' else 0:])
+
+
 def golden(name, text):
     path = os.path.join(HERE, 'golden', name)
     text = re.sub(r'\b[0-9a-f]{2}:[0-9a-f]{2} \d+ +/', 'DEV INODE /', text)
@@ -77,9 +83,14 @@ def golden(name, text):
         raise AssertionError(f'not as in {path}:\n{diff}')
 
 
-def look(name, *args, status=3):
+def more():
+    """A program that does not fit: 100 pages, and 64 frames."""
+    return ['-m', '256K', '--swap', 'file:swap.img,size=1M', *assembled('more')]
+
+
+def look(name, *args, status=3, program=tiny):
     """Runs twice: the same bytes, and those of the golden file."""
-    first, second = carrel(*args, *tiny()), carrel(*args, *tiny())
+    first, second = carrel(*args, *program()), carrel(*args, *program())
     equal(second.stderr, first.stderr, 'the second run')
     equal(first.returncode, status, 'exit status')
     golden(name, first.stderr)
