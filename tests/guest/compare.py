@@ -96,13 +96,14 @@ SAME = {
     'args': 'arguments_environment_auxv_scripts_and_e2big_are_linux_s',
     'misaligned': 'loads_and_stores_work_at_every_address',
     'robust': 'a_lock_whose_owner_ends_is_not_lost',
+    'cuts': 'files_are_cut_extended_replaced_and_removed_under_their_mappings',
     'memfd': 'files_without_a_name_live_in_ram_and_what_is_sealed_stays_as_it_is',
     'shm': 'dev_shm_is_a_file_system_and_its_files_are_memory_that_processes_share',
     'usage': 'a_program_learns_what_it_used_and_where_it_runs',
 }
 
 # Those of them whose words do not tell of residence or fault counts.
-DROPPED = ['handlers', 'groups', 'restart', 'altstack', 'children', 'faultinfo', 'forks', 'args', 'misaligned', 'memfd',
+DROPPED = ['handlers', 'groups', 'restart', 'altstack', 'children', 'faultinfo', 'forks', 'args', 'misaligned', 'cuts', 'memfd',
            'shm']
 
 

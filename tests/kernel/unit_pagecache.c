@@ -287,6 +287,27 @@ static enum fault_result touch(struct space *s, uint64_t va)
 	return fault_handle(s, &q);
 }
 
+/* A byte of memory as a program loads it, or stores it; -1: it cannot. */
+static int load(struct space *s, uint64_t va)
+{
+	uint32_t frame;
+	const struct fault_request q = {.va = va, .access = ACCESS_READ, .by = BY_KERNEL};
+	if (space_access(s, &q, &frame) != FAULT_DONE)
+		return -1;
+	int byte = frame_bytes(w.kernel->mm, frame)[va % PAGE_SIZE];
+	frame_unhold(w.kernel->mm, frame);
+	return byte;
+}
+
+static void store(struct space *s, uint64_t va, uint8_t byte)
+{
+	uint32_t frame;
+	const struct fault_request q = {.va = va, .access = ACCESS_WRITE, .by = BY_KERNEL};
+	CHECK_EQ(space_access(s, &q, &frame), FAULT_DONE);
+	frame_bytes(w.kernel->mm, frame)[va % PAGE_SIZE] = byte;
+	frame_unhold(w.kernel->mm, frame);
+}
+
 /* Three pages of "a", mapped shared at *ret_va; only the first has been read. */
 static struct space *mapped(struct file **ret_file, uint64_t *ret_va)
 {
@@ -302,7 +323,7 @@ static struct space *mapped(struct file **ret_file, uint64_t *ret_va)
 	CHECK_EQ((*ret_file)->ops->object(*ret_file, &o), 0);
 	CHECK_EQ(space_create(mm, 7, NULL, &l, &s), 0);
 	const struct map_request m = {.length = 3 * 4096,
-				      .prot = PROT_R,
+				      .prot = PROT_R | PROT_W,
 				      .prot_max = PROT_ALL,
 				      .region_flags = REGION_SHARED,
 				      .object = o};
@@ -352,6 +373,86 @@ TEST(a_mapped_file_that_the_guest_truncates_ends_there_at_once)
 	CHECK_EQ(touch(s, va + 4096), FAULT_DONE);
 	CHECK_EQ(touch(s, va + 2 * 4096), FAULT_BUS_END);
 	CHECK_EQ(w.events.total.cause[CAUSE_bus_io], 0);
+	space_destroy(s);
+	file_put(f);
+	world_destroy(&w);
+}
+
+TEST(a_mapped_file_that_grew_on_the_host_is_there_to_be_touched)
+{
+	struct file *f;
+	uint64_t va;
+	world_create(&w, WORLD_FRAMES);
+	struct space *s = mapped(&f, &va);
+	CHECK_EQ(truncate(host_path(&w, "work/a"), 100), 0);
+	CHECK_EQ(load(s, va + 4096), -1);
+	fill("work/a", 4096 + 100);
+	CHECK_EQ(load(s, va + 4096 + 99), pattern(4096 + 99)); /* without another call */
+	CHECK_EQ(load(s, va + 4096 + 100), 0);
+	CHECK_EQ(load(s, va + 2 * 4096), -1);
+	CHECK_EQ(load(s, va + 200), pattern(200));
+	space_destroy(s);
+	file_put(f);
+	world_destroy(&w);
+}
+
+TEST(what_the_host_rewrote_shows_in_mappings_after_the_next_open_but_for_what_was_stored)
+{
+	struct file *f;
+	uint64_t va;
+	int err;
+	world_create(&w, WORLD_FRAMES);
+	struct space *s = mapped(&f, &va);
+	store(s, va + 4096, 77);
+	CHECK_EQ(load(s, va + 8192), pattern(8192));
+	FILE *host = fopen(host_path(&w, "work/a"), "r+");
+	CHECK(host != NULL);
+	fputc('h', host);
+	fseek(host, 8192, SEEK_SET);
+	fputc('H', host);
+	CHECK_EQ(fclose(host), 0);
+	CHECK_EQ(world_read(&w, "a", &err)[0], 'h');
+	CHECK_EQ(load(s, va), 'h');
+	CHECK_EQ(load(s, va + 4096), 77);
+	CHECK_EQ(load(s, va + 8192), 'H');
+	space_destroy(s);
+	file_put(f);
+	world_destroy(&w);
+}
+
+TEST(what_was_stored_is_on_the_host_when_nobody_maps_the_file_any_more)
+{
+	struct file *f;
+	uint64_t va;
+	world_create(&w, WORLD_FRAMES);
+	struct space *s = mapped(&f, &va);
+	store(s, va, 'S');
+	CHECK_EQ(host_read(&w, "work/a")[0], (char)pattern(0));
+	space_destroy(s);
+	CHECK_EQ(host_read(&w, "work/a")[0], 'S'); /* f is still open */
+	file_put(f);
+	world_destroy(&w);
+}
+
+TEST(a_hole_in_a_file_of_the_host_is_zeros_also_where_it_was_stored_to)
+{
+	enum { PUNCH = 3 };
+	struct file *f;
+	uint64_t va;
+	world_create(&w, WORLD_FRAMES);
+	struct space *s = mapped(&f, &va);
+	store(s, va + 4096, 'S');
+	store(s, va + 8192 + 10, 'T');
+	store(s, va + 8192 + 11, 'U');
+	int err = f->ops->allocate(f, PUNCH, 4000, 4096 + 96 + 11);
+	if (err == -EOPNOTSUPP)
+		SKIP("the host's file system has no holes");
+	CHECK_EQ(err, 0);
+	CHECK_EQ(load(s, va + 3999), pattern(3999));
+	CHECK_EQ(load(s, va + 4000), 0);
+	CHECK_EQ(load(s, va + 4096), 0);
+	CHECK_EQ(load(s, va + 8192 + 10), 0);
+	CHECK_EQ(load(s, va + 8192 + 11), 'U');
 	space_destroy(s);
 	file_put(f);
 	world_destroy(&w);
