@@ -12,8 +12,8 @@
 
 enum { COPY_PART = 16384, COPY_MAX = 0x7ffff000 };
 
-/* Copies up to size bytes. A task may wait for room in out, never for bytes of in, which can seek:
- * what was read but not written is read again. */
+/* Copies up to size bytes. A task may wait for room in out, and for pages of in, which can seek: what
+ * was read but not written is read again. */
 static int64_t copy(struct task *t, struct file *in, uint64_t *in_pos, struct file *out,
 		    uint64_t *out_pos, uint64_t size)
 {
@@ -21,7 +21,7 @@ static int64_t copy(struct task *t, struct file *in, uint64_t *in_pos, struct fi
 	size = min_u64(size, COPY_MAX);
 	while (t->call.done < size) {
 		uint64_t at = *in_pos;
-		int64_t n = in->ops->read(in, NULL, bytes,
+		int64_t n = in->ops->read(in, t, bytes,
 					  min_u64(size - t->call.done, sizeof(bytes)), &at);
 		if (n > 0)
 			n = out->ops->write(out, t, bytes, (size_t)n, out_pos);

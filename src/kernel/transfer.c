@@ -84,13 +84,13 @@ static int64_t move(struct task *t, struct file *f, bool write, const struct hol
 	bool stream = !f->ops->size;
 	int64_t moved = 0;
 	for (unsigned i = 0; i < h->pieces; i++) {
-		bool first = t->call.done == 0 && moved == 0;
+		bool waits = !stream || (t->call.done == 0 && moved == 0);
 		uint8_t *bytes = h->piece[i].bytes;
 		uint32_t size = h->piece[i].size;
-		/* A read that has something does not wait for more; a write waits until
-		 * all is out. */
+		/* A read of a stream that has something does not wait for more; a write waits
+		 * until all is out, and a page of a file is on its way. */
 		int64_t n = write ? f->ops->write(f, t, bytes, size, pos)
-				  : f->ops->read(f, first ? t : NULL, bytes, size, pos);
+				  : f->ops->read(f, waits ? t : NULL, bytes, size, pos);
 		if (n < 0) {
 			*ret_stop = n != CALL_WAIT;
 			return moved > 0 ? moved : n;

@@ -153,6 +153,16 @@ add('a_critical_section_that_was_preempted_begins_again', expected('rseq'))
 add('a_thousand_forks_leave_the_free_frames_of_before', expected('thousand'))
 
 
+@test
+def a_file_in_ram_larger_than_ram_comes_back_whole_from_swap():
+    plain = carrel('ramfile', given=['-m', '64M'])
+    equal('end: 0 wrong, 0 short' in plain.out, True, f'nothing wrong in {plain.out!r}')
+    with tempfile.TemporaryDirectory() as place:
+        swapped = carrel('ramfile', given=['-m', '2M', '--swap', f'file:{place}/swap,size=64M'])
+    equal(swapped.out, plain.out, 'what it says')
+    equal(swapped.status, 0, 'the status')
+
+
 # How to die, and how many sentences that is worth: one a fault, none for what was asked for.
 DEATHS = {
     'null': r'wrote to 0x8 at die\+0x[0-9a-f]+ .*in no region',
