@@ -244,12 +244,46 @@ static bool set_swap_device(struct options *o, const struct option *op, const ch
 
 /* What --like stands for: options, each with its value. */
 static const char *const likes[] = {
-    "linux: --fault-around 16",
+    "linux: --fault-around 16 --swap-cluster 8 --swap-readahead 8",
     "textbook: --policy fifo:clean-first=0 --refs exact --fault-around 1 --brk 0x200000",
 };
 
 static bool set(struct options *o, enum option_id id, const char *value);
 static const struct option *find(unsigned verb, const char *name, size_t length, char letter);
+static bool set_local(struct options *o, const struct option *op, const char *value)
+{
+	static const struct {
+		const char *name;
+		struct local_config config;
+	} rules[] = {{"fixed", {LOCAL_FIXED, 0}}, {"pff", {LOCAL_PFF, 50000}}, {"ws", {LOCAL_WS, 10000000}}};
+	size_t length = strcspn(value, ":");
+	for (unsigned i = 0; i < array_size(rules); i++) {
+		if (strlen(rules[i].name) != length || strncmp(value, rules[i].name, length) != 0)
+			continue;
+		o->local = rules[i].config;
+		if (!value[length])
+			return true;
+		if (i == 0)
+			return wrong(op, value, "fixed shares have no time; pff and ws have one");
+		return set_time(op, value + length + 1, &o->local.time);
+	}
+	return wrong(op, value, "must be fixed, pff[:TIME] or ws[:TIME]");
+}
+
+static bool set_cleaner(struct options *o, const struct option *op, const char *value)
+{
+	char *end, *last;
+	errno = 0;
+	unsigned long long low = strtoull(value, &end, 10);
+	unsigned long long high = *end == ':' ? strtoull(end + 1, &last, 10) : 0;
+	if (!isdigit((unsigned char)*value) || *end != ':' || !isdigit((unsigned char)end[1]) || *last || errno)
+		return wrong(op, value, "must be two numbers of frames, as in 64:128");
+	if (low > high || high > UINT32_MAX)
+		return wrong(op, value, "the first number of frames must not be above the second");
+	o->low = (uint32_t)low;
+	o->high = (uint32_t)high;
+	return true;
+}
 
 static bool set_like(struct options *o, const struct option *op, const char *value)
 {
@@ -358,9 +392,15 @@ static bool set(struct options *o, enum option_id id, const char *value)
 		good = set_choice(op, value, &n);
 		o->exact_refs = n == 1;
 		break;
-	case OPTION_local:
-		good = set_choice(op, value, &n);
-		o->local = LOCAL_FIXED + n;
+	case OPTION_local: return set_local(o, op, value);
+	case OPTION_cleaner: return set_cleaner(o, op, value);
+	case OPTION_swap_cluster:
+		good = set_number(op, value, 1, STORE_CLUSTER, &v);
+		o->swap_cluster = (unsigned)v;
+		break;
+	case OPTION_swap_readahead:
+		good = set_number(op, value, 1, STORE_CLUSTER, &v);
+		o->swap_readahead = (unsigned)v;
 		break;
 	case OPTION_swap: return add_swap(o, op, value);
 	case OPTION_swap_device: return set_swap_device(o, op, value);

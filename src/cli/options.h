@@ -13,6 +13,7 @@
 
 #include "kernel/kernel.h"
 #include "store/device.h"
+#include "vm/local.h"
 
 /* Sets of verbs, for options.def. */
 enum option_verbs {
@@ -45,9 +46,6 @@ enum {
 	PID_ALL = -1
 };
 
-/* Who may take whose frames. */
-enum local { LOCAL_NONE, LOCAL_FIXED, LOCAL_PFF, LOCAL_WS };
-
 struct options {
 	enum option_verbs verb;
 	uint64_t memory, va, brk, seed, for_time, timeout; /* for_time, timeout: ns, 0: no end */
@@ -63,7 +61,9 @@ struct options {
 	const char *like;     /* what --like has set: "linux: --fault-around 16"; NULL: it was not given */
 	char like_words[128]; /* values that it set point into this */
 	bool exact_refs;
-	enum local local;
+	struct local_config local;
+	unsigned swap_cluster, swap_readahead;
+	uint32_t low, high; /* --cleaner, frames */
 	const char *swap[SWAPS_MAX]; /* for store_open; store_parse has found nothing wrong with them */
 	unsigned swaps;
 	struct device_model swap_device;

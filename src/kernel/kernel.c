@@ -149,6 +149,7 @@ static int create_machine(struct kernel *k)
 				     .eager = c->eager,
 				     .exact_refs = c->exact_refs,
 				     .swap = c->swap,
+				     .local = c->local,
 				     .low = c->low,
 				     .high = c->high,
 				     .fault_around = max_u64(c->fault_around, 1) > 16

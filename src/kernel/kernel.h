@@ -50,6 +50,7 @@ struct kernel_config {
 	bool eager;
 	unsigned fault_around;
 	struct swap_config swap;
+	struct local_config local;
 	uint32_t low, high;    /* marks of the background cleaner, in frames: see struct mm_config */
 	enum overcommit overcommit;
 	unsigned overcommit_ratio; /* 0: Linux's 50 */

@@ -54,6 +54,7 @@ void sched_new_space(struct task *t)
 	struct space *s = t->process->space;
 	s->pid = t->process->pid;
 	s->tally = &t->process->tally;
+	s->mm->current = s;
 	hart_set_satp(t->process->kernel->hart, sv_satp(s->pmap));
 }
 
@@ -85,6 +86,8 @@ static void account(struct kernel *k, struct task *t)
 	k->accounted = retired;
 	t->retired += more;
 	t->process->retired += more;
+	if (t->process->space && t->process->space->group)
+		t->process->space->group->local.ran += more;
 }
 
 static void trap_handle(struct kernel *k, struct task *t, const struct trap *trap)

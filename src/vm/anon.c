@@ -44,6 +44,8 @@ void anon_free(struct mm *mm, struct anon *a)
 	if (a->frame != NO_FRAME)
 		frame_free(mm, a->frame);
 	mm->policy_ops->forget(mm->policy, a->key);
+	for (struct group *g = mm->commit.groups; g && mm->config.local.rule; g = g->next)
+		mm->policy_ops->forget(g->local.policy, a->key);
 	MM_EVENT(mm, NULL, 0, page_leave, .key = a->key);
 	alloc_put(&mm->host.alloc, a, sizeof(*a));
 }

@@ -39,7 +39,7 @@ void evict_written(struct mm *mm, uint32_t frame, int error)
 		f->flags &= ~FRAME_GOING;
 	}
 	if (stays)
-		mm->policy_ops->rejected(mm->policy, frame);
+		mm->policy_ops->rejected(frame_policy(mm, frame), frame);
 	else
 		evict_finish(mm, frame, true);
 }
@@ -49,7 +49,7 @@ static int evict_file(struct mm *mm, uint32_t frame)
 {
 	int error = object_write(mm, frame);
 	if (error)
-		mm->policy_ops->rejected(mm->policy, frame);
+		mm->policy_ops->rejected(frame_policy(mm, frame), frame);
 	else
 		evict_finish(mm, frame, true);
 	return error;
@@ -78,10 +78,11 @@ static int evict_cluster(struct mm *mm, uint32_t first)
 {
 	uint32_t frame[STORE_CLUSTER] = {first};
 	unsigned n = 1, most = max_u64(1, mm->config.swap.cluster);
+	struct policy *policy = frame_policy(mm, first);
 	struct victim victim = mm->victim;
 	frame_pool_busy(&mm->pool, first); /* so that it is not named again */
 	for (; n < most; n++) {
-		uint32_t next = mm->policy_ops->victim(mm->policy, 0);
+		uint32_t next = mm->policy_ops->victim(policy, 0);
 		if (next == NO_FRAME || frame_at(mm, next)->kind != FRAME_ANON || !frame_dirty(mm, next))
 			break;
 		victim_unmap(mm, next);
@@ -97,7 +98,7 @@ static int evict_cluster(struct mm *mm, uint32_t first)
 	for (unsigned i = done; i < n; i++) {
 		frame_at(mm, frame[i])->flags &= ~FRAME_GOING;
 		frame_at(mm, frame[i])->flags |= FRAME_DIRTY;
-		mm->policy_ops->rejected(mm->policy, frame[i]);
+		mm->policy_ops->rejected(frame_policy(mm, frame[i]), frame[i]);
 	}
 	return done ? 0 : -ENOSPC;
 }
@@ -130,16 +131,28 @@ static int evict_wait(struct mm *mm)
 	return mm->waits_for == NO_FRAME ? -ENOMEM : -EAGAIN;
 }
 
+/* The next victim for n frames more: the current group's own for as long as it has more than its
+ * share, and whoever's for as long as too few are free. *own: in, may it be asked for its own; out,
+ * had it any? NO_FRAME: there is none, or none is needed. */
+static uint32_t victim_for(struct mm *mm, uint32_t n, uint64_t coming, uint64_t incoming, bool *own)
+{
+	uint32_t frame = NO_FRAME;
+	if (*own && local_over(mm, n) > coming) {
+		frame = local_victim_own(mm, incoming);
+		*own = frame != NO_FRAME;
+	}
+	if (frame == NO_FRAME && frames_available(mm) + coming < n)
+		frame = local_victim(mm, incoming);
+	return frame;
+}
+
 int evict_until(struct mm *mm, uint32_t n, uint64_t incoming)
 {
 	enum { FAILURES_MAX = 16 };
-	unsigned coming = 0, failures = 0;
-	while (frames_available(mm) < n) {
-		if (frames_available(mm) + coming >= n)
-			return -EAGAIN;
-		uint32_t victim = mm->policy_ops->victim(mm->policy, incoming);
-		if (victim == NO_FRAME || failures == FAILURES_MAX)
-			return evict_wait(mm);
+	unsigned failures = 0, coming = 0;
+	bool own = true;
+	uint32_t victim;
+	while (failures < FAILURES_MAX && (victim = victim_for(mm, n, coming, incoming, &own)) != NO_FRAME) {
 		int error = evict_frame(mm, victim);
 		if (error == -EAGAIN) {
 			mm->waits_for = victim;
@@ -148,7 +161,9 @@ int evict_until(struct mm *mm, uint32_t n, uint64_t incoming)
 			failures++;
 		}
 	}
-	return 0;
+	if (coming)
+		return -EAGAIN;
+	return frames_available(mm) >= n ? 0 : evict_wait(mm);
 }
 
 void evict_balance(struct mm *mm)

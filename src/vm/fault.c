@@ -447,7 +447,9 @@ static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *
 		if (!error)
 			return false;
 		break;
-	default: error = fault_reserve(s, &p, &r); break;
+	default:
+		error = fault_reserve(s, &p, &r);
+		break;
 	}
 	if (error == -ESTALE)
 		return false;
@@ -461,12 +463,24 @@ static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *
 	return true;
 }
 
+/* A fault that wants a frame is what local replacement goes by. */
+static void fault_tell_group(struct space *s, const struct fault_request *q)
+{
+	struct fault_plan p;
+	fault_plan(s, q, &p);
+	if (p.step == STEP_READ || plan_makes_page(&p))
+		local_fault(s->mm, s->group);
+}
+
 enum fault_result fault_handle(struct space *s, const struct fault_request *q)
 {
 	uint32_t fetched = NO_FRAME;
 	enum fault_result result;
 	/* A fault that had to wait goes on: what was evicted for it before is still what it tells. */
+	s->mm->current = s;
 	s->mm->victim = s->waiting.page == page_down(q->va) ? s->waiting.victim : (struct victim){0};
+	if (unlikely(s->group && s->group->local.policy) && s->waiting.page != page_down(q->va))
+		fault_tell_group(s, q);
 	while (!fault_try(s, q, &fetched, &result))
 		;
 	s->waiting.page = result == FAULT_WAIT ? page_down(q->va) : NO_PAGE;

@@ -63,11 +63,21 @@ void frame_own(struct mm *mm, uint32_t frame, enum frame_kind kind, void *owner,
 		 .key = frame_key(mm, frame));
 }
 
+struct policy *frame_policy(const struct mm *mm, uint32_t frame)
+{
+	const struct frame *f = frame_at(mm, frame);
+	return f->group ? f->group->local.policy : mm->policy;
+}
+
 void frame_leave(struct mm *mm, uint32_t frame, enum policy_leave why)
 {
 	struct frame *f = frame_at(mm, frame);
-	if (f->flags & FRAME_POLICED)
-		mm->policy_ops->leave(mm->policy, frame, frame_key(mm, frame), why);
+	if (!(f->flags & FRAME_POLICED))
+		return;
+	mm->policy_ops->leave(frame_policy(mm, frame), frame, frame_key(mm, frame), why);
+	if (f->group)
+		f->group->local.resident--;
+	f->group = NULL;
 	f->flags &= ~FRAME_POLICED;
 }
 
@@ -141,9 +151,13 @@ int frame_take_kernel(struct mm *mm, void *tag, uint32_t *ret_frame)
 void frame_enter(struct mm *mm, uint32_t frame, uint32_t space, bool again)
 {
 	struct frame *f = frame_at(mm, frame);
-	VM_ASSERT(f->state == FRAME_OWNED && !(f->flags & FRAME_POLICED));
+	VM_ASSERT((f->state == FRAME_OWNED || f->flags & FRAME_GOING) && !(f->flags & FRAME_POLICED));
 	if (f->kind == FRAME_ANON && mm->swap.areas == 0)
 		return;
+	struct space *s = space && mm->config.local.rule ? mm_space(mm, space) : NULL;
+	f->group = s ? s->group : NULL;
+	if (f->group)
+		local_entered(mm, f->group, frame);
 	f->flags |= FRAME_POLICED;
 	struct policy_enter how = {
 	    .key = frame_key(mm, frame),
@@ -151,7 +165,7 @@ void frame_enter(struct mm *mm, uint32_t frame, uint32_t space, bool again)
 	    .file = f->kind == FRAME_FILE,
 	    .again = again,
 	};
-	mm->policy_ops->enter(mm->policy, frame, &how);
+	mm->policy_ops->enter(frame_policy(mm, frame), frame, &how);
 }
 
 void frame_unmap(struct mm *mm, uint32_t frame)

@@ -75,6 +75,8 @@ void frame_zero(struct mm *mm, uint32_t frame);
 /* A frame that can be evicted has its contents now: the policy learns of it. space: for whom; again:
  * it was resident before. Of pages with nowhere to go it learns nothing. */
 void frame_enter(struct mm *mm, uint32_t frame, uint32_t space, bool again);
+/* The policy that knows it, or would. */
+struct policy *frame_policy(const struct mm *mm, uint32_t frame);
 /* The policy's part of a frame's end. */
 void frame_leave(struct mm *mm, uint32_t frame, enum policy_leave why);
 /* Takes a frame out of every space that maps it. */

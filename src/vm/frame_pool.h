@@ -26,6 +26,7 @@
 #include "vm/policy.h"
 
 struct anon;
+struct group;
 struct object;
 struct table;
 
@@ -62,6 +63,7 @@ struct frame {
 	/* FILE: the page's number in its object. ORPHAN: its key. FREE: the free frames below it on
 	 * the list. */
 	uint64_t index;
+	struct group *group; /* POLICED: whose policy knows it; NULL: the machine's */
 };
 
 struct frame_pool {

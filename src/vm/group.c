@@ -82,6 +82,11 @@ int group_create(struct mm *mm, struct group **ret_group)
 			    .refs = 1,
 			    .next = mm->commit.groups,
 			    .prev = &mm->commit.groups};
+	int error = local_init(mm, g);
+	if (error) {
+		alloc_put(&mm->host.alloc, g, sizeof(*g));
+		return error;
+	}
 	if (g->next)
 		g->next->prev = &g->next;
 	mm->commit.groups = g;
@@ -99,6 +104,7 @@ void group_put(struct group *g)
 	if (!g || !refs_put(&g->refs))
 		return;
 	VM_ASSERT(g->committed == 0);
+	local_finish(g->mm, g);
 	*g->prev = g->next;
 	if (g->next)
 		g->next->prev = g->prev;

@@ -27,6 +27,8 @@
 
 #include <stdint.h>
 
+#include "vm/local.h"
+
 struct mm;
 struct space;
 
@@ -35,6 +37,7 @@ struct group {
 	uint32_t serial; /* never reused */
 	uint32_t refs;	 /* spaces, objects, and whoever made it */
 	uint64_t committed; /* pages */
+	struct local local;
 	struct group *next, **prev; /* all groups of the mm */
 };
 

@@ -9,6 +9,21 @@ static uint64_t env_random(void *ctx)
 	return mm->host.random ? mm->host.random(mm->host.ctx) : 0;
 }
 
+int mm_policy_create(struct mm *mm, struct policy **ret_policy)
+{
+	struct policy_env env = {
+	    .ctx = mm,
+	    .alloc = &mm->host.alloc,
+	    .frames = mm->frames,
+	    .evictable = frame_evictable,
+	    .harvest = frame_harvest,
+	    .dirty = frame_dirty,
+	    .random = env_random,
+	    .exact = mm->config.exact_refs,
+	};
+	return mm->policy_ops->create(&env, mm->config.policy_params, ret_policy);
+}
+
 static int mm_init(struct mm *mm, const struct mm_config *config)
 {
 	*mm = (struct mm){
@@ -28,17 +43,7 @@ static int mm_init(struct mm *mm, const struct mm_config *config)
 		return -ENOMEM;
 	frame_pool_init(&mm->pool, mm->frame, mm->frames);
 	commit_init(mm);
-	struct policy_env env = {
-	    .ctx = mm,
-	    .alloc = &mm->host.alloc,
-	    .frames = mm->frames,
-	    .evictable = frame_evictable,
-	    .harvest = frame_harvest,
-	    .dirty = frame_dirty,
-	    .random = env_random,
-	    .exact = config->exact_refs,
-	};
-	int error = mm->policy_ops->create(&env, config->policy_params, &mm->policy);
+	int error = mm_policy_create(mm, &mm->policy);
 	if (error) {
 		alloc_put(&mm->host.alloc, mm->frame, sizeof(*mm->frame) * mm->frames);
 		return error;
@@ -89,6 +94,9 @@ void mm_run(struct mm *mm)
 {
 	swap_run(mm);
 	mm->policy_ops->tick(mm->policy, mm_now(mm));
+	for (struct group *g = mm->commit.groups; g; g = g->next)
+		if (g->local.policy)
+			mm->policy_ops->tick(g->local.policy, mm_now(mm));
 	evict_balance(mm);
 }
 

@@ -45,6 +45,7 @@ struct mm_config {
 	bool eager;		   /* --paging eager */
 	unsigned fault_around;	   /* pages that one file fault maps, 1 to 16 */
 	struct swap_config swap;
+	struct local_config local;
 	/* Fewer than low free frames: evict until there are high, in the background. 0: never. */
 	uint32_t low, high;
 };
@@ -71,6 +72,7 @@ struct mm {
 	struct commit commit;	/* what has been promised, and may be */
 	uint64_t locked_pages;	/* of all spaces: 0 saves a look at each victim */
 	uint32_t waits_for;	/* the frame that the last FAULT_WAIT or -EAGAIN waits for */
+	struct space *current;	/* for whom frames are wanted: whose program runs; NULL: nobody's */
 	struct victim victim;	/* since the fault began */
 	struct swap swap;
 	struct thrash thrash;
@@ -105,6 +107,8 @@ static inline uint8_t *frame_bytes(const struct mm *mm, uint32_t frame)
 	VM_ASSERT(frame < mm->frames);
 	return mm->ram + ((uint64_t)frame << PAGE_SHIFT);
 }
+/* One more instance of the machine's policy. Returns as its create does. */
+int mm_policy_create(struct mm *mm, struct policy **ret_policy);
 
 uint64_t mm_now(const struct mm *mm);
 struct space *mm_space(const struct mm *mm, uint32_t serial);

@@ -58,6 +58,8 @@ void space_destroy(struct space *s)
 		region_free(mm, r);
 	}
 	VM_ASSERT(s->pages == 0 && s->pages_locked == 0 && s->committed == 0);
+	if (mm->current == s)
+		mm->current = NULL;
 	group_join(NULL, s);
 	*s->prev = s->next;
 	if (s->next)

@@ -22,6 +22,7 @@ struct verify {
 	char *why;
 	unsigned size;
 	uint64_t found[FRAME_KINDS]; /* frames that an owner points to */
+	uint64_t grouped;	     /* frames in the policies of groups */
 };
 
 bool verify_say(char *why, unsigned size, const char *text, uint64_t a, uint64_t b)
@@ -78,6 +79,9 @@ static bool verify_frame(struct verify *v, uint32_t i)
 		v->found[FRAME_ANON]++;
 	bool evictable = (f->state == FRAME_OWNED || f->flags & FRAME_GOING) &&
 			 (f->kind == FRAME_FILE || (f->kind == FRAME_ANON && v->mm->swap.areas));
+	v->grouped += f->group != NULL;
+	if (f->group && !(f->flags & FRAME_POLICED))
+		return say(v, "frame # is a group's, whose policy does not know it", i, 0);
 	if (evictable != !!(f->flags & FRAME_POLICED))
 		return say(v, "frame # and the policy do not agree that it may go", i, 0);
 	if (f->flags & FRAME_GOING ? f->state != FRAME_BUSY : f->flags & FRAME_WANTED)
@@ -374,6 +378,11 @@ bool mm_verify(struct mm *mm, char *why, unsigned size)
 				   mm->pool.kind[k]);
 	if (!verify_promises(&v))
 		return false;
+	uint64_t grouped = 0;
+	for (const struct group *g = mm->commit.groups; g; g = g->next)
+		grouped += g->local.resident;
+	if (grouped != v.grouped)
+		return say(&v, "groups have # frames, and count #", v.grouped, grouped);
 	uint64_t locked = 0;
 	for (struct space *s = mm->spaces; s; s = s->next) {
 		locked += s->pages_locked;

@@ -150,6 +150,7 @@ void world_begin_as(struct world *w, enum world_kind kind, uint32_t frames,
 				   .policy = o->policy ? o->policy : &world_policy,
 				   .policy_params = o->policy_params,
 				   .swap = o->swap,
+				   .local = o->local,
 				   .low = o->low,
 				   .high = o->high,
 				   .fault_around = 1};

@@ -35,6 +35,7 @@ struct world_options {
 	const struct policy_ops *policy; /* NULL: world_policy */
 	const char *policy_params;
 	struct swap_config swap;
+	struct local_config local;
 	uint32_t low, high;
 };
 

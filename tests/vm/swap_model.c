@@ -24,6 +24,7 @@ struct plan {
 	uint64_t latency; /* of a transfer; 0: none */
 	uint32_t slots[3]; /* of each store; 0: no such store */
 	unsigned cluster, readahead, low, high;
+	struct local_config local;
 	struct store_faults faults; /* of the first store, again and again */
 };
 
@@ -34,6 +35,7 @@ struct sim {
 	struct store *store[3];
 	struct object *object;
 	struct space *space[SPACES];
+	struct group *group[2]; /* of the even and of the odd ones */
 	struct tally tally[SPACES];
 	uint8_t private[SPACES][PRIVATE][PAGE_SIZE], shared[SHARED][PAGE_SIZE];
 	uint64_t random, lost, killed, waits;
@@ -80,6 +82,7 @@ static void map(struct sim *x, unsigned i)
 	while ((error = space_create(x->mm, (int32_t)i + 1, &x->tally[i], &layout, &x->space[i])) == -EAGAIN)
 		wait(x);
 	CHECK_EQ(error, 0);
+	group_join(x->group[i % 2], x->space[i]);
 	struct map_request m = {.start = private_at,
 				.length = PRIVATE * PAGE_SIZE,
 				.prot = PROT_R | PROT_W,
@@ -197,6 +200,7 @@ static void do_fork(struct sim *x, unsigned i)
 	}
 	CHECK_EQ(error, 0);
 	x->space[to] = child;
+	group_join(x->group[to % 2], child);
 	memcpy(x->private[to], x->private[i], sizeof(x->private[i]));
 }
 
@@ -249,6 +253,7 @@ static void step(struct sim *x)
 		do_unmap(x);
 	else
 		x->w.now += below(x, 3 * x->plan.latency + 10);
+	x->group[i % 2]->local.ran += below(x, 200);
 	mm_run(x->mm);
 	verify(x);
 }
@@ -261,6 +266,7 @@ static struct sim *sim_begin(const struct plan *plan)
 	x->random = plan->seed * 2654435761u + 1;
 	struct world_options o = {.policy = plan->policy,
 				  .swap = {.cluster = plan->cluster, .readahead = plan->readahead},
+				  .local = plan->local,
 				  .low = plan->low,
 				  .high = plan->high};
 	world_begin_as(&x->w, plan->kind, FRAMES, &o);
@@ -276,6 +282,8 @@ static struct sim *sim_begin(const struct plan *plan)
 		CHECK_EQ(swap_add(x->mm, &c), 0);
 	}
 	CHECK_EQ(object_create(x->mm, OBJECT_SHARED, SHARED * PAGE_SIZE, NULL, NULL, &x->object), 0);
+	for (unsigned i = 0; i < array_size(x->group); i++)
+		CHECK_EQ(group_create(x->mm, &x->group[i]), 0);
 	for (unsigned i = 0; i < SPACES; i++)
 		map(x, i);
 	return x;
@@ -285,7 +293,9 @@ static void sim_end(struct sim *x)
 {
 	for (unsigned i = 0; i < SPACES; i++)
 		space_destroy(x->space[i]);
+	group_put(x->group[0]);
 	object_put(x->mm, x->object);
+	group_put(x->group[1]);
 	mm_retired(x->mm);
 	swap_drain(x->mm);
 	CHECK_EQ(x->mm->swap.used, 0);
@@ -367,6 +377,20 @@ TEST(clusters_readahead_and_a_background_cleaner_change_no_byte)
 				.readahead = 8,
 				.low = 4,
 				.high = 12});
+}
+
+TEST(groups_that_evict_only_their_own_lose_nothing_by_it)
+{
+	static const struct local_config local[] = {
+	    {LOCAL_FIXED, 0}, {LOCAL_PFF, 100}, {LOCAL_WS, 2000}};
+	for (unsigned i = 0; i < array_size(local); i++)
+		simulate(&(struct plan){.kind = i % 2 ? WORLD_SOFT : WORLD_SV48,
+					.policy = policies[i],
+					.seed = 20 + i,
+					.operations = operations(2000),
+					.latency = 100,
+					.slots = {1000},
+					.local = local[i]});
 }
 
 TEST(a_device_that_fails_harms_only_who_needs_what_it_lost)
