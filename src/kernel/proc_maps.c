@@ -64,7 +64,7 @@ int proc_maps(struct kernel *k, struct process *p, struct task *task, struct tex
 struct sums {
 	uint64_t size, resident, pss, pss_dirty, shared_clean, shared_dirty, private_clean,
 	    private_dirty;
-	uint64_t referenced, anonymous, swapped, swap_pss, locked;
+	uint64_t referenced, anonymous, swapped, swap_pss, locked, lazy;
 };
 
 static void usage_add(struct space *s, const struct region *r, struct sums *sum)
@@ -82,6 +82,7 @@ static void usage_add(struct space *s, const struct region *r, struct sums *sum)
 	sum->private_clean += u.resident - u.shared - (u.dirty - shared_dirty);
 	sum->referenced += u.referenced;
 	sum->anonymous += u.anonymous;
+	sum->lazy += u.lazy;
 	sum->swapped += u.swapped;
 	sum->swap_pss += u.swap_pss >> PAGE_SHIFT;
 	sum->locked += r->flags & REGION_LOCKED ? u.resident : 0;
@@ -109,7 +110,7 @@ static void usage_text(const struct sums *s, bool rollup, struct text *t)
 	line(t, "Referenced:", s->referenced * 4);
 	line(t, "Anonymous:", s->anonymous * 4);
 	line(t, "KSM:", 0);
-	line(t, "LazyFree:", 0);
+	line(t, "LazyFree:", s->lazy * 4);
 	line(t, "AnonHugePages:", 0);
 	line(t, "ShmemPmdMapped:", 0);
 	line(t, "FilePmdMapped:", 0);

@@ -27,7 +27,7 @@ enum {
 	FLAG_FIXED_NOREPLACE = 0x100000,
 	FLAG_IGNORED = 0x800 | 0x1000 | 0x20000 /* DENYWRITE, EXECUTABLE, STACK */,
 	FLAGS_KNOWN = 0xf | 0x10 | 0x20 | 0x100 | 0x800 | 0x1000 | 0x2000 | 0x4000 | 0x8000 |
-		      0x10000 | 0x20000 | 0x40000 | 0x100000,
+		      0x10000 | 0x20000 | 0x40000, /* what Linux knew before there was VALIDATE */
 };
 
 /* What the paging system could not do at once is tried again when it can be. */
@@ -52,12 +52,17 @@ static bool may_lock(const struct process *p, uint64_t length)
 
 /* --- mmap --- */
 
+/* The file of a descriptor that can be mapped, or NULL. */
+static struct file *map_file_of(const struct task *t, int fd)
+{
+	struct file *f = fd_get(t->process->files, fd);
+	return f && !(f->flags & ABI_O_PATH) ? f : NULL;
+}
+
 /* What a mapping of a file may be, and its object, referenced for the caller. */
 static int map_file(struct task *t, int fd, uint64_t flags, struct map_request *m)
 {
-	struct file *f = fd_get(t->process->files, fd);
-	if (!f || f->flags & ABI_O_PATH)
-		return -EBADF;
+	struct file *f = map_file_of(t, fd);
 	unsigned mode = f->flags & ABI_O_ACCMODE;
 	bool shared = (flags & FLAG_TYPE) != FLAG_PRIVATE;
 	if (mode == ABI_O_WRONLY || (shared && m->prot & PROT_W && mode != ABI_O_RDWR))
@@ -123,7 +128,11 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 				.prot = a[2] & PROT_ALL,
 				.prot_max = PROT_ALL,
 				.offset = a[5]};
-	if (a[5] % PAGE_SIZE != 0 || a[1] == 0)
+	if (a[5] % PAGE_SIZE != 0)
+		return -EINVAL;
+	if (!(flags & FLAG_ANONYMOUS) && !map_file_of(t, (int)a[4]))
+		return -EBADF;
+	if (a[1] == 0)
 		return -EINVAL;
 	if (page_up(a[1]) == 0 || page_up(a[1]) > p->space->layout.top)
 		return -ENOMEM;
@@ -265,6 +274,8 @@ static int64_t lock_range(struct task *t, uint64_t start, uint64_t length, uint3
 {
 	struct process *p = t->process;
 	length = page_up(length + start % PAGE_SIZE);
+	if (page_down(start) + length < page_down(start))
+		return -EINVAL;
 	if (p->euid != 0 && p->limit[RLIMIT_MEMLOCK].soft == 0)
 		return -EPERM;
 	/* What is locked already does not count twice. */

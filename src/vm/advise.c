@@ -145,14 +145,46 @@ static int advise_remove(struct space *s, struct region *r, uint64_t start, uint
 	return 0;
 }
 
-/* Pages that this space alone maps were not used of late. */
-static void advise_cold(struct space *s, uint64_t start, uint64_t end)
+/* Pages that this space alone maps were not used of late; out: they leave their frames where they can. */
+static void advise_cold(struct space *s, uint64_t start, uint64_t end, bool out)
 {
-	const struct pmap_ops *ops = s->mm->pmap;
+	struct mm *mm = s->mm;
+	struct victim victim = mm->victim;
 	struct pmap_entry e;
-	for (uint64_t va = start; ops->next(s->pmap, &va, end, &e); va += PAGE_SIZE)
-		if (e.frame != s->mm->zero && ops->places(s->mm, e.frame, NULL, 0) == 1)
-			ops->harvest(s->mm, e.frame);
+	for (uint64_t va = start; mm->pmap->next(s->pmap, &va, end, &e); va += PAGE_SIZE) {
+		if (e.frame == mm->zero || mm->pmap->places(mm, e.frame, NULL, 0) != 1)
+			continue;
+		mm->pmap->harvest(mm, e.frame);
+		/* One that cannot be written stays; as on Linux nobody is told. */
+		if (out && frame_evictable(mm, e.frame))
+			(void)evict_frame(mm, e.frame);
+	}
+	mm->victim = victim;
+}
+
+/* Pages that are this space's alone may go when frames are wanted, unless it stores to them before. One
+ * that has no frame goes at once. */
+static void advise_free(struct space *s, uint64_t start, uint64_t end)
+{
+	struct mm *mm = s->mm;
+	struct anon *a;
+	for (uint64_t va = start; (a = anon_map_next(&s->anons, &va, end)); va += PAGE_SIZE) {
+		struct chunk *c = anon_map_chunk(&s->anons, va);
+		struct frame *f = a->frame == NO_FRAME ? NULL : frame_at(mm, a->frame);
+		if (c->refs > 1 || a->refs > 1 || (f && (f->state != FRAME_OWNED || !f->maps)))
+			continue;
+		if (!f) {
+			chunk_set(mm, c, va, NULL, false);
+			continue;
+		}
+		swap_free(mm, a);
+		mm->pmap->clean(mm, a->frame, false);
+		mm->pmap->harvest(mm, a->frame);
+		f->flags = (f->flags & ~(FRAME_DIRTY | FRAME_ACCESSED)) | FRAME_LAZY;
+		if (!(f->flags & FRAME_POLICED))
+			frame_enter(mm, a->frame, s->serial, false);
+	}
+	anon_map_trim(mm, &s->anons, start, end);
 }
 
 /* ---- Flags of regions ---- */
@@ -211,11 +243,13 @@ static int advise_region(struct space *s, struct region *r, uint64_t start, uint
 	case ADVICE_PAGEOUT:
 		if (r->flags & (REGION_LOCKED | REGION_SPECIAL))
 			return -EINVAL;
-		advise_cold(s, start, end);
+		advise_cold(s, start, end, advice == ADVICE_PAGEOUT);
 		return 0;
 	case ADVICE_FREE:
-		/* Without swap nothing gains by freeing later what may be kept. */
-		return r->flags & REGION_LOCKED || r->object ? -EINVAL : 0;
+		if (r->flags & REGION_LOCKED || r->object)
+			return -EINVAL;
+		advise_free(s, start, end);
+		return 0;
 	case ADVICE_REMOVE: return advise_remove(s, r, start, end);
 	case ADVICE_COLLAPSE: return -EINVAL; /* no region is given huge pages */
 	case ADVICE_WIPEONFORK:

@@ -83,7 +83,8 @@ static int evict_cluster(struct mm *mm, uint32_t first)
 	frame_pool_busy(&mm->pool, first); /* so that it is not named again */
 	for (; n < most; n++) {
 		uint32_t next = mm->policy_ops->victim(policy, 0);
-		if (next == NO_FRAME || frame_at(mm, next)->kind != FRAME_ANON || !frame_dirty(mm, next))
+		if (next == NO_FRAME || frame_at(mm, next)->kind != FRAME_ANON ||
+		    !frame_dirty(mm, next) || frame_at(mm, next)->flags & FRAME_LAZY)
 			break;
 		victim_unmap(mm, next);
 		frame_pool_busy(&mm->pool, next);
@@ -103,12 +104,31 @@ static int evict_cluster(struct mm *mm, uint32_t first)
 	return done ? 0 : -ENOSPC;
 }
 
+/* A page that its owner gave up goes for good. The chunk stays, be it empty: whoever asked for a frame
+ * may count on it. */
+static void evict_lazy(struct mm *mm, uint32_t frame, const struct pmap_place *place)
+{
+	struct space *s = mm_space(mm, place->space);
+	victim_unmap(mm, frame);
+	mm->victim.what.dirty = false;
+	MM_EVENT(mm, NULL, 0, evict, .key = frame_key(mm, frame), .frame = frame);
+	frame_leave(mm, frame, LEAVE_EVICTED);
+	chunk_set(mm, anon_map_chunk(&s->anons, place->va), place->va, NULL, false);
+}
+
 int evict_frame(struct mm *mm, uint32_t frame)
 {
 	struct frame *f = frame_at(mm, frame);
 	struct anon *a = f->kind == FRAME_ANON ? f->owner.anon : NULL;
+	struct pmap_place place;
+	if (a && frame_is_lazy(mm, frame, &place)) {
+		evict_lazy(mm, frame, &place);
+		return 0;
+	}
 	bool dirty = victim_unmap(mm, frame);
 	int error = 0;
+	if (dirty)
+		f->flags &= ~FRAME_LAZY;
 	if (!dirty)
 		evict_finish(mm, frame, false);
 	else if (a)

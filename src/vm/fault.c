@@ -417,6 +417,17 @@ static enum fault_result fault_done(struct space *s, const struct fault_request 
 	return FAULT_DONE;
 }
 
+/* What Linux has done by the time that it refuses an access: a stack has grown, and a region that
+ * was to get a page of its own has a lineage. */
+static void plan_refused(struct space *s, const struct fault_request *q, const struct fault_plan *p)
+{
+	bool bus = p->cause == CAUSE_bus_beyond_end || p->cause == CAUSE_bus_io;
+	if (p->grow_to)
+		region_grow(s, p->region, p->grow_to);
+	if (bus && q->access == ACCESS_WRITE && !(p->region->flags & REGION_SHARED))
+		region_begin_lineage(p->region, &s->mm->next_lineage);
+}
+
 /* Plans and carries out. False: a page was read in, or an eviction changed something: once more. */
 static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *fetched,
 		      enum fault_result *ret_result)
@@ -428,6 +439,7 @@ static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *
 	fault_plan(s, q, &p);
 	switch (p.step) {
 	case STEP_FAIL:
+		plan_refused(s, q, &p);
 		if (p.cause == CAUSE_bus_beyond_end && object_has_grown(p.region->object))
 			return false;
 		/* Who asked is told: the next one may try to read it again. */

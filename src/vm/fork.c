@@ -120,7 +120,8 @@ static int page_copy(struct fork *f, uint64_t va)
 	int error = reserve_make(mm, &need, 0, &r);
 	if (error)
 		return error;
-	error = anon_copy(f, va, a, &r);
+	/* An eviction may have taken what MADV_FREE gave up. */
+	error = anon_copy(f, va, a ? anon_map_get(&f->parent->anons, va) : NULL, &r);
 	if (!error)
 		entry_copy(f, va, &r);
 	reserve_drop(mm, &r);

@@ -152,7 +152,7 @@ void frame_enter(struct mm *mm, uint32_t frame, uint32_t space, bool again)
 {
 	struct frame *f = frame_at(mm, frame);
 	VM_ASSERT((f->state == FRAME_OWNED || f->flags & FRAME_GOING) && !(f->flags & FRAME_POLICED));
-	if (f->kind == FRAME_ANON && mm->swap.areas == 0)
+	if (f->kind == FRAME_ANON && mm->swap.areas == 0 && !(f->flags & FRAME_LAZY))
 		return;
 	struct space *s = space && mm->config.local.rule ? mm_space(mm, space) : NULL;
 	f->group = s ? s->group : NULL;
@@ -192,11 +192,26 @@ static bool frame_locked(struct mm *mm, uint32_t frame)
 	return false;
 }
 
-/* Has an anon's contents a copy beneath, or a place where one can be made? */
+bool frame_is_lazy(struct mm *mm, uint32_t frame, struct pmap_place *ret_place)
+{
+	const struct frame *f = frame_at(mm, frame);
+	if (!(f->flags & FRAME_LAZY) || f->flags & FRAME_DIRTY || f->owner.anon->refs > 1 ||
+	    f->owner.anon->slot || mm->pmap->dirty(mm, frame))
+		return false;
+	if (mm->pmap->places(mm, frame, ret_place, 1) != 1)
+		return false;
+	const struct space *s = mm_space(mm, ret_place->space);
+	const struct chunk *c = s ? anon_map_chunk(&s->anons, ret_place->va) : NULL;
+	return c && c->refs == 1 && anon_map_get(&s->anons, ret_place->va) == f->owner.anon;
+}
+
+/* Has an anon's contents a copy beneath, or a place where one can be made, or can they be lost? */
 static bool anon_can_go(struct mm *mm, uint32_t frame)
 {
 	const struct frame *f = frame_at(mm, frame);
-	return mm->swap.areas && (f->owner.anon->slot || swap_room(mm));
+	struct pmap_place place;
+	return (mm->swap.areas && (f->owner.anon->slot || swap_room(mm))) ||
+	       frame_is_lazy(mm, frame, &place);
 }
 
 bool frame_evictable(void *ctx, uint32_t frame)

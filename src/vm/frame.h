@@ -20,6 +20,7 @@
 #include "vm/frame_pool.h"
 
 struct mm;
+struct pmap_place;
 struct chunk;
 
 /* What a plan takes, and what it gets: it can then be carried out without allocating. */
@@ -85,6 +86,8 @@ void frame_unmap(struct mm *mm, uint32_t frame);
 bool frame_evictable(void *ctx, uint32_t frame);
 bool frame_harvest(void *ctx, uint32_t frame);
 bool frame_dirty(void *ctx, uint32_t frame);
+/* Did its only owner give it up (FRAME_LAZY), and store nothing to it since? Then where it is mapped. */
+bool frame_is_lazy(struct mm *mm, uint32_t frame, struct pmap_place *ret_place);
 
 /* Is it being filled? (BUSY and not GOING: what it holds is not there yet.) */
 bool frame_reading(const struct mm *mm, uint32_t frame);

@@ -44,6 +44,7 @@ enum frame_flag {
 	FRAME_PRISTINE = 1 << 8, /* its bytes are zeros still, as RAM's were at the start */
 	FRAME_GOING = 1 << 9,	 /* BUSY: it will be free when its write has ended */
 	FRAME_WANTED = 1 << 10,	 /* GOING: but somebody needs it, so it stays */
+	FRAME_LAZY = 1 << 11,	 /* given up by MADV_FREE: unless stored to since, zeros will do */
 };
 
 struct frame {

@@ -482,6 +482,7 @@ void space_usage(const struct space *s, const struct region *r, struct region_us
 		u.shared += sharers > 1;
 		u.pss += share;
 		u.pss_dirty += dirty ? share : 0;
+		u.lazy += f->flags & FRAME_LAZY && !dirty;
 	}
 	*ret_usage = u;
 }

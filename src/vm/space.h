@@ -135,6 +135,7 @@ uint64_t space_swapped(const struct space *s);
 struct region_usage {
 	uint64_t resident, dirty, referenced, anonymous, swapped, shared; /* pages; shared: mapped elsewhere too */
 	uint64_t shared_dirty;		 /* pages that are both */
+	uint64_t lazy;			 /* given up by MADV_FREE, and not stored to since */
 	uint64_t pss, pss_dirty; /* bytes << 12 / sharers, as Linux sums it */
 	uint64_t swap_pss;	 /* the same of swapped pages */
 };

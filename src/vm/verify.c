@@ -78,7 +78,8 @@ static bool verify_frame(struct verify *v, uint32_t i)
 	if (f->kind == FRAME_ANON && f->state == FRAME_BUSY && f->owner.anon->refs == 0)
 		v->found[FRAME_ANON]++;
 	bool evictable = (f->state == FRAME_OWNED || f->flags & FRAME_GOING) &&
-			 (f->kind == FRAME_FILE || (f->kind == FRAME_ANON && v->mm->swap.areas));
+			 (f->kind == FRAME_FILE ||
+			  (f->kind == FRAME_ANON && (v->mm->swap.areas || f->flags & FRAME_LAZY)));
 	v->grouped += f->group != NULL;
 	if (f->group && !(f->flags & FRAME_POLICED))
 		return say(v, "frame # is a group's, whose policy does not know it", i, 0);
@@ -172,7 +173,7 @@ static bool layers_see(struct verify *v)
 				if (c->anon[p] && !anon_see(v, c->anon[p]))
 					return false;
 			}
-			if (live != c->live || !live)
+			if (live != c->live)
 				return say(v, "a chunk has # pages and says #", live, c->live);
 		}
 	}

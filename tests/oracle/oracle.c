@@ -301,6 +301,9 @@ void odd(int which, int page, int start, int length, int third)
 			(void)CALL(remap(at(page), PAGE, size, MREMAP_MAYMOVE | MREMAP_FIXED, p));
 		break;
 	case 9: {
+		/* Linux takes -1 for an errno. */
+		if (p == (char *)-1)
+			break;
 		long r = CALL(mmap(p, size, PROT_READ, third, -1, 0));
 		if (r != -1)
 			(void)CALL(munmap((void *)r, size));

@@ -65,6 +65,7 @@ struct model_page {
 	int8_t object; /* -1: none */
 	uint16_t index;
 	bool own; /* private contents, in bytes; else what lies beneath */
+	bool given_up; /* by MADV_FREE, and not written since: zeros will do as well */
 	uint8_t bytes[PROBES];
 };
 
@@ -112,6 +113,8 @@ bool model_wrong(struct model *m, const char *format, ...) __attribute__((format
 bool model_starved(struct model *m);
 bool model_check(struct model *m);
 bool model_check_page(struct model *m, const struct model_space *s, unsigned page);
+/* A page that was given up and shows zeros has lost its contents for good. bytes: of all of it. */
+void model_settle(struct model_page *p, const uint8_t *bytes);
 /* The bytes that a page shows. */
 const uint8_t *model_bytes(const struct model *m, const struct model_page *p);
 /* Does it lie beyond the end of its object? */

@@ -39,6 +39,14 @@ const uint8_t *model_bytes(const struct model *m, const struct model_page *p)
 	return p->object < 0 ? zeros : m->object[p->object].bytes[p->index];
 }
 
+void model_settle(struct model_page *p, const uint8_t *bytes)
+{
+	for (unsigned i = 0; i < PROBES; i++)
+		if (!p->own || !p->given_up || bytes[probe_at[i]])
+			return;
+	memset(p->bytes, 0, PROBES);
+}
+
 bool model_beyond(const struct model *m, const struct model_page *p)
 {
 	return !p->own && p->object >= 0 && p->index >= m->object[p->object].pages;
@@ -60,6 +68,7 @@ static bool check_entry(struct model *m, const struct model_space *s, unsigned p
 		return model_wrong(m, "page %u of pid %d may be used as %u, but only %u is allowed",
 				   page, s->space->pid, e.prot, allowed);
 	const uint8_t *bytes = frame_bytes(m->mm, e.frame), *want = model_bytes(m, p);
+	model_settle((struct model_page *)p, bytes);
 	for (unsigned i = 0; i < PROBES; i++)
 		if (bytes[probe_at[i]] != want[i])
 			return model_wrong(
@@ -108,6 +117,8 @@ bool model_check_page(struct model *m, const struct model_space *s, unsigned pag
 	if (seen != (p->mapped && !model_beyond(m, p)))
 		return model_wrong(m, "page %u of pid %d can %sbe peeked at", page, s->space->pid,
 				   seen ? "" : "not ");
+	if (seen)
+		model_settle((struct model_page *)p, bytes);
 	const uint8_t *want = seen ? model_bytes(m, p) : NULL;
 	for (unsigned i = 0; seen && i < PROBES; i++)
 		if (bytes[probe_at[i]] != want[i])

@@ -101,6 +101,7 @@ static void model_write(struct model *m, struct model_page *p, unsigned probe, u
 	if (!p->own)
 		memcpy(p->bytes, model_bytes(m, p), PROBES);
 	p->own = true;
+	p->given_up = false;
 	p->bytes[probe] = value;
 }
 
@@ -136,6 +137,7 @@ static bool do_access(struct model *m, struct model_space *s, const struct op *o
 		m->refused++;
 		return true;
 	}
+	model_settle(p, frame_bytes(m->mm, frame));
 	uint8_t *byte = frame_bytes(m->mm, frame) + probe_at[probe],
 		want = model_bytes(m, p)[probe];
 	if (*byte != want)

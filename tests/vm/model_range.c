@@ -10,11 +10,11 @@ enum {
 	ADVICE_DONTFORK = 10,
 	ADVICE_DOFORK = 11,
 	ADVICE_MERGEABLE = 12,
-	ADVICE_UNMERGEABLE = 13,
 	ADVICE_NOHUGEPAGE = 15,
 	ADVICE_WIPEONFORK = 18,
 	ADVICE_KEEPONFORK = 19,
 	ADVICE_COLD = 20,
+	ADVICE_PAGEOUT = 21,
 	ADVICE_DONTNEED_LOCKED = 24,
 	ADVICE_COLLAPSE = 25
 };
@@ -184,6 +184,7 @@ static bool advise_refused(const struct model_page *p, int advice)
 {
 	switch (advice) {
 	case ADVICE_COLD:
+	case ADVICE_PAGEOUT:
 	case ADVICE_DONTNEED: return p->locked;
 	case ADVICE_FREE: return p->locked || p->object >= 0;
 	case ADVICE_WIPEONFORK: return p->object >= 0;
@@ -201,7 +202,8 @@ static void advise_page(struct model_page *p, int advice)
 	case ADVICE_DOFORK: p->dont_fork = false; break;
 	case ADVICE_WIPEONFORK: p->wipe = true; break;
 	case ADVICE_KEEPONFORK: p->wipe = false; break;
-	default: break; /* FREE may free later or never: without swap it never does */
+	case ADVICE_FREE: p->given_up = p->own; break; /* it may free later or never */
+	default: break;
 	}
 }
 
@@ -228,7 +230,7 @@ bool do_advise(struct model *m, struct model_space *s, const struct op *op)
 	    ADVICE_DONTNEED,  ADVICE_DONTNEED,	ADVICE_DONTNEED,    ADVICE_DONTNEED_LOCKED,
 	    ADVICE_FREE,      ADVICE_DONTFORK,	ADVICE_DOFORK,	    ADVICE_WIPEONFORK,
 	    ADVICE_KEEPONFORK, ADVICE_SEQUENTIAL, ADVICE_NORMAL,    ADVICE_COLD,
-	    ADVICE_NOHUGEPAGE, ADVICE_MERGEABLE, ADVICE_UNMERGEABLE, ADVICE_COLLAPSE};
+	    ADVICE_NOHUGEPAGE, ADVICE_MERGEABLE, ADVICE_PAGEOUT,    ADVICE_COLLAPSE};
 	int advice = known[op->mode % array_size(known)], want = 0;
 	unsigned end = op_end(op), limit = op->page;
 
