@@ -27,7 +27,7 @@ demo:
 	@sh scripts/demo $(BUILD)
 
 # How fast Carrel is, beside this Linux and qemu-riscv64; see docs/performance.md.
-# BENCH='--growth', BENCH='--memory' and BENCH='--json FILE' say more.
+# BENCH='--growth', BENCH='--memory', BENCH='--paging' and BENCH='--json FILE' say more.
 bench:
 	@sh scripts/setup check
 	@[ -e $(BUILD)/build.ninja ] || meson setup --prefix "$(PREFIX)" $(BUILD)
