@@ -319,6 +319,34 @@ TEST(a_clean_page_goes_before_a_dirty_one_and_yet_no_dirty_one_stays_forever)
 	}
 }
 
+TEST(no_more_than_one_dirty_page_of_sixteen_is_passed_over)
+{
+	static struct world w;
+	enum { PASSED = FRAMES / LAUNDRY_PART + 1 };
+	for (uint32_t more = 0; more < 2; more++) {
+		world_begin(&w, "fifo", true, 1);
+		fill(&w);
+		for (uint32_t f = 0; f < PASSED + more; f++)
+			w.dirty[f] = true;
+		CHECK_EQ(victim(&w), more ? 0 : PASSED);
+		world_end(&w);
+	}
+}
+
+TEST(a_victim_that_was_not_taken_is_named_again)
+{
+	static struct world w;
+	for (unsigned i = 0; policies[i]; i++) {
+		world_begin(&w, policies[i]->name, true, 9);
+		fill(&w);
+		for (uint32_t f = 0; f < 3 * ASIDE_LOOKS; f++)
+			w.stuck[f] = true;
+		uint32_t first = victim(&w);
+		CHECK_EQ(victim(&w), first);
+		world_end(&w);
+	}
+}
+
 TEST(with_clean_first_off_the_order_is_that_of_the_textbook)
 {
 	static struct world w;
