@@ -71,6 +71,12 @@ int file_limit(struct task *t, uint64_t pos, size_t *size)
 	return 0;
 }
 
+int file_limit_size(struct task *t, uint64_t old, uint64_t size)
+{
+	size_t more = 1;
+	return size > old && size > 0 ? file_limit(t, size - 1, &more) : 0;
+}
+
 int64_t file_pread(struct file *f, void *ret_bytes, size_t size, uint64_t pos)
 {
 	size_t done = 0;

@@ -106,6 +106,8 @@ void file_put(struct file *f);
 /* How much may be written at pos under RLIMIT_FSIZE: makes *size less. Returns 0, or -EFBIG after a
  * SIGXFSZ. t may be NULL: no limit. */
 int file_limit(struct task *t, uint64_t pos, size_t *size);
+/* May t make a file of this size so large? Returns 0, or -EFBIG after a SIGXFSZ. */
+int file_limit_size(struct task *t, uint64_t old, uint64_t size);
 /* A plain read into host memory at a position: for execve and the like. */
 int64_t file_pread(struct file *f, void *ret_bytes, size_t size, uint64_t pos);
 

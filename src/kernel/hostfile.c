@@ -128,7 +128,8 @@ static int64_t host_write(struct file *f, struct task *t, const void *bytes, siz
 	struct node *n = node_of(f);
 	struct mm *mm = node_kernel(n)->mm;
 	struct stat st;
-	int err = f->flags & ABI_O_APPEND ? 0 : file_limit(t, *pos, &size);
+	bool end = f->flags & ABI_O_APPEND && fstat(n->fd, &st) == 0 && S_ISREG(st.st_mode);
+	int err = file_limit(t, end ? (uint64_t)st.st_size : *pos, &size);
 	if (err)
 		return err;
 	/* What the host changed meanwhile must be known before our own change hides it. */

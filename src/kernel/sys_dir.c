@@ -426,6 +426,8 @@ int64_t sys_truncate(struct task *t, const uint64_t a[6])
 	err = change_check(&at);
 	if (!err)
 		err = place_access(&at, t, 2, true);
+	if (!err)
+		err = file_limit_size(t, (uint64_t)at.stat.st_size, a[1]);
 	if (err)
 		return err;
 	err = at.mount->ops->truncate ? at.mount->ops->truncate(&at, a[1]) : -EINVAL;

@@ -227,20 +227,22 @@ int64_t sys_lseek(struct task *t, const uint64_t a[6])
 	return offset;
 }
 
-static int64_t truncate_to(struct file *f, uint64_t size)
+static int64_t truncate_to(struct task *t, struct file *f, uint64_t size)
 {
+	uint64_t old;
 	if ((int64_t)size < 0)
 		return -EINVAL;
 	if (!f || (f->flags & ABI_O_PATH))
 		return -EBADF;
 	if ((f->flags & ABI_O_ACCMODE) == ABI_O_RDONLY || !f->ops->truncate)
 		return -EINVAL;
-	return f->ops->truncate(f, size);
+	int err = f->ops->size && f->ops->size(f, &old) == 0 ? file_limit_size(t, old, size) : 0;
+	return err ? err : f->ops->truncate(f, size);
 }
 
 int64_t sys_ftruncate(struct task *t, const uint64_t a[6])
 {
-	return wait_result(t, truncate_to(fd_get(t->process->files, (int)a[0]), a[1]));
+	return wait_result(t, truncate_to(t, fd_get(t->process->files, (int)a[0]), a[1]));
 }
 
 int64_t sys_fallocate(struct task *t, const uint64_t a[6])
@@ -255,6 +257,11 @@ int64_t sys_fallocate(struct task *t, const uint64_t a[6])
 		return -EFBIG;
 	if (!f->ops->allocate)
 		return f->ops->size ? -EOPNOTSUPP : -ENODEV;
+	uint64_t old;
+	bool grows = f->ops->size && !(a[1] & FALLOC_FL_KEEP_SIZE) && f->ops->size(f, &old) == 0;
+	err = grows ? file_limit_size(t, old, a[2] + a[3]) : 0;
+	if (err)
+		return err;
 	return wait_result(t, f->ops->allocate(f, (uint32_t)a[1], a[2], a[3]));
 }
 

@@ -123,7 +123,8 @@ static int clone_process(struct task *t, uint64_t flags, struct task **ret_task)
 {
 	struct process *p = t->process, *child;
 	struct kernel *k = p->kernel;
-	if (p->limit[RLIMIT_NPROC].soft < 1 << 20 && k->process_count >= p->limit[RLIMIT_NPROC].soft)
+	/* init is nobody's; the new one counts. */
+	if (p->euid != 0 && k->process_count > p->limit[RLIMIT_NPROC].soft)
 		return -EAGAIN;
 	int r = process_create(k, flags & CLONE_PARENT_ ? p->parent : p, &child);
 	if (r != 0)
