@@ -104,20 +104,36 @@ void explain_exec(struct explain *x, struct tale *t, struct process *p, const st
 	    ", and notes which addresses may be used, how, and what lies behind them:",
 	    mmu_mode_text(k->config.mode), tables_root(p->space));
 	region_rows(x, t, p, s);
-	step_says(s,
-		  "These are promises: of %" PRIu64 " page%s (%s) only %" PRIu64
-		  " %s in RAM%s, which the kernel itself had to write to: "
-		  "the arguments at the top of the stack%s.",
-		  p->space->pages, plural(p->space->pages), kib(&size, p->space->pages * PAGE_SIZE),
-		  resident, resident == 1 ? "is" : "are",
-		  x->session->o->eager ? " (--paging eager)" : "",
-		  resident > 1 ? ", and zeros behind the data that files have" : "");
+	if (x->session->o->eager)
+		step_says(s,
+			  "Of %" PRIu64 " page%s (%s) %" PRIu64
+			  " %s brought into RAM at once, before "
+			  "anything touches them (--paging eager).",
+			  p->space->pages, plural(p->space->pages),
+			  kib(&size, p->space->pages * PAGE_SIZE), resident,
+			  resident == 1 ? "was" : "were");
+	else
+		step_says(s,
+			  "These are promises: of %" PRIu64 " page%s (%s) only %" PRIu64
+			  " %s in RAM, which the kernel itself had to write to: "
+			  "the arguments at the top of the stack%s.",
+			  p->space->pages, plural(p->space->pages),
+			  kib(&size, p->space->pages * PAGE_SIZE), resident,
+			  resident == 1 ? "is" : "are",
+			  resident > 1 ? ", and zeros behind the data that files have" : "");
 	if (again)
 		left_behind(t, s);
 	text_finish(&size);
 }
 
 /* --- brk, mmap ------------------------------------------------------------------------------- */
+
+static const char *no_frame(const struct explain *x)
+{
+	return x->session->o->eager
+		   ? "Its pages are brought in at once (--paging eager)."
+		   : "No frame is taken yet: each page gets one when it is touched.";
+}
 
 static void heap_begins(struct explain *x, struct tale *t, struct process *p, const struct event *e)
 {
@@ -130,8 +146,8 @@ static void heap_begins(struct explain *x, struct tale *t, struct process *p, co
 	step_event(s, e);
 	step_says(s,
 		  "The program asks for memory: the heap is 0x%" PRIx64 "-0x%" PRIx64
-		  " from now on, %s. No frame is taken: each page gets one when it is touched.",
-		  m->start, m->end, kib(&size, m->end - m->start));
+		  " from now on, %s. %s",
+		  m->start, m->end, kib(&size, m->end - m->start), no_frame(x));
 	text_finish(&size);
 }
 
@@ -180,8 +196,8 @@ void explain_map(struct explain *x, struct tale *t, struct process *p, const str
 		text_finish(&title);
 		t->told_map = true;
 		step_event(s, e);
-		step_says(s, "Reserved: 0x%" PRIx64 "-0x%" PRIx64 ", %s. No frame is taken.",
-			  m->start, m->end, kib(&size, m->end - m->start));
+		step_says(s, "Reserved: 0x%" PRIx64 "-0x%" PRIx64 ", %s. %s", m->start, m->end,
+			  kib(&size, m->end - m->start), no_frame(x));
 		text_finish(&size);
 	}
 }

@@ -67,7 +67,9 @@ static void touch_row(struct explain *x, struct tale *t, const struct event *e,
 {
 	const struct event_fault *f = &e->fault;
 	struct text row = TEXT, what = TEXT;
-	if (f->by == BY_KERNEL)
+	if (f->by == BY_AHEAD)
+		text_add(&what, "ahead");
+	else if (f->by == BY_KERNEL)
 		text_add(&what, "kernel %s", does[f->access]);
 	else
 		text_add(&what, "%s", does[f->access]);
@@ -303,8 +305,7 @@ void explain_fault(struct explain *x, struct tale *t, struct process *p, const s
 	if (f->by == BY_KERNEL && t->in_call)
 		t->call_faults++;
 	/* What execve does to the space that it is still making is told with execve. */
-	if (!p || !p->space || t->making || (f->by == BY_KERNEL && !t->in_call) ||
-	    f->by == BY_AHEAD)
+	if (!p || !p->space || t->making || (f->by != BY_PROGRAM && !t->in_call))
 		return;
 	place_find(x, t, p, f->addr, &pl);
 	bool *told = &t->told[pl.role][pl.part][f->cause][f->by];
