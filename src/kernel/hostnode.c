@@ -131,6 +131,15 @@ static int node_put(void *ctx, uint64_t index, const uint8_t *bytes, uint32_t le
 	return 0;
 }
 
+static void node_lost(void *ctx, int error)
+{
+	const struct node *n = ctx;
+	kernel_say(node_kernel(n),
+		   "%s: what programs stored through mappings of it could not be written (%s) and is "
+		   "lost. Make room on the host, or bind a directory that can be written.",
+		   n->name ? n->name : "a file of the host", strerror(-error));
+}
+
 static void node_release(void *ctx)
 {
 	struct node *n = ctx;
@@ -143,6 +152,7 @@ static void node_release(void *ctx)
 static const struct pager node_pager = {.get = node_get,
 					.put = node_put,
 					.peek = node_get,
+					.lost = node_lost,
 					.release = node_release,
 					.size = node_size,
 					.punch = node_punch};

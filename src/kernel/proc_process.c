@@ -230,13 +230,19 @@ static int fill_limits(struct kernel *k, struct process *p, struct task *t, stru
 	return 0;
 }
 
+/* What is mounted: what lives in RAM has no more of a source than on Linux. */
+static const char *mount_source(const struct mount *x)
+{
+	return x->ops == &shm_tree ? "tmpfs" : "carrel";
+}
+
 static int fill_mounts(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
 	const struct mounts *m = k->mounts;
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct mount *x = &m->mount[i];
-		text_add(text, "carrel %s %s %s,relatime 0 0\n", x->guest, x->ops->type,
-			 x->readonly ? "ro" : "rw");
+		text_add(text, "%s %s %s %s,relatime 0 0\n", mount_source(x), x->guest,
+			 x->ops->type, x->readonly ? "ro" : "rw");
 	}
 	return 0;
 }
@@ -247,9 +253,9 @@ static int fill_mountinfo(struct kernel *k, struct process *p, struct task *t, s
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct mount *x = &m->mount[i];
 		const char *mode = x->readonly ? "ro" : "rw";
-		text_add(text, "%u %u %lu:%lu / %s %s,relatime - %s carrel %s\n", 20 + i,
+		text_add(text, "%u %u %lu:%lu / %s %s,relatime - %s %s %s\n", 20 + i,
 			 i ? 20 : 1, x->device >> 8 & 0xfff, x->device & 0xff, x->guest, mode,
-			 x->ops->type, mode);
+			 x->ops->type, mount_source(x), mode);
 	}
 	return 0;
 }

@@ -389,7 +389,9 @@ void object_put(struct mm *mm, struct object *o)
 {
 	if (!refs_put(&o->refs))
 		return;
-	object_sync(mm, o, 0, OBJECT_INDEX_MAX);
+	int error = object_sync(mm, o, 0, OBJECT_INDEX_MAX);
+	if (error && o->pager->lost)
+		o->pager->lost(o->ctx, error);
 	object_punch(mm, o, 0, OBJECT_INDEX_MAX);
 	VM_ASSERT(o->resident == 0);
 	commit_charge(mm, o->group, -(int64_t)o->promised);

@@ -34,6 +34,9 @@ struct pager {
 	int (*put)(void *ctx, uint64_t index, const uint8_t *bytes, uint32_t length);
 	/* Like get, but into memory that is not cached, changing nothing; for those who look. */
 	int (*peek)(void *ctx, uint64_t index, uint8_t *bytes);
+	/* What was stored could not be written back, and goes with the object; error is the first of
+	 * put's. May be NULL. */
+	void (*lost)(void *ctx, int error);
 	/* The last reference is gone. */
 	void (*release)(void *ctx);
 	/* Where the file ends now; others may change it behind the object's back. What it finds out of

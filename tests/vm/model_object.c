@@ -39,7 +39,8 @@ static void pager_release(void *ctx)
 	o->object = NULL;
 }
 
-static const struct pager file_pager = {pager_get, pager_put, pager_peek, pager_release};
+static const struct pager file_pager = {
+    .get = pager_get, .put = pager_put, .peek = pager_peek, .release = pager_release};
 static const struct pager shared_pager = {.release = pager_release};
 
 static bool object_open(struct model *m, struct model_object *o)

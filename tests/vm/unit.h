@@ -193,6 +193,7 @@ struct lab_file {
 	struct object *object;
 	uint8_t bytes[FILE_PAGES * PAGE_SIZE];
 	unsigned gets, puts, released;
+	int lost; /* what could not be written at the end, and why */
 	int get_error, put_error; /* what the next ones return; -EAGAIN: they take long */
 	uint8_t *pending;         /* the page that a slow get will fill */
 	uint64_t pending_index;
@@ -228,6 +229,11 @@ static inline int lab_file_peek(void *ctx, uint64_t index, uint8_t *bytes)
 	return 0;
 }
 
+static inline void lab_file_lost(void *ctx, int error)
+{
+	((struct lab_file *)ctx)->lost = error;
+}
+
 static inline void lab_file_release(void *ctx)
 {
 	((struct lab_file *)ctx)->released++;
@@ -243,8 +249,11 @@ static inline void lab_file_ready(struct lab_file *f, int error)
 /* Page n of it holds n + 1 in each byte. The caller of object_put is the test. */
 static inline struct object *lab_file(struct lab *l, struct lab_file *f)
 {
-	static const struct pager pager = {lab_file_get, lab_file_put, lab_file_peek,
-					   lab_file_release};
+	static const struct pager pager = {.get = lab_file_get,
+					   .put = lab_file_put,
+					   .peek = lab_file_peek,
+					   .lost = lab_file_lost,
+					   .release = lab_file_release};
 	memset(f, 0, sizeof(*f));
 	for (unsigned i = 0; i < FILE_PAGES; i++)
 		memset(f->bytes + i * PAGE_SIZE, (int)i + 1, PAGE_SIZE);

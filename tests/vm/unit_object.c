@@ -304,6 +304,31 @@ TEST(stores_reach_the_file_at_the_last_unmap_although_it_stays_open)
 	}
 }
 
+TEST(stores_that_cannot_be_written_are_kept_while_they_can_and_then_told)
+{
+	static struct lab_file f;
+	EACH_LAB (l, 64) {
+		struct object *o = lab_file(&l, &f);
+		uint64_t a = lab_map_object(l.space, o, 4, RW, REGION_SHARED);
+		lab_store(l.space, a, 70);
+		f.put_error = -ENOSPC;
+		CHECK_EQ(space_unmap(l.space, a, 4 * P), 0);
+		CHECK_EQ(f.lost, 0);
+		a = lab_map_object(l.space, o, 4, RW, REGION_SHARED);
+		CHECK_EQ(lab_load(l.space, a), 70);
+		f.put_error = 0;
+		CHECK_EQ(space_unmap(l.space, a, 4 * P), 0); /* now there is room */
+		CHECK_EQ(f.bytes[0], 70);
+		a = lab_map_object(l.space, o, 4, RW, REGION_SHARED);
+		lab_store(l.space, a, 71);
+		f.put_error = -ENOSPC;
+		CHECK_EQ(space_unmap(l.space, a, 4 * P), 0);
+		object_put(l.mm, o);
+		CHECK_EQ(f.lost, -ENOSPC);
+		CHECK_EQ(f.released, 1);
+	}
+}
+
 TEST(a_store_is_noticed_once_for_each_clean_page)
 {
 	static struct lab_file f;
