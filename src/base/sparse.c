@@ -157,9 +157,10 @@ int sparse_set(struct sparse *s, uint64_t index, void *p)
 {
 	struct sparse_node *near = node_near(s, index);
 	void **there = near ? &near->slot[slot_of(index, 1)] : NULL;
-	/* The last entry of a node takes nodes with it. */
-	if (near && (p || !*there || near->used > 1)) {
-		near->used += (p != NULL) - (*there != NULL);
+	unsigned left = near ? near->used + (p != NULL) - (*there != NULL) : 0;
+	/* Where none is left, nodes go. */
+	if (left > 0) {
+		near->used = left;
 		*there = p;
 		return 0;
 	}

@@ -19,6 +19,9 @@ static void *get(void *ctx, size_t size)
 static void put(void *ctx, void *p, size_t size)
 {
 	bytes -= p ? size : 0;
+	if (p)
+		memset(p, 0xa5, size); /* whoever still looks there sees it */
+	__asm__ volatile("" : : "r"(p) : "memory");
 	free(p);
 }
 
@@ -56,6 +59,50 @@ TEST(what_was_stored_is_found_and_nothing_else)
 	for (unsigned i = 0; i < 64; i++)
 		CHECK_EQ(sparse_set(&s, index_of(i), NULL), 0);
 	CHECK_EQ(bytes, 0); /* a hole costs nothing, also one that was made */
+	sparse_finish(&s);
+}
+
+/* Each look-up is tried right after one nearby and after one far away, as it may remember the way. */
+TEST(an_entry_is_found_whatever_was_asked_for_before)
+{
+	struct sparse s;
+	uint64_t state = 1;
+	static int value[256];
+	static bool there[256];
+	fail_in = -1;
+	bytes = 0;
+	memset(there, 0, sizeof(there));
+	sparse_init(&s, &alloc);
+	for (unsigned turn = 0; turn < 200000; turn++) {
+		state = state * 6364136223846793005u + 1442695040888963407u;
+		unsigned i = state >> 56, what = state >> 40 & 3;
+		/* Four clusters, so that nodes come and go, and levels too. */
+		uint64_t index = ((uint64_t)(i >> 6) << (i >> 6) * 9) * 64 + (i & 63) * (1 + (i >> 6));
+		if (what == 0)
+			CHECK_EQ(sparse_set(&s, index, &value[i]), 0);
+		else if (what < 3)
+			CHECK_EQ(sparse_set(&s, index, NULL), 0);
+		there[i] = what == 0 || (what == 3 && there[i]);
+		CHECK(sparse_get(&s, index) == (there[i] ? &value[i] : NULL));
+		if (what == 1 && turn % 64 == 0)
+			CHECK_EQ(sparse_prepare(&s, index + 1), 0);
+	}
+	for (unsigned i = 0; i < 256; i++)
+		CHECK_EQ(sparse_set(&s, ((uint64_t)(i >> 6) << (i >> 6) * 9) * 64 + (i & 63) * (1 + (i >> 6)), NULL), 0);
+	sparse_finish(&s);
+	CHECK_EQ(bytes, 0);
+}
+
+TEST(an_entry_that_was_only_prepared_costs_nothing_once_it_is_removed)
+{
+	struct sparse s;
+	fail_in = -1;
+	bytes = 0;
+	sparse_init(&s, &alloc);
+	CHECK_EQ(sparse_prepare(&s, 300), 0);
+	CHECK(!sparse_get(&s, 300));
+	CHECK_EQ(sparse_set(&s, 300, NULL), 0);
+	CHECK_EQ(bytes, 0);
 	sparse_finish(&s);
 }
 
