@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - carrel VERB [OPTION]... [--] PROG [ARG]... */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,8 @@ int main(int argc, char **argv)
 		verb_help(1, help);
 		return STATUS_CARREL;
 	}
+	/* A write beyond ulimit -f is an error of that write, not the end of the machine. */
+	signal(SIGXFSZ, SIG_IGN);
 	const char *word = argv[1];
 	if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
 		printf("carrel %s\n", CARREL_VERSION);

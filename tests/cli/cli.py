@@ -427,6 +427,23 @@ def own_failures_have_their_own_statuses():
 
 
 @test
+def a_store_that_cannot_be_opened_is_told_before_the_program_starts():
+    build('mem', MEM)
+    with open(os.path.join(DIR, 'letter'), 'w', encoding='utf-8') as file:
+        file.write('no swap area\n')
+    r = carrel('run', '--swap', 'file:letter', './mem')
+    equal((r.returncode, r.stdout), (125, ''))
+    equal(r.stderr, 'carrel: --swap file:letter: letter has something in it and is no swap area, so it is left alone; '
+                    'choose another name\n')
+    # Beyond ulimit -f is an error like others, not the end of Carrel.
+    r = subprocess.run(['sh', '-c', 'ulimit -f 100; exec "$0" run --swap file:limited,size=64M ./mem', CARREL], cwd=DIR,
+                       capture_output=True, text=True, timeout=60, check=False)
+    equal((r.returncode, r.stdout), (125, ''))
+    equal(r.stderr, 'carrel: --swap file:limited,size=64M: cannot make limited 65540K large: File too large\n')
+    equal(os.path.exists(os.path.join(DIR, 'limited')), False)
+
+
+@test
 def wrong_options_are_named_with_what_to_write_instead():
     said = []
     for args in (('rnu', 'x'), ('run',), ('run', '--memroy', '1M', 'x'), ('run', '--memory', '3q', 'x'),
@@ -434,6 +451,10 @@ def wrong_options_are_named_with_what_to_write_instead():
                  ('stat', '--expect', 'foo', 'x'), ('stat', '--expect', 'foo<3', 'x'), ('run', '-n', '0', 'x'),
                  ('run', '--mmu', 'sv32', 'x'), ('run', '--va', '100T', '--mmu', 'sv39', 'x'),
                  ('run', '--for', 'ever', 'x'), ('run', '--timeout', '0', 'x'), ('run', '--policy', 'best', 'x'),
+                 ('run', '--policy', 'clock:entry=2', 'x'), ('run', '--policy', 'fifo:size=1', 'x'),
+                 ('run', '--swap', 'file:/s,prio=x', 'x'),
+                 ('run', '--swap-device', 'tape', 'x'), ('run', '--swap-device', 'ssd:seek=1ms', 'x'),
+                 ('run', '--refs', 'some', 'x'), ('run', '--local', 'none', 'x'),
                  ('run', '--like', 'macos', 'x'), ('run', '--clean-env=1', 'x'), ('run', '-E', 'A', 'x'),
                  ('run', '--fault-around', '17', 'x'), ('run', '--bind', '/usr:relative', 'x'),
                  ('maps', '--at', '?', 'x'), ('trace', '-e', 'faults,nonsense', 'x'), ('walk',), ('walk', 'main'),
