@@ -12,7 +12,7 @@
 #include "cli/verb.h"
 
 /* Tales that say the same as an earlier one are a line each, and only so many of them. */
-enum { LINES_MAX = 12 };
+enum { LINES_MAX = 12, DEATHS_MAX = 24 };
 
 /* --- whose tale ------------------------------------------------------------------------------ */
 
@@ -386,13 +386,13 @@ static void print_all(struct session *s, struct explain *x)
 			continue;
 		if (all)
 			json_array_append_new(all, json_tale(t));
-		else if (t->like && lines++ >= LINES_MAX && !WIFSIGNALED(t->status))
+		else if (t->like && lines++ >= (WIFSIGNALED(t->status) ? DEATHS_MAX : LINES_MAX))
 			more++;
 		else
 			print_tale(s->out, t, told++);
 	}
 	if (more)
-		fprintf(s->out, "\nAnd %u more process%s that do the same; --all tells of each.\n",
+		fprintf(s->out, "\nAnd %u more process%s such as these; --all tells of each.\n",
 			more, more == 1 ? "" : "es");
 	if (all)
 		json_print(s->out, json_pack("{s:i, s:o}", "schema", 1, "processes", all));
@@ -422,7 +422,7 @@ int verb_explain(int argc, char **argv)
 	if (r < 0) {
 		if (!o.pid_given)
 			o.pid = PID_ALL;
-		x.all = o.all;
+		x.all = o.all || o.verbose;
 		r = session_main(&o, &hooks, &x, argv + at);
 	}
 	for (unsigned i = 0; i < x.tales; i++)

@@ -107,10 +107,11 @@ void explain_enter(struct explain *x, struct tale *t, struct process *p, const s
 	text_finish(&t->call_text);
 	text_add(&t->call_text, "%s", e->syscall_enter.text ? e->syscall_enter.text : "");
 	t->call = e->syscall_enter.number;
-	t->in_call = true;
+	/* Events do not say which thread they are of: of several, calls are not told apart. */
+	t->in_call = p && p->threads == 1;
 	t->call_step = NULL;
 	t->call_faults = 0;
-	if (!p || !p->space || t->told_write || !k->current || k->current->process != p)
+	if (!t->in_call || !p->space || t->told_write || !k->current || k->current->process != p)
 		return;
 	if (handed_over(p, k->current, t->call, &va, &size))
 		tell_write(x, t, p, e, va, size);

@@ -244,14 +244,50 @@ static bool kills(struct process *p, const struct task *task, int number)
 	       (task && task->signals.blocked & signal_bit(number));
 }
 
+/* Refused, and yet the program goes on: a call fails, or a handler of its own is called. */
+static void survived(struct explain *x, struct tale *t, struct process *p, const struct event *e)
+{
+	const struct event_fault *f = &e->fault;
+	bool call = f->by == BY_KERNEL;
+	bool *told = &t->told[ROLE_NONE][PART_NONE][f->cause][f->by];
+	if (*told || (call && !t->in_call))
+		return;
+	*told = true;
+	struct text title = TEXT;
+	if (call)
+		add_call(t, ": a buffer that cannot be touched", &title);
+	else
+		text_add(&title, "A page fault that the program takes care of itself");
+	struct step *s = step_begin(x, t, "refused", e->time, "%s", text_str(&title));
+	text_finish(&title);
+	step_event(s, e);
+	if (call) {
+		step_says(s,
+			  "The kernel is to %s 0x%" PRIx64 " for the program: %s. The call fails "
+			  "with EFAULT; nothing dies of it.",
+			  f->access == ACCESS_READ ? "read from" : "write to", f->addr,
+			  cause_sentence(f->cause));
+	} else {
+		tell_access(x, t, s, p, f);
+		tell_map(x, t, s, p, f->addr);
+		step_says(
+		    s, "Most programs would be killed for that; this one has a handler for the "
+		       "signal. The kernel saves the registers on its stack and lets it go on in "
+		       "the handler.");
+	}
+}
+
 void explain_fatal(struct explain *x, struct tale *t, struct process *p, const struct event *e)
 {
 	const struct event_fault *f = &e->fault;
 	bool bus = f->cause == CAUSE_bus_beyond_end || f->cause == CAUSE_bus_io;
 	struct kernel *k = x->session->kernel;
-	if (f->by != BY_PROGRAM || !p || !p->space || f->cause == CAUSE_out_of_memory ||
-	    !kills(p, k->current, bus ? SIGBUS : SIGSEGV))
+	if (f->by == BY_AHEAD || !p || !p->space || f->cause == CAUSE_out_of_memory)
 		return;
+	if (f->by == BY_KERNEL || !kills(p, k->current, bus ? SIGBUS : SIGSEGV)) {
+		survived(x, t, p, e);
+		return;
+	}
 	if (t->death.kind)
 		step_finish(&t->death);
 	t->death = (struct step){.kind = "death", .time = e->time, .title = TEXT, .body = TEXT};

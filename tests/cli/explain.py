@@ -42,6 +42,23 @@ int main(void)
 	return read(open("/dev/zero", O_RDONLY), p, 100000) != 100000;
 }
 '''
+HANDLED = r'''
+#include <setjmp.h>
+#include <signal.h>
+#include <unistd.h>
+static sigjmp_buf back;
+static void on_segv(int number) { siglongjmp(back, 1); }
+int main(void)
+{
+	char *volatile nowhere = (char *)8;
+	if (write(1, nowhere, 3) == 3)
+		return 1;
+	signal(SIGSEGV, on_segv);
+	if (sigsetjmp(back, 1) == 0)
+		*(volatile char *)16 = 1;
+	return 0;
+}
+'''
 MANY = r'''
 #include <sys/wait.h>
 #include <unistd.h>
@@ -120,6 +137,17 @@ def each_death_is_explained():
         equal(r.returncode < 0, True, f'{arguments} arguments: {r.stderr}')
         deaths.append(re.search(r'^ *\d+\. SIG.*?(?=^ *\d+\. SIG)', r.stderr, re.MULTILINE | re.DOTALL).group())
     golden('explain-deaths.txt', ''.join(deaths))
+
+
+@test
+def what_a_program_survives_is_no_death():
+    build('handled', HANDLED, '-static')
+    tale = told('./handled')[2]
+    refused = [' '.join([s['title'], *s['text']]) for s in tale['steps'] if s['kind'] == 'refused']
+    equal(len(refused), 2, refused)
+    equal('EFAULT' in refused[0] and '0x8' in refused[0], True, refused)
+    equal('handler' in refused[1] and 'writes to 0x10' in refused[1], True, refused)
+    equal((tale['end'], [s for s in tale['steps'] if s['kind'] == 'death']), ('ended with status 0', []))
 
 
 @test
@@ -233,7 +261,7 @@ def two_copies_share_their_text_and_not_their_heap():
 def many_processes_are_counted_and_not_told_one_by_one():
     build('many', MANY, '-static')
     lines = carrel('explain', './many').stderr.splitlines()
-    equal([line for line in lines if line.startswith('And 8')], ['And 87 more processes that do the same; --all tells of each.'])
+    equal([line for line in lines if line.startswith('And 8')], ['And 87 more processes such as these; --all tells of each.'])
     equal(len(lines) < 180, True, f'{len(lines)} lines')
 
 

@@ -46,6 +46,11 @@ def story_follows_a_page_to_its_slot_and_into_another_frame():
 
 
 @test
+def frames_every_so_often_counts_who_has_ram():
+    look('frames-every.txt', 'frames', '--every', '4ms', status=0, program=more)
+
+
+@test
 def stat_shows_what_paging_cost():
     look('stat-swap.txt', 'stat', status=0, program=more)
 
