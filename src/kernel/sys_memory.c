@@ -187,7 +187,8 @@ int64_t sys_mremap(struct task *t, const uint64_t a[6])
 	struct process *p = t->process;
 	uint64_t start, old = page_up(a[1]), new = page_up(a[2]);
 	const struct region *moved = regions_find(&p->space->regions, a[0]);
-	if (new > old && moved && moved->flags & REGION_LOCKED && !may_lock(p, new - old))
+	if (new > old && new <= p->space->layout.top && moved && moved->flags & REGION_LOCKED &&
+	    !may_lock(p, new - old))
 		return -EAGAIN;
 	if (a[3] & REMAP_FIXED && !may_name(p, a[4]))
 		return -EPERM;

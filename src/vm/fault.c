@@ -294,15 +294,16 @@ static uint32_t fault_commit(struct space *s, const struct fault_request *q,
 	return frame;
 }
 
-/* Maps what else of the file is cached around the page that was just mapped: within its aligned
- * window, its region and its leaf table, so that it takes nothing. */
+/* Maps what else of the file or shared memory is resident around the page that was just mapped: within
+ * its aligned window, its region and its leaf table, so that it takes nothing. */
 static void fault_around(struct space *s, const struct fault_plan *p)
 {
 	struct mm *mm = s->mm;
 	const struct region *r = p->region;
 	uint64_t window = (uint64_t)mm->config.fault_around << PAGE_SHIFT;
+	/* As Linux counts it: from the region's start on, if that lies within. */
 	uint64_t start = max_u64(p->page - p->page % window, r->start);
-	uint64_t end = min_u64(p->page - p->page % window + window, r->end);
+	uint64_t end = min_u64(start + window, r->end);
 	end = min_u64(end, align_up(p->page + 1, SPAN_SIZE));
 	start = max_u64(start, align_down(p->page, SPAN_SIZE));
 	struct pmap_entry e;
@@ -410,7 +411,7 @@ static enum fault_result fault_done(struct space *s, const struct fault_request 
 	int64_t before = space_resident(s);
 	uint64_t from = p->step == STEP_COPY ? p->key : 0;
 	uint32_t frame = fault_commit(s, q, p, r);
-	if (s->mm->config.fault_around > 1 && p->as == RESIDENT_FILE && q->access != ACCESS_WRITE)
+	if (s->mm->config.fault_around > 1 && p->as != RESIDENT_ANON && q->access != ACCESS_WRITE)
 		fault_around(s, p);
 	fault_tell(s, q, p, from, frame, space_resident(s) - before);
 	reserve_drop(s->mm, r);

@@ -51,14 +51,33 @@ struct fork {
 	int64_t carried; /* entries: an eviction meanwhile is told by itself */
 };
 
-static int span_share(struct fork *f, uint64_t span)
+/* Sets aside the tables that child needs for a span. An eviction for them may empty a table that child
+ * has, and then it needs more. */
+static int span_reserve(const struct fork *f, uint64_t span, struct reserve *ret_reserve)
 {
 	struct mm *mm = f->parent->mm;
 	bool table = mm->pmap->has_table(f->parent->pmap, span);
-	struct need need = {.tables =
-				table ? mm->pmap->share_tables_needed(f->child->pmap, span) : 0};
+	for (;;) {
+		struct need need = {
+		    .tables = table ? mm->pmap->share_tables_needed(f->child->pmap, span) : 0};
+		struct reserve r;
+		int error = reserve_make(mm, &need, 0, &r);
+		if (error)
+			return error;
+		if (!table || mm->pmap->share_tables_needed(f->child->pmap, span) <= r.tables) {
+			*ret_reserve = r;
+			return 0;
+		}
+		reserve_drop(mm, &r);
+	}
+}
+
+static int span_share(struct fork *f, uint64_t span)
+{
+	struct mm *mm = f->parent->mm;
 	struct reserve r;
-	int error = reserve_make(mm, &need, 0, &r);
+	bool table = mm->pmap->has_table(f->parent->pmap, span);
+	int error = span_reserve(f, span, &r);
 	if (error)
 		return error;
 	if (anon_map_chunk(&f->parent->anons, span)) {

@@ -419,15 +419,17 @@ void incore(int page, int pages)
 
 static void touch_pages(int page, int pages, int offset, bool write, int value)
 {
-	/* How many pages of a file one fault maps is the kernel's affair, too. */
-	uint64_t of_file = pages_of(at(page), NULL);
+	/* How many pages of a file a load maps depends on how the kernel happens to keep them; of shared
+	 * memory, on how it lies. A store takes one fault. */
+	bool lies = page >= PLACED;
+	uint64_t uncounted = lies || !write ? pages_of(at(page), lies ? NULL : FILE_NAME) : 0;
 	long taken = 0;
 	for (int i = 0; i < pages; i++) {
 		char *p = at(page + i) + offset;
 		int got = 0;
 		long before = faults();
 		int number = touch(p, write, value + i, &got);
-		if (!(of_file >> i & 1))
+		if (!(uncounted >> i & 1))
 			taken += faults() - before;
 		if (number != 0)
 			say(" %s/%d%s", sigabbrev_np(number), signal_code,

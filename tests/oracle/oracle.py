@@ -223,7 +223,7 @@ def compare(place, compilers, number, seed):
     for side, compiler in compilers.items():
         program = source[:-2] + '.' + side
         run([compiler, *FLAGS, '-o', program, source, os.path.join(place, f'oracle.{side}.o')], place, compiler)
-        start = [CARREL, 'run', '--'] if side == 'guest' else []
+        start = [CARREL, 'run', '--like', 'linux', '--'] if side == 'guest' else []
         said[side] = by_program(run([*start, program], place, side))
         os.remove(program)
     found = {}

@@ -119,6 +119,11 @@ bool do_remap(struct model *m, struct model_space *s, const struct op *op)
 	/* As on Linux, a fork or a move may leave neighbours apart that are alike. */
 	one = one && r->end >= model_va(m, from + moved);
 	uint64_t r_start = r ? r->start : 0, r_end = r ? r->end : 0;
+	/* The new place may have been a part of it. */
+	if (fixed && to < from)
+		r_start = max_u64(r_start, min_u64(r_end, model_va(m, to + pages)));
+	else if (fixed)
+		r_end = min_u64(r_end, max_u64(r_start, model_va(m, to)));
 	bool stays = !fixed && pages <= n, each = fixed && pages == n;
 	if (each && !one && flags & REMAP_DONTUNMAP)
 		return true; /* of what failed half way nothing could tell how far it came */
