@@ -92,18 +92,24 @@ static void plan_shared(const struct space *s, const struct fault_request *q, st
 	p->as = RESIDENT_SHMEM;
 	if (p->anon && plan_absent(s, p))
 		return;
+	if (!p->anon && object_is_full(p->region->object)) {
+		plan_fail(p, CAUSE_bus_io);
+		return;
+	}
 	if (private && q->access == ACCESS_WRITE) {
+		/* Of a file in RAM a page that nobody has made yet is made first and then copied, as on
+		 * Linux; what is no file (/dev/zero) is memory of the space's own. */
+		bool made = p->anon || p->region->object->pager;
 		p->as = RESIDENT_ANON;
-		p->step = p->anon ? STEP_COPY : STEP_ZERO;
-		p->cause = plan_cause(s, p, p->anon ? CAUSE_cow_copy : CAUSE_zero_fill);
+		p->step = p->anon ? STEP_COPY : made ? STEP_READ : STEP_ZERO;
+		p->need.frames = p->step == STEP_READ;
+		p->cause = plan_cause(s, p, made ? CAUSE_cow_copy : CAUSE_zero_fill);
 		return;
 	}
 	if (private)
 		p->prot &= ~PROT_W;
 	p->step = p->anon ? STEP_MAP : STEP_ZERO;
 	p->cause = plan_cause(s, p, p->anon ? CAUSE_refill : CAUSE_zero_fill);
-	if (!p->anon && object_is_full(p->region->object))
-		plan_fail(p, CAUSE_bus_io);
 }
 
 /* The lower layer: a file. */
@@ -370,7 +376,7 @@ static int fault_read(struct space *s, const struct fault_plan *p, uint32_t *ret
 	int error = p->anon ? swap_in(s->mm, p->anon, s->serial, ret_frame)
 			    : object_fetch(s->mm, o, index, false, s->serial, ret_frame);
 	uint32_t frame = p->anon ? p->anon->frame : object_cached(o, index);
-	if (frame != NO_FRAME)
+	if (frame != NO_FRAME && (p->anon || o->kind == OBJECT_FILE))
 		frame_at(s->mm, frame)->flags |= FRAME_FETCHED;
 	return error;
 }

@@ -376,6 +376,25 @@ TEST(a_file_that_others_made_longer_is_there_to_be_touched)
 	}
 }
 
+TEST(a_private_copy_of_a_hole_makes_the_page_of_the_file_in_ram_too)
+{
+	static const struct pager pager = {0};
+	EACH_LAB (l, 64) {
+		struct object *o = lab_shared(&l, 4);
+		o->pager = &pager;
+		uint64_t a = lab_map_object(l.space, o, 4, RW, 0);
+		CHECK_EQ(lab_store(l.space, a, 1), CAUSE_cow_copy);
+		CHECK_EQ(lab_faults(l.space), 1);
+		CHECK_EQ(tally_major(l.space->tally), 0);
+		CHECK(object_anon(o, 0) != NULL);
+		CHECK_EQ(l.mm->pool.kind[FRAME_ANON], 2);
+		CHECK_EQ(lab_resident(l.space), 1);
+		CHECK_EQ(space_advise(l.space, a, P, 4), 0); /* MADV_DONTNEED */
+		CHECK_EQ(lab_load(l.space, a), 0);
+		object_put(l.mm, o);
+	}
+}
+
 TEST(shared_memory_has_no_more_pages_than_its_quota)
 {
 	EACH_LAB (l, 64) {

@@ -213,6 +213,9 @@ static void holes(void)
 	say("allocate: %s", result(fallocate(fd, 0, 14 * PAGE, 4 * PAGE)));
 	fstat(fd, &st);
 	say("  size %ld blocks %ld", (long)st.st_size, (long)st.st_blocks);
+	p[7 * PAGE] = 'p';
+	fstat(fd, &st);
+	say("a private copy of a hole: blocks %ld", (long)st.st_blocks);
 	say("terabytes: %s", result(ftruncate(fd, 4L << 40)));
 	char *t = mmap(NULL, 4L << 40, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	say("  mapped %s", mapped(t));
