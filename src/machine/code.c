@@ -19,15 +19,6 @@ _Static_assert(sizeof(union slot) == 16, "an operation is 16 bytes");
 _Static_assert(offsetof(struct block, op) % sizeof(union slot) == 0, "slots are aligned");
 _Static_assert(CODE_SLOTS_MAX <= 255, "slot.at is a byte");
 
-/* The pairs of insn.def as a table: index of the pair, plus one. */
-static uint8_t pair_of[INSN_COUNT][INSN_COUNT];
-
-static void pairs_fill(void)
-{
-	for (unsigned i = 0; i < exec_labels.pair_count; i++)
-		pair_of[exec_labels.pair_ids[i][0]][exec_labels.pair_ids[i][1]] = (uint8_t)(i + 1);
-}
-
 int code_init(struct machine *m)
 {
 	struct code *code = &m->code;
@@ -40,7 +31,6 @@ int code_init(struct machine *m)
 	if (code->arena == MAP_FAILED)
 		code->arena = NULL;
 	code->used = 1; /* 0 means no block */
-	pairs_fill();
 	return code->of_frame && code->pages && code->arena ? 0 : -ENOMEM;
 }
 
@@ -74,7 +64,7 @@ static union slot *emit(struct builder *w, enum insn_id id, unsigned rd, unsigne
 	union slot *op = &w->b->op[w->slots];
 
 	w->last = w->slots;
-	*op = (union slot){{exec_labels.of[id][SOURCE_REGS], imm, (uint8_t)rd, (uint8_t)rs1, (uint8_t)rs2,
+	*op = (union slot){{exec_handlers[id][SOURCE_REGS], {imm}, (uint8_t)rd, (uint8_t)rs1, (uint8_t)rs2,
 			    (uint8_t)w->slots}};
 	for (unsigned i = 0; i < insn_slots[id]; i++) {
 		w->id[w->slots] = (uint8_t)id;
@@ -88,10 +78,17 @@ static void emit_link(struct builder *w, union slot *op, uint64_t target, uint64
 {
 	bool near = page_down(target) == w->b->va;
 
-	op[1].link_run = near ? exec_labels.unlinked : exec_labels.far;
+	op[1].link_run = near ? exec_unlinked : exec_far;
 	op[1].to = &op[1];
 	op[2].target = target;
 	op[2].constant = constant;
+}
+
+/* Of an instruction that compares x0 with a register, the other one. */
+static enum insn_id turned(struct insn *n, enum insn_id id)
+{
+	n->rs1 = n->rs2;
+	return id;
 }
 
 /* What an instruction is turned into before it is emitted. INSN_nop: nothing at all. */
@@ -119,6 +116,10 @@ static enum insn_id simplify(struct insn *n)
 			return INSN_mv;
 		}
 		return n->rs2 == 0 ? INSN_mv : INSN_add;
+	case INSN_beq: return n->rs2 == 0 ? INSN_beqz : INSN_beq;
+	case INSN_bne: return n->rs2 == 0 ? INSN_bnez : INSN_bne;
+	case INSN_blt: return n->rs2 == 0 ? INSN_bltz : n->rs1 == 0 ? turned(n, INSN_bgtz) : INSN_blt;
+	case INSN_bge: return n->rs2 == 0 ? INSN_bgez : n->rs1 == 0 ? turned(n, INSN_blez) : INSN_bge;
 	default: return n->id;
 	}
 }
@@ -178,6 +179,13 @@ static bool build_merged(struct builder *w, const struct insn *n, enum insn_id i
 	return false;
 }
 
+/* Loads and stores that look in the TLB by themselves. */
+static bool has_window(enum insn_id id)
+{
+	return (id >= INSN_lb && id <= INSN_sd) || id == INSN_flw || id == INSN_fsw ||
+	       id == INSN_fld || id == INSN_fsd;
+}
+
 /* Emits the instruction at pc. Returns where to go on decoding. */
 static uint64_t build_insn(struct builder *w, uint64_t pc, struct insn *n, unsigned *jumps_left)
 {
@@ -202,14 +210,10 @@ static uint64_t build_insn(struct builder *w, uint64_t pc, struct insn *n, unsig
 		op = emit(w, id, n->rd, 0, 0, 0);
 		op[1].constant = target;
 		return next;
-	case INSN_beq:
-	case INSN_bne:
-	case INSN_blt:
-	case INSN_bge:
-	case INSN_bltu:
-	case INSN_bgeu:
-		op = emit(w, id, R_SINK, n->rs1, n->rs2, (int32_t)w->before + 1);
-		emit_link(w, op, target, 0);
+	case INSN_beq ... INSN_bgeu:
+	case INSN_beqz ... INSN_blez:
+		op = emit(w, id, R_SINK, n->rs1, n->rs2, 0);
+		emit_link(w, op, target, w->before + 1);
 		return next;
 	case INSN_jal:
 		if (page_down(target) == w->b->va && *jumps_left > 0) {
@@ -235,53 +239,74 @@ static uint64_t build_insn(struct builder *w, uint64_t pc, struct insn *n, unsig
 	case INSN_csrrci: emit(w, id, reg_to(n), n->rs1, n->rs1, n->imm); return next;
 	default: break;
 	}
-	emit(w, id, reg_to(n), reg_from1(n), reg_from2(n), third(n));
+	op = emit(w, id, reg_to(n), reg_from1(n), reg_from2(n), third(n));
+	if (has_window(id))
+		op->offset = (int16_t)n->imm, op->window = 0;
 	return next;
 }
 
 /* Where op finds its operands when register `last` was written last (0: none was). */
-static enum code_source source_of(const struct builder *w, unsigned i, unsigned last)
+static enum code_source source_of(const union slot *op, unsigned id, unsigned last)
 {
-	const union slot *op = &w->b->op[i];
-	unsigned id = w->id[i];
+	bool same = op->rs1 == op->rd && exec_handlers[id][SOURCE_SAME];
 
 	if (last == 0)
-		return SOURCE_REGS;
-	if (op->rs1 == last && exec_labels.of[id][SOURCE_1] != exec_labels.of[id][SOURCE_REGS])
+		return same ? SOURCE_SAME : SOURCE_REGS;
+	if (op->rs1 == last && exec_handlers[id][SOURCE_1])
 		return SOURCE_1;
-	if (op->rs2 == last && exec_labels.of[id][SOURCE_2] != exec_labels.of[id][SOURCE_REGS])
-		return SOURCE_2;
-	if (op->imm >> 8 == (int)last &&
-	    exec_labels.of[id][SOURCE_3] != exec_labels.of[id][SOURCE_REGS])
+	if (op->rs2 == last && exec_handlers[id][SOURCE_2])
+		return same ? SOURCE_2_SAME : SOURCE_2;
+	if (exec_handlers[id][SOURCE_3] && op->imm >> 8 == (int)last)
 		return SOURCE_3;
-	return SOURCE_REGS;
+	return same ? SOURCE_SAME : SOURCE_REGS;
+}
+
+/* Operations that write a register and do nothing else whatever their operands are. */
+static bool is_plain(unsigned id)
+{
+	switch (id) {
+	case INSN_addi ... INSN_sraw:
+	case INSN_mul ... INSN_remuw:
+	case INSN_mv:
+	case INSN_li:
+	case INSN_constant: return true;
+	default: return false;
+	}
+}
+
+/* Does op, which takes the last result from `source`, make it impossible that anyone reads the
+ * register where that should be? */
+static bool kills_last(const union slot *op, unsigned id, enum code_source source, unsigned last)
+{
+	if (!is_plain(id) || op->rd != last)
+		return false;
+	if (source == SOURCE_1)
+		return !exec_handlers[id][SOURCE_2] || op->rs2 != last;
+	return source == SOURCE_2; /* then rs1 is another; SOURCE_2_SAME reads it as rs1, too */
 }
 
 /* Chooses an implementation for each operation: one that takes the last result from where it still
- * is, and one for two neighbours where there is one. */
+ * is, and one for several neighbours where there is one. */
 static void build_finish(struct builder *w)
 {
-	enum code_source source[CODE_SLOTS_MAX];
-	unsigned last = 0, next;
+	struct fuse_part part[CODE_INSNS_MAX + 1] = {{0}};
+	struct fuse_choice choice[CODE_INSNS_MAX + 2];
+	unsigned last = 0, n = 0;
 
-	for (unsigned i = 0; i < w->slots; i += insn_slots[w->id[i]]) {
-		source[i] = source_of(w, i, last);
-		if (insn_writes[w->id[i]])
-			last = w->b->op[i].rd == R_SINK ? 0 : w->b->op[i].rd;
-	}
-	for (unsigned i = 0; i < w->slots; i = next) {
+	for (unsigned i = 0; i < w->slots; i += insn_slots[w->id[i]], n++) {
 		union slot *op = &w->b->op[i];
-		next = i + insn_slots[w->id[i]];
-		op->run = exec_labels.of[w->id[i]][source[i]];
-		unsigned pair = next < w->slots ? pair_of[w->id[i]][w->id[next]] : 0;
-		if (!pair)
-			continue;
-		enum code_source first = source[i] < PAIR_FIRST_SOURCES ? source[i] : SOURCE_REGS;
-		enum code_source second =
-			source[next] < PAIR_SECOND_SOURCES ? source[next] : SOURCE_REGS;
-		op->run = exec_labels.pairs[pair - 1][first][second];
-		next += insn_slots[w->id[next]];
+		unsigned id = w->id[i];
+		enum code_source source = source_of(op, id, last);
+		part[n] = (struct fuse_part){(uint8_t)id, (uint8_t)i, (uint8_t)source, false};
+		op->run = exec_handlers[id][source];
+		if (n > 0 && last && insn_writes[part[n - 1].id] && kills_last(op, id, source, last))
+			part[n - 1].dead = true;
+		if (insn_writes[id])
+			last = op->rd == R_SINK ? 0 : op->rd;
 	}
+	fuse_choose(part, n, choice);
+	for (unsigned i = 0; i < n; i += choice[i].count)
+		w->b->op[part[i].slot].run = choice[i].run;
 }
 
 static bool stop_wanted(const struct machine *m, uint64_t va)
@@ -338,8 +363,8 @@ static bool build(struct builder *w, uint64_t frame, uint64_t pc, unsigned limit
 	}
 	if (!w->ended) {
 		w->here = (struct where){(uint16_t)(pc & (PAGE_SIZE - 1)), (uint8_t)w->before, 0};
-		union slot *op = emit(w, INSN_next, R_SINK, 0, 0, (int32_t)w->before);
-		emit_link(w, op, pc, 0);
+		union slot *op = emit(w, INSN_next, R_SINK, 0, 0, 0);
+		emit_link(w, op, pc, w->before);
 	}
 	build_finish(w);
 	w->b->slots = w->slots;
@@ -442,7 +467,7 @@ void code_forget(struct machine *m, uint64_t frame)
 		for (unsigned k = 0; k < array_size(page->at); k++)
 			if (page->at[k]) {
 				struct block *b = (struct block *)&code->arena[page->at[k]];
-				b->op[0].run = exec_labels.stale;
+				b->op[0].run = exec_stale;
 				code->forgotten++;
 			}
 		page->next = code->pages_free;

@@ -5,10 +5,12 @@
  * and along jumps within the page, until an indirect jump, a system call, the end of the page, or
  * CODE_INSNS_MAX instructions. It is an array of slots; an operation takes one or more:
  *
- *	operation   run, imm, rd, rs1, rs2	all have it
+ *	operation   run, imm, rd, rs1, rs2	all have it; loads and stores have an offset, and
+ *						the place of their page in the TLB, for imm
  *	link	    run, to			jumps: the block it goes to; at first the link
  *						itself, whose run then finds that block
- *	value	    target, constant		jumps: where to; jal, jalr, auipc: the result
+ *	value	    target, constant		jumps: where to; jal, jalr, auipc: the result;
+ *						branches: how many instructions end with it
  *
  * Code is keyed by frame and virtual page:
  *
@@ -41,15 +43,28 @@ enum {
 	CODE_PAGES = 4096,
 };
 
+union slot;
+struct hart;
+
+/* Runs from an operation on until exec_run is left. left: instructions of the budget; last: the
+ * result of the operation before; context: that of the hart. */
+typedef int exec_handler(union slot *op, struct hart *h, int64_t left, uint64_t last, uint64_t context);
+
 union slot {
 	struct {
-		const void *run; /* label in exec_run */
-		int32_t imm;
+		exec_handler *run;
+		union {
+			int32_t imm;
+			struct {
+				int16_t offset;
+				uint16_t window;
+			};
+		};
 		uint8_t rd, rs1, rs2; /* indices into hart.r */
 		uint8_t at;	      /* index in its block */
 	};
 	struct {
-		const void *link_run;
+		exec_handler *link_run;
 		union slot *to;
 	};
 	struct {
@@ -90,7 +105,6 @@ struct code {
 };
 
 struct machine;
-struct hart;
 
 static inline struct block *code_block(const union slot *op)
 {
@@ -138,23 +152,35 @@ enum code_source {
 	SOURCE_1,    /* rs1 is the last result */
 	SOURCE_2,
 	SOURCE_3,
+	SOURCE_SAME,   /* rs1 is rd, too: a field less to read */
+	SOURCE_2_SAME, /* rs2 is the last result, and rs1 is rd */
 	SOURCES,
-	PAIR_FIRST_SOURCES = SOURCE_1 + 1, /* variants of a pair's members */
-	PAIR_SECOND_SOURCES = SOURCE_2 + 1,
 };
 
-/* What exec.c tells code.c: where each operation is implemented. */
-struct exec_labels {
-	const void *of[INSN_COUNT][SOURCES];
-	const void *unlinked, *far, *stale;
-	const void *const (*pairs)[PAIR_FIRST_SOURCES][PAIR_SECOND_SOURCES]; /* labels, */
-	const uint16_t (*pair_ids)[2];					     /* of these, */
-	unsigned pair_count;						     /* so many */
-};
-extern struct exec_labels exec_labels;
+/* exec.c: where each operation is implemented; NULL where a source makes no difference. */
+extern exec_handler *const exec_handlers[INSN_COUNT][SOURCES];
+exec_handler exec_unlinked, exec_far, exec_stale;
 
 /* How many slots an operation takes, and whether it writes rd. */
 extern const uint8_t insn_slots[INSN_COUNT];
 extern const bool insn_writes[INSN_COUNT];
+
+/* An operation to be fused with its neighbours. */
+struct fuse_part {
+	uint8_t id, slot; /* slot: in its block */
+	uint8_t source;
+	bool dead; /* its result is only read as the last one, by the next, which overwrites it */
+};
+
+/* How to run an operation: with the count - 1 operations after it. */
+struct fuse_choice {
+	exec_handler *run;
+	unsigned count;
+	unsigned cost; /* of all from here on, in some unit */
+};
+
+/* fuse.c: the cheapest way to run n operations in a row. ret_choices has room for n + 1; those that
+ * another one covers are to be ignored, until an exit in its midst continues there. */
+void fuse_choose(const struct fuse_part *part, unsigned n, struct fuse_choice *ret_choices);
 
 #endif

@@ -2,10 +2,15 @@
 /* do.h - the words that insn.def's semantics are written in
  *
  * A semantics is the body of
- *	enum done do_NAME(struct hart *h, const union slot *op, int64_t left, uint64_t *ret_to,
- *			  uint64_t rs1, uint64_t rs2, uint64_t rs3, uint64_t *rd)
+ *	enum done do_NAME(struct hart *h, union slot *op, int64_t left, uint64_t context, int effort,
+ *			  uint64_t *ret_to, uint64_t rs1, uint64_t rs2, uint64_t rs3, uint64_t *rd)
  * which returns DONE_NEXT unless a word below returns something else. An instruction that traps
  * has changed nothing: words that may trap come before what changes something.
+ *
+ * Each is compiled with several values of effort. Below EFFORT_ALL it calls no function, and returns
+ * DONE_SLOW, having changed nothing, where one is needed; then that with EFFORT_ALL does the
+ * instruction from its start. A load or store with EFFORT_NONE looks at one entry of the TLB, and
+ * returns DONE_MOVED when it needs another.
  */
 #ifndef MACHINE_DO_H
 #define MACHINE_DO_H
@@ -14,6 +19,8 @@
 
 #include "machine/impl.h"
 #include "machine/soft.h"
+
+enum { EFFORT_NONE, EFFORT_HASH, EFFORT_ALL };
 
 #define NOTHING ((void)0)
 
@@ -35,7 +42,7 @@
 #define CONST  (op[1].constant)
 #define CONST2 (op[2].constant)
 
-/* Singles as bits and as float, doubles as double; RM: the rounding mode, or a trap. */
+/* Singles as bits and as float, doubles as double. RM: the rounding mode, or a trap. */
 #define SB1	 fp_unbox(RS1)
 #define SB2	 fp_unbox(RS2)
 #define SF1	 fp_s(fp_unbox(RS1))
@@ -47,10 +54,18 @@
 #define PUT_S(v) RD = S_BOX | (uint32_t)(v)
 #define SET_S(v) RD = fp_box(v)
 #define SET_D(v) RD = fp_canonical(v)
-#define RM                                                                                         \
-	int rm = fp_rounding(h, op);                                                               \
-	if (unlikely(rm < 0))                                                                      \
-	return hart_illegal(h, op)
+#define RM(fast)                                                                                   \
+	int rm = op->imm & 7;                                                                      \
+	if (unlikely(!(fast))) {                                                                   \
+		SLOWLY;                                                                            \
+		rm = fp_rounding(h, op);                                                           \
+		if (rm < 0)                                                                        \
+			return hart_illegal(h, op);                                                \
+	}                                                                                          \
+	(void)0
+/* Conversions to integers mostly cut; the exact conversions only want to know that there is a mode. */
+#define RM_CUT RM(rm == RM_RTZ)
+#define RM_ANY RM(rm != RM_DYN)
 
 #define RAISE(cause, value)                                                                        \
 	do {                                                                                       \
@@ -69,33 +84,59 @@
 	RD = (back);                                                                               \
 	return DONE_JUMP_TO
 
-/* The key is that of the last byte and the entry that of the first, so an access that crosses a
- * page misses. */
-#define MEM_HIT(table, va, size)                                                                   \
-	const struct tlb_entry *e_ = &h->table[tlb_index(va)];                                     \
-	if (likely(e_->key == hart_key(h, (va) + (size)-1)))
+/* What only the last variant does. */
+#define SLOWLY                                                                                     \
+	if (effort < EFFORT_ALL)                                                                   \
+	return DONE_SLOW
+
+/* The entry where this very instruction found its page last, in h->load or h->store. An address
+ * that is not a multiple of its size has low bits that no key has: it misses, whether it crosses a
+ * page or not. The compiler may not see that e_ is used twice: it would add up what addressing can. */
+#define MEM_KEY(va, size) (((va) & (~(uint64_t)(PAGE_SIZE - 1) | ((size)-1))) | context)
+#define MEM_AT(table, window)                                                                      \
+	((const struct tlb_entry *)(const void *)((const char *)h + (window) +                     \
+						  offsetof(struct hart, table)))
+#define MEM_LOOK(table, va, size)                                                                  \
+	uint64_t window_ = op->window, key_ = MEM_KEY(va, size);                                   \
+	if (effort > EFFORT_NONE) {                                                                \
+		window_ = tlb_index(va) * sizeof(struct tlb_entry);                                \
+		op->window = (uint16_t)window_;                                                    \
+	}                                                                                          \
+	bool hit_ = MEM_AT(table, window_)->key == key_;                                           \
+	__asm__("" : "+r"(window_))
+#define MEM_HOST(table, va) ((void *)(uintptr_t)((va) + MEM_AT(table, window_)->add))
+#define MEM_MISS                                                                                   \
+	if (effort == EFFORT_NONE)                                                                 \
+		return DONE_MOVED;                                                                 \
+	SLOWLY
 
 /* Declares v, and loads it. */
 #define LOAD(type)                                                                                 \
 	type v;                                                                                    \
-	uint64_t va_ = RS1 + IMM;                                                                  \
-	MEM_HIT(load, va_, sizeof(type))                                                           \
-	memcpy(&v, (void *)(uintptr_t)(va_ + e_->add), sizeof(type));                              \
-	else                                                                                       \
-	{                                                                                          \
+	uint64_t va_ = RS1 + (uint64_t)(int64_t)op->offset;                                        \
+	MEM_LOOK(load, va_, sizeof(type));                                                         \
+	if (likely(hit_)) {                                                                        \
+		memcpy(&v, MEM_HOST(load, va_), sizeof(type));                                     \
+	} else {                                                                                   \
+		MEM_MISS;                                                                          \
 		if (mem_load(h, va_, sizeof(type)) != DONE_NEXT)                                   \
 			return DONE_TRAP;                                                          \
 		v = (type)h->value;                                                                \
 	}
 
 #define STORE(type)                                                                                \
-	uint64_t va_ = RS1 + IMM;                                                                  \
+	uint64_t va_ = RS1 + (uint64_t)(int64_t)op->offset;                                        \
 	type v = (type)RS2;                                                                        \
-	MEM_HIT(store, va_, sizeof(type))                                                          \
-	memcpy((void *)(uintptr_t)(va_ + e_->add), &v, sizeof(type));                              \
-	else return mem_store(h, va_, sizeof(type), v)
+	MEM_LOOK(store, va_, sizeof(type));                                                        \
+	if (likely(hit_)) {                                                                        \
+		memcpy(MEM_HOST(store, va_), &v, sizeof(type));                                    \
+	} else {                                                                                   \
+		MEM_MISS;                                                                          \
+		return mem_store(h, va_, sizeof(type), v);                                         \
+	}
 
 #define ALIGNED(type, cause)                                                                       \
+	SLOWLY;                                                                                    \
 	uint64_t va_ = RS1;                                                                        \
 	if (unlikely(va_ & (sizeof(type) - 1)))                                                    \
 	RAISE(cause, va_)
@@ -132,6 +173,7 @@
  * instructions retired before this one. */
 #define CSR_FIELD (op->rs2)
 #define CSR(operand, writes, new)                                                                  \
+	SLOWLY;                                                                                    \
 	uint64_t old, v = (operand);                                                               \
 	uint64_t now_ = h->clock - (uint64_t)left + code_where(op)->before;                        \
 	if (csr_read(h, (unsigned)op->imm, now_, &old) < 0)                                        \
@@ -177,5 +219,53 @@ typedef void fp_fast(struct hart *h, const union slot *op, uint64_t rs1, uint64_
 		     uint64_t *rd);
 enum done fp_slow(struct hart *h, const union slot *op, fp_fast *fast, enum soft_kind kind,
 		  uint64_t *ret_rd);
+
+/* Does the host have no instruction for this? fp_slow calls a function then. */
+static inline bool fp_calls(enum soft_kind kind)
+{
+	return !fp_fma_inline() && ((kind >= SOFT_MADD_S && kind <= SOFT_NMADD_S) ||
+				    (kind >= SOFT_MADD_D && kind <= SOFT_NMADD_D));
+}
+
+/* Declares do_NAME for every instruction. */
+#define ALWAYS static inline __attribute__((always_inline, unused))
+#define DO(name)                                                                                   \
+	ALWAYS enum done do_##name(struct hart *h, union slot *op, int64_t left, uint64_t context, \
+				   int effort, uint64_t *ret_to, uint64_t rs1, uint64_t rs2,        \
+				   uint64_t rs3, uint64_t *rd)
+#define INSN(name, text, format, mask, match, ...)                                                 \
+	DO(name)                                                                                   \
+	{                                                                                          \
+		__VA_ARGS__;                                                                       \
+		return DONE_NEXT;                                                                  \
+	}
+#define ROUND(name, text, format, mask, match, kind, ...)                                          \
+	ALWAYS void fast_##name(struct hart *h, const union slot *op, uint64_t rs1, uint64_t rs2,  \
+				uint64_t rs3, uint64_t *rd)                                        \
+	{                                                                                          \
+		__VA_ARGS__;                                                                       \
+	}                                                                                          \
+	DO(name)                                                                                   \
+	{                                                                                          \
+		if (unlikely((op->imm & 7u) != h->rm_fast || fp_calls(SOFT_##kind))) {             \
+			SLOWLY;                                                                    \
+			return fp_slow(h, op, fast_##name, SOFT_##kind, rd);                       \
+		}                                                                                  \
+		fast_##name(h, op, rs1, rs2, rs3, rd);                                             \
+		return DONE_NEXT;                                                                  \
+	}
+#define INNER(name, slots, writes, ...)                                                            \
+	DO(name)                                                                                   \
+	{                                                                                          \
+		__VA_ARGS__;                                                                       \
+		return DONE_NEXT;                                                                  \
+	}
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunreachable-code"
+#include "machine/insn.def"
+#pragma GCC diagnostic pop
+#undef INSN
+#undef ROUND
+#undef INNER
 
 #endif

@@ -250,6 +250,7 @@ FP_PRECISION(d, double, uint64_t, fp_d, D_SIGN, D_NAN)
 /* The library's fma is right everywhere, but a call; with the instruction at hand, use that. */
 #if defined(__x86_64__)
 extern bool fp_has_fma;
+static inline bool fp_fma_inline(void) { return fp_has_fma; }
 
 static inline float fp_fma_host_s(float a, float b, float c)
 {
@@ -269,6 +270,7 @@ static inline double fp_fma_host_d(double a, double b, double c)
 	return __builtin_fma(a, b, c);
 }
 #else
+static inline bool fp_fma_inline(void) { return true; }
 static inline float fp_fma_host_s(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 static inline double fp_fma_host_d(double a, double b, double c) { return __builtin_fma(a, b, c); }
 #endif

@@ -282,6 +282,7 @@ static struct trap run(struct hart *h, uint64_t budget)
 		case EXEC_STOP: return stop_at(h);
 		case EXEC_BUDGET: step = false; break;
 		case EXEC_STEP: step = true; break;
+		case EXEC_ON: __builtin_unreachable();
 		}
 	}
 	return (struct trap){TRAP_BUDGET, 0};

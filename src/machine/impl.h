@@ -25,6 +25,8 @@ enum done {
 	DONE_TRAP,	/* not executed; h->trap says why */
 	DONE_LEAVE,	/* executed, but the rest of the block may be out of date */
 	DONE_STOP_HERE, /* not executed: there may be a stop address here */
+	DONE_MOVED,	/* not executed: the page is not in the TLB's entry it looked at */
+	DONE_SLOW,	/* not executed: it takes a call */
 };
 
 enum {
@@ -53,11 +55,17 @@ struct hart {
 		struct regs regs;
 		uint64_t r[R_COUNT];
 	};
-	uint64_t context;  /* the current one, shifted to its place in a key */
+	uint64_t context;  /* the current one, shifted to its place in a key; constant in exec_run */
 	uint64_t jump_gen; /* entries of jumps with another gen are void */
 	uint64_t clock;	   /* instructions retired, plus the budget left: constant in exec_run */
 	uint32_t rm_fast;  /* RM_DYN when the unit has the mode of frm, else no value of rm */
 	uint64_t value;	   /* what mem_load read */
+	uint64_t result;   /* of an instruction done slowly */
+	struct {	   /* where exec_run was left, and what its handlers hand on */
+		union slot *op;
+		int64_t left;
+		uint64_t last;
+	} at;
 	struct trap trap;
 
 	struct machine *m;
@@ -99,7 +107,7 @@ struct machine {
 
 static inline uint64_t hart_key(const struct hart *h, uint64_t va)
 {
-	return va >> PAGE_SHIFT | h->context;
+	return page_down(va) | h->context;
 }
 
 static inline struct jump *hart_jump(struct hart *h, uint64_t pc)
@@ -119,7 +127,7 @@ void hart_saw(struct hart *h, uint64_t va, enum mmu_access access);
 /* Sets h->trap for a failed translation and returns DONE_TRAP. */
 enum done hart_fault(struct hart *h, enum mmu_result result, uint64_t va, enum mmu_access access);
 
-/* mem.c: the access missed the TLB. size: 1, 2, 4 or 8; it may cross a page. */
+/* mem.c: the access missed the TLB, or is not aligned. size: 1, 2, 4 or 8; it may cross a page. */
 enum done mem_load(struct hart *h, uint64_t va, unsigned size); /* into h->value */
 enum done mem_store(struct hart *h, uint64_t va, unsigned size, uint64_t value);
 
@@ -145,7 +153,7 @@ enum done hart_illegal(struct hart *h, const union slot *op);
 
 /* Runs from op, or from regs.pc when op is NULL, with at most *left + CODE_INSNS_MAX instructions:
  * the first block that ends with *left below 0 is the last one. Sets regs.pc. */
-enum exec_exit { EXEC_TRAP, EXEC_BUDGET, EXEC_STEP, EXEC_STOP };
+enum exec_exit { EXEC_TRAP, EXEC_BUDGET, EXEC_STEP, EXEC_STOP, EXEC_ON /* inside only */ };
 enum exec_exit exec_run(struct hart *h, union slot *op, int64_t *left);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mem.c - loads and stores that missed the TLB
+/* mem.c - loads and stores that missed the TLB, or that are not aligned
  *
  * An access that crosses a page asks whether both pages may be accessed before it changes anything,
  * so that it happens as a whole or, but for nothing at all, not. A fault on the second page names
@@ -9,6 +9,8 @@
 
 #include "machine/impl.h"
 #include "machine/mmu_check.h"
+
+_Static_assert(TLB_SIZE * sizeof(struct tlb_entry) <= UINT16_MAX + 1, "slot.window is 16 bits");
 
 static bool crosses(uint64_t va, unsigned size)
 {
@@ -55,6 +57,11 @@ enum done mem_load(struct hart *h, uint64_t va, unsigned size)
 	uint64_t pa, second, value = 0;
 
 	if (likely(!crosses(va, size))) {
+		const struct tlb_entry *e = &h->load[tlb_index(va)];
+		if (likely(e->key == hart_key(h, va))) {
+			memcpy(&h->value, (void *)(uintptr_t)(va + e->add), size);
+			return DONE_NEXT;
+		}
 		if (!tlb_translate(h, va, MMU_READ, &pa))
 			return DONE_TRAP;
 		value = bytes_get(bytes + pa, size);
@@ -103,6 +110,11 @@ enum done mem_store(struct hart *h, uint64_t va, unsigned size, uint64_t value)
 	bool leave;
 
 	if (likely(!crosses(va, size))) {
+		const struct tlb_entry *e = &h->store[tlb_index(va)];
+		if (likely(e->key == hart_key(h, va))) {
+			memcpy((void *)(uintptr_t)(va + e->add), &value, size);
+			return DONE_NEXT;
+		}
 		if (!tlb_translate(h, va, MMU_WRITE, &pa))
 			return DONE_TRAP;
 		leave = store_noticed(h, pa, size);

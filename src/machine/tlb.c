@@ -59,7 +59,7 @@ static struct tlb_fetch *fetch_set(struct hart *h, uint64_t va)
 void tlb_flush_page(struct hart *h, unsigned asid, uint64_t va)
 {
 	unsigned context = h->tlb.of_asid[asid & 0xffff];
-	uint64_t key = va >> PAGE_SHIFT | (uint64_t)context << TLB_CONTEXT_SHIFT;
+	uint64_t key = page_down(va) | (uint64_t)context << TLB_CONTEXT_SHIFT;
 
 	if (context == 0)
 		return;
@@ -119,7 +119,7 @@ static bool walk(struct hart *h, uint64_t va, enum mmu_access access, uint64_t *
 		return false;
 	}
 	if (level > 0)
-		h->tlb.context[h->context >> TLB_CONTEXT_SHIFT].superpages = true;
+		h->tlb.context[tlb_context_of(h->context)].superpages = true;
 	return true;
 }
 
@@ -153,7 +153,7 @@ void tlb_deny_writes(struct machine *m, uint64_t frame)
 	for (unsigned n = 0; n < m->hart_count; n++) {
 		struct tlb_entry *store = m->harts[n]->store;
 		for (unsigned i = 0; i < TLB_SIZE; i++)
-			if ((store[i].key << PAGE_SHIFT) + store[i].add == host)
+			if (page_down(store[i].key) + store[i].add == host)
 				store[i].key = TLB_EMPTY;
 	}
 }
@@ -179,7 +179,7 @@ bool tlb_fetch(struct hart *h, uint64_t pc, uint64_t *ret_frame)
 			free = &set[w];
 	if (!free) {
 		free = &set[h->miss_count % TLB_FETCH_WAYS];
-		jumps_drop(h, (unsigned)(free->key >> TLB_CONTEXT_SHIFT));
+		jumps_drop(h, tlb_context_of(free->key));
 	}
 	*free = (struct tlb_fetch){key, pa >> PAGE_SHIFT};
 	return true;

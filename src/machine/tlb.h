@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* tlb.h - translations a hart keeps
  *
- * There are three tables: for loads, for stores, for fetches. The first two are looked up inline:
- * an entry is found by hashing the page number (so that buffers a power of two apart do not meet)
- * and hits on one compare; one addition gives the host address.
+ * There are three tables: for loads, for stores, for fetches. The first two are direct-mapped by a
+ * hash of the page number, so that buffers a power of two apart do not meet. Each load and store
+ * of decoded code remembers the entry where it found its page last (slot.window), and looks there
+ * first, inline: no hash, one comparison, and one addition gives the host address. mem.c hashes
+ * when that misses.
  *
- *	key	 63      52 51                        0
- *		+----------+---------------------------+
- *		| context  | page number, all 52 bits  |
- *		+----------+---------------------------+
+ *	key	 63                              12 11       3 2   0
+ *		+----------------------------------+----------+-----+
+ *		| page number, all 52 bits         | context  |  0  |
+ *		+----------------------------------+----------+-----+
  *
  * A context is one address space as this hart knows it, numbered from 1. Flushing a space gives it
  * a new number and leaves the entries of the old one to be overwritten; only when the numbers run
- * out are the tables cleared.
+ * out are the tables cleared. The lowest bits are those that an aligned address has clear.
  *
  * Invariants. A key is in a table only if the leaf entry has A set and allows the access; in the
  * store table only if D is set too, the frame holds no decoded code, and no other hart holds a
@@ -35,11 +37,11 @@ enum {
 	TLB_SIZE = 1 << TLB_BITS,
 	TLB_FETCH_SETS = 256,
 	TLB_FETCH_WAYS = 4,
-	TLB_CONTEXTS = 4095, /* numbers 1 to 4094; 4095 marks an empty entry */
-	TLB_CONTEXT_SHIFT = 52,
+	TLB_CONTEXTS = 511, /* numbers 1 to 510; 511 marks an empty entry */
+	TLB_CONTEXT_SHIFT = 3,
 };
 
-#define TLB_EMPTY UINT64_MAX
+#define TLB_EMPTY ((uint64_t)TLB_CONTEXTS << TLB_CONTEXT_SHIFT)
 
 struct tlb_entry {
 	uint64_t key;
@@ -67,11 +69,15 @@ struct tlb {
 struct hart;
 struct machine;
 
-/* The hash multiplies: neighbours never share an entry, which an access that crosses a page
- * relies on (its key is that of the last byte, its entry that of the first). */
 static inline unsigned tlb_index(uint64_t va)
 {
 	return (va >> PAGE_SHIFT) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - TLB_BITS);
+}
+
+/* The number in a key. */
+static inline unsigned tlb_context_of(uint64_t key)
+{
+	return (key & (PAGE_SIZE - 1)) >> TLB_CONTEXT_SHIFT;
 }
 
 void tlb_init(struct hart *h);
