@@ -102,13 +102,14 @@ static const struct fused fused[] = {
 #include "machine/fuse.def"
 };
 
-/* Where the sequences that begin with an instruction begin in fused, which has them together. */
-static uint16_t first_of[INSN_COUNT + 1];
+/* Where the sequences that begin with two instructions begin in fused, which has them together;
+ * plus one. */
+static uint16_t first_of[INSN_COUNT][INSN_COUNT];
 
 __attribute__((constructor)) static void first_fill(void)
 {
 	for (unsigned i = array_size(fused); i-- > 0;)
-		first_of[fused[i].part[0].id] = (uint16_t)(i + 1);
+		first_of[fused[i].part[0].id][fused[i].part[1].id] = (uint16_t)(i + 1);
 }
 
 /* What a dispatch costs, and a result fetched or stored without need: about how many instructions
@@ -116,15 +117,17 @@ __attribute__((constructor)) static void first_fill(void)
 enum { COST_NEXT = 6, COST_FETCH = 3, COST_STORE = 4, COST_FIELD = 1, COST_NEVER = 1 << 20 };
 
 /* What it costs that `have` could be had, and only `used` is. */
-static unsigned source_cost(unsigned used, unsigned have)
+static unsigned source_cost(enum code_source used, enum code_source have)
 {
 	if (used == have)
 		return 0;
-	if (used == SOURCE_REGS)
-		return have == SOURCE_SAME ? COST_FIELD : have == SOURCE_2_SAME ? COST_FIELD + COST_FETCH : COST_FETCH;
-	if (have == SOURCE_2_SAME)
-		return used == SOURCE_2 ? COST_FIELD : used == SOURCE_SAME ? COST_FETCH : COST_NEVER;
-	return COST_NEVER;
+	if (have == SOURCE_2_SAME && used == SOURCE_2)
+		return COST_FIELD;
+	if (have == SOURCE_2_SAME && used == SOURCE_SAME)
+		return COST_FETCH;
+	if (used != SOURCE_REGS)
+		return COST_NEVER;
+	return have == SOURCE_SAME ? COST_FIELD : COST_FETCH;
 }
 
 /* What doing part[0 ...] by f costs over the bare operations, or COST_NEVER when it is not for
@@ -138,13 +141,21 @@ static unsigned fused_cost(const struct fused *f, const struct fuse_part *part, 
 	for (unsigned i = 0; i < f->count; i++) {
 		if (f->part[i].id != part[i].id || (f->part[i].dead && !part[i].dead))
 			return COST_NEVER;
-		cost += source_cost(f->part[i].source, part[i].source);
+		cost += source_cost((enum code_source)f->part[i].source,
+				    (enum code_source)part[i].source);
 		if (cost >= COST_NEVER)
 			return COST_NEVER;
 		if (part[i].dead && !f->part[i].dead)
 			cost += COST_STORE;
 	}
 	return cost;
+}
+
+/* Does fused[k] begin like part[0] and part[1]? */
+static bool is_at(unsigned k, const struct fuse_part *part)
+{
+	return k < array_size(fused) && fused[k].part[0].id == part[0].id &&
+	       fused[k].part[1].id == part[1].id;
 }
 
 void fuse_choose(const struct fuse_part *part, unsigned n, struct fuse_choice *ret_choices)
@@ -156,9 +167,8 @@ void fuse_choose(const struct fuse_part *part, unsigned n, struct fuse_choice *r
 	for (unsigned i = n; i-- > 0;) {
 		c[i] = (struct fuse_choice){exec_handlers[part[i].id][part[i].source], 1,
 					    COST_NEXT + (part[i].dead ? COST_STORE : 0) + c[i + 1].cost};
-		unsigned first = first_of[part[i].id];
-		for (unsigned k = first ? first - 1 : array_size(fused);
-		     k < array_size(fused) && fused[k].part[0].id == part[i].id; k++) {
+		unsigned first = i + 1 < n ? first_of[part[i].id][part[i + 1].id] : 0;
+		for (unsigned k = first ? first - 1 : array_size(fused); is_at(k, &part[i]); k++) {
 			unsigned cost = fused_cost(&fused[k], &part[i], n - i);
 			if (cost < COST_NEVER && cost + c[i + fused[k].count].cost < c[i].cost)
 				c[i] = (struct fuse_choice){fused[k].run, fused[k].count,

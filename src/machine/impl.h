@@ -2,7 +2,8 @@
 /* impl.h - what machines and harts are made of; for this room only
  *
  *	hart.c	  machines, harts, the loop around exec_run
- *	exec.c	  the interpreter, made from insn.def and do.h
+ *	exec.c	  the interpreter: a handler for each instruction, made from insn.def, do.h and part.h
+ *	fuse.c	  handlers for sequences of instructions, made from fuse.def
  *	code.c	  from frames to blocks of decoded instructions
  *	tlb.c	  from addresses to frames, quickly
  *	mem.c	  loads and stores that missed the TLB

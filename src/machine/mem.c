@@ -59,7 +59,7 @@ enum done mem_load(struct hart *h, uint64_t va, unsigned size)
 	if (likely(!crosses(va, size))) {
 		const struct tlb_entry *e = &h->load[tlb_index(va)];
 		if (likely(e->key == hart_key(h, va))) {
-			memcpy(&h->value, (void *)(uintptr_t)(va + e->add), size);
+			h->value = bytes_get((void *)(uintptr_t)(va + e->add), size);
 			return DONE_NEXT;
 		}
 		if (!tlb_translate(h, va, MMU_READ, &pa))

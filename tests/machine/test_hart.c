@@ -546,6 +546,88 @@ TEST(buffers_a_power_of_two_apart_do_not_fight_for_one_entry)
 	}
 }
 
+TEST(a_load_or_store_that_remembers_its_page_sees_that_it_went_away_or_may_not_be_written)
+{
+	start();
+	/* the same two instructions each round: a0 page 0, a0 page 1, then page 0 without a mapping */
+	CODE_AT(CODE, ld(T0, A0, 0), sd(T0, A0, 8), ECALL);
+	for (unsigned round = 0; round < 6; round++) {
+		uint64_t va = DATA + round % 2 * PAGE_SIZE;
+		*guest_at(&g, va) = (uint8_t)(round + 1);
+		g.r->x[A0] = va;
+		g.r->pc = CODE;
+		expect(9, TRAP_ECALL, 0, CODE + 8, 2);
+		CHECK_EQ(*guest_at(&g, va + 8), round + 1);
+	}
+	g.r->pc = CODE;
+	*guest_pte(&g, DATA + PAGE_SIZE, 0) &= ~(uint64_t)PTE_W;
+	machine_flush_page(g.m, 1, DATA + PAGE_SIZE);
+	expect(9, TRAP_STORE_PAGE, DATA + PAGE_SIZE + 8, CODE + 4, 1);
+	*guest_pte(&g, DATA, 0) = 0;
+	machine_flush_page(g.m, 1, DATA);
+	g.r->x[A0] = DATA;
+	g.r->pc = CODE;
+	expect(9, TRAP_LOAD_PAGE, DATA, CODE, 0);
+	/* an address that is another one but for bits no space has */
+	g.r->x[A0] = (DATA + PAGE_SIZE) | UINT64_C(1) << 60;
+	expect(9, TRAP_LOAD_PAGE, g.r->x[A0], CODE, 0);
+}
+
+TEST(an_instruction_shared_by_two_spaces_reaches_the_data_of_each)
+{
+	struct guest other;
+
+	start();
+	other = g;
+	other.root = guest_frame(&g);
+	other.next_frame = g.next_frame;
+	CODE_AT(CODE, ld(T0, A0, 0), sd(T0, A0, 8), ECALL);
+	guest_map(&other, CODE, *guest_pte(&g, CODE, 0) >> PTE_PPN_SHIFT, GUEST_RWX);
+	guest_map_new(&other, DATA, PAGE_SIZE, GUEST_RW);
+	*guest_at(&g, DATA) = 11;
+	*guest_at(&other, DATA) = 22;
+	/* and more spaces than the TLB has numbers for */
+	for (unsigned round = 0; round < 1200; round++) {
+		bool first = round % 2 == 0;
+		hart_set_satp(g.h, mmu_satp(MMU_SV48, first ? 1 : 2 + round, first ? g.root : other.root));
+		g.r->pc = CODE;
+		expect(9, TRAP_ECALL, 0, CODE + 8, 2);
+		CHECK_EQ(g.r->x[T0], first ? 11 : 22);
+	}
+	CHECK_EQ(*guest_at(&g, DATA + 8), 11);
+	CHECK_EQ(*guest_at(&other, DATA + 8), 22);
+}
+
+TEST(an_access_that_is_not_aligned_is_done_and_does_not_walk_each_time)
+{
+	struct hart_stats before, after;
+	uint64_t want;
+
+	start();
+	for (unsigned i = 0; i < 64; i++)
+		*guest_at(&g, DATA + i) = (uint8_t)(i * 7 + 1);
+	CODE_AT(CODE, ld(T0, A0, 0), sd(T0, A0, 16), ECALL);
+	for (unsigned shift = 0; shift < 16; shift++) {
+		hart_stats(g.h, &before);
+		memcpy(&want, guest_at(&g, DATA + shift), 8);
+		g.r->x[A0] = DATA + shift;
+		g.r->pc = CODE;
+		expect(9, TRAP_ECALL, 0, CODE + 8, 2);
+		CHECK_EQ(g.r->x[T0], want);
+		CHECK(memcmp(guest_at(&g, DATA + shift + 16), &want, 8) == 0);
+		hart_stats(g.h, &after);
+		CHECK(shift == 0 || after.tlb_misses == before.tlb_misses);
+	}
+}
+
+TEST(a_long_run_does_not_deepen_the_stack_of_the_host)
+{
+	start();
+	CODE_AT(CODE, addi(T0, T0, -1), ld(T1, A0, 0), sd(T1, A0, 8), bne(T0, 0, -12), ECALL);
+	g.r->x[T0] = 3000000;
+	expect(100000000, TRAP_ECALL, 0, CODE + 16, 12000000);
+}
+
 TEST(time_runs_with_the_instructions_and_the_offset)
 {
 	start();
