@@ -117,8 +117,26 @@ static int flags_check(const struct process *p, uint64_t flags)
 	return 0;
 }
 
+/* MAP_POPULATE, from *at on, which is kept while a page is waited for. What cannot be brought in does not
+ * matter, as on Linux. */
+static int64_t map_populate(struct task *t, uint64_t start, uint64_t end)
+{
+	uint64_t *at = &t->call.state[1];
+	t->call.state[0] = start;
+	for (*at = max_u64(*at, start); *at < end; *at += PAGE_SIZE) {
+		int r = space_populate(t->process->space, *at, PAGE_SIZE, true);
+		if (r == -EAGAIN)
+			return memory_result(t, r);
+		if (r != 0)
+			break;
+	}
+	return (int64_t)start;
+}
+
 int64_t sys_mmap(struct task *t, const uint64_t a[6])
 {
+	if (t->call.state[0])
+		return map_populate(t, t->call.state[0], t->call.state[0] + page_up(a[1]));
 	struct process *p = t->process;
 	uint64_t flags = a[3] & UINT32_MAX, start;
 	bool shared = (flags & FLAG_TYPE) != FLAG_PRIVATE,
@@ -155,8 +173,6 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 	if (lock && !may_lock(p, a[1]))
 		return -EAGAIN;
 	m.map_flags = flags & FLAG_FIXED_NOREPLACE ? MAP_AT_FREE : flags & FLAG_FIXED ? MAP_AT : 0;
-	if (flags & FLAG_POPULATE && !(flags & FLAG_NONBLOCK))
-		m.map_flags |= MAP_POPULATE_;
 	m.region_flags =
 	    (shared ? REGION_SHARED : 0) | (flags & FLAG_GROWSDOWN ? REGION_GROWSDOWN : 0) |
 	    (flags & FLAG_NORESERVE ? REGION_NORESERVE : 0) |
@@ -172,6 +188,8 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 	r = space_map(p->space, &m, &start);
 	if (m.object)
 		object_put(p->kernel->mm, m.object);
+	if (r == 0 && flags & FLAG_POPULATE && !(flags & FLAG_NONBLOCK))
+		return map_populate(t, start, start + page_up(a[1]));
 	return r == 0 ? (int64_t)start : memory_result(t, r);
 }
 

@@ -107,6 +107,7 @@ static void add_reason(struct text *s, const struct process *p, const struct fau
 	fault_plan(p->space, q, &plan);
 	const struct region *r = plan.region, *near = plan.nearest;
 	const struct space_layout *l = &p->space->layout;
+	const struct swap_trouble *trouble = &p->space->mm->swap.trouble;
 	if (why == FAULT_BUS_IO && r && r->object && object_is_full(r->object)) {
 		text_add(s, ", which would be a new page of ");
 		if (!add_file(s, r->object))
@@ -115,6 +116,10 @@ static void add_reason(struct text *s, const struct process *p, const struct fau
 			 ", and all %llu KiB of /dev/shm, half of RAM, are in use: remove files "
 			 "there, or give more RAM with -m",
 			 (unsigned long long)r->object->quota->limit * PAGE_SIZE / 1024);
+	} else if (why == FAULT_BUS_IO && plan.anon && trouble->device) {
+		text_add(s, ", which is in a page that the swap device %s %s", trouble->device,
+			 trouble->error == -EBADMSG ? "gave back with other bytes than were written"
+						    : "could not read");
 	} else if (why == FAULT_BUS_END || why == FAULT_BUS_IO) {
 		text_add(s, ", which is ");
 		text_add(s, why == FAULT_BUS_END ? "beyond the end of the file that is mapped there"
