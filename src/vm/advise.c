@@ -187,6 +187,29 @@ static void advise_free(struct space *s, uint64_t start, uint64_t end)
 	anon_map_trim(mm, &s->anons, start, end);
 }
 
+/* Reads ahead what lies in swap or in the file, as long as frames are free. */
+static void advise_willneed(struct space *s, const struct region *r, uint64_t start, uint64_t end)
+{
+	struct mm *mm = s->mm;
+	for (uint64_t va = start; va < end && frames_available(mm) > MM_FRAMES_MIN; va += PAGE_SIZE) {
+		uint64_t index = r->object ? region_index(r, va) : 0;
+		struct anon *a = r->flags & REGION_SHARED ? NULL : anon_map_get(&s->anons, va);
+		uint32_t frame;
+		if (r->object && index << PAGE_SHIFT >= r->object->size)
+			break;
+		if (!a && r->object && r->object->kind == OBJECT_SHARED)
+			a = object_anon(r->object, index);
+		if (a ? a->frame != NO_FRAME : !r->object || r->object->kind == OBJECT_SHARED)
+			continue;
+		int error = a ? swap_in(mm, a, s->serial, &frame)
+			      : object_fetch(mm, r->object, index, false, s->serial, &frame);
+		if (error == 0)
+			frame_unhold(mm, frame);
+		else if (error != -EAGAIN)
+			break;
+	}
+}
+
 /* ---- Flags of regions ---- */
 
 /* Sets and clears flags in whatever regions the range meets, cutting them at its ends. */
@@ -238,7 +261,7 @@ static int advise_region(struct space *s, struct region *r, uint64_t start, uint
 			 enum advice advice)
 {
 	switch (advice) {
-	case ADVICE_WILLNEED: return 0;
+	case ADVICE_WILLNEED: advise_willneed(s, r, start, end); return 0;
 	case ADVICE_COLD:
 	case ADVICE_PAGEOUT:
 		if (r->flags & (REGION_LOCKED | REGION_SPECIAL))
