@@ -87,6 +87,9 @@ void walk_take(struct kernel *k, struct symbol_cache *c, struct process *p, cons
 		take_frame(k, w);
 	for (enum access a = ACCESS_READ; a <= ACCESS_EXEC; a++)
 		take_touch(p, w, a);
+	const struct anon *anon =
+	    w->touch[ACCESS_READ].fault ? w->touch[ACCESS_READ].plan.anon : NULL;
+	w->slot = anon && anon->frame == NO_FRAME ? anon->slot : 0;
 }
 
 /* --- the verb -------------------------------------------------------------------------------- */

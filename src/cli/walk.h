@@ -38,6 +38,7 @@ struct walk {
 	    processes; /* entries that map the frame, and processes that they belong to */
 	struct pmap_place place[PLACES_MAX];
 	struct walk_touch touch[3]; /* by enum access */
+	uint32_t slot; /* where the contents are, if they are in swap only; 0: they are not */
 };
 
 /* word "libc": number n of those asked for. */

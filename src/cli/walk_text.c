@@ -91,6 +91,8 @@ void walk_print(FILE *f, const struct walk *w, const char *word)
 		print_frame(f, w);
 	else if (w->walk.steps == 0)
 		fprintf(f, "  %s\n", w->walk.why ? w->walk.why : "no table is read");
+	if (w->slot)
+		fprintf(f, "the contents are in slot %" PRIu32 " of the swap space\n", w->slot);
 	print_touch(f, w, ACCESS_READ);
 	print_touch(f, w, ACCESS_WRITE);
 	if (w->perms[2] == 'x')
@@ -173,6 +175,7 @@ static json_t *json_walk(const struct walk *w, const char *word)
 		json_object_set_new(j, "processes", json_integer(w->processes));
 	} else {
 		json_object_set_new(j, "stops", json_text(w->walk.why));
+		json_object_set_new(j, "slot", w->slot ? json_integer(w->slot) : json_null());
 	}
 	json_object_set_new(j, "read", json_touch(&w->touch[ACCESS_READ]));
 	json_object_set_new(j, "write", json_touch(&w->touch[ACCESS_WRITE]));

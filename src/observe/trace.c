@@ -243,6 +243,8 @@ static void fault(struct trace *tr, const struct event *e)
 		text_add(&t, ", pc=0x%" PRIx64, f->pc);
 	if (class != CLASS_fatal)
 		text_add(&t, ", frame=%" PRIu32, f->frame);
+	if (f->slot)
+		text_add(&t, ", slot=%" PRIu64, f->slot);
 	if (f->evicted_key)
 		add_victim(&t, f);
 	text_add(&t, "} ---%s\n", paint(tr, "\033[m"));

@@ -46,6 +46,22 @@ def story_follows_a_page_to_its_slot_and_into_another_frame():
 
 
 @test
+def walk_and_trace_name_the_slot_of_a_page_in_swap():
+    lines = carrel('trace', '-e', 'swap-in', *more()).stderr.splitlines()
+    address, frame, slot = re.search(r'cause=swap-in, .*addr=(0x\w+), .*frame=(\d+), slot=(\d+)', lines[-1]).groups()
+    happened = [json.loads(line) for line in carrel('trace', '--jsonl', *more()).stderr.splitlines() if line[0] == '{']
+    back = [e for e in happened if e.get('event') == 'swap_in'][-1]
+    equal((int(frame), int(slot)), (back['frame'], back['slot']))
+    first = [e for e in happened if e.get('event') == 'swap_in'][0]
+    address = [e['addr'] for e in happened if e.get('cause') == 'swap-in'][0]
+    at = ('--at', f'{first["time"] - first["took"] - 1000}ns', address, *more())
+    walk, = from_json(carrel('walk', '--json', *at))['walks']
+    equal((walk.get('slot'), walk['read'].get('cause')), (first['slot'], 'swap-in'), walk)
+    text = carrel('walk', *at).stderr
+    equal(f'the contents are in slot {walk["slot"]} of the swap space' in text, True, text)
+
+
+@test
 def frames_every_so_often_counts_who_has_ram():
     look('frames-every.txt', 'frames', '--every', '4ms', status=0, program=more)
 
