@@ -72,6 +72,9 @@ TEST(a_refault_is_counted_for_whose_fault_it_was_and_pays_for_its_read)
 	CHECK_EQ(paging_of(&p, 2)->swap_ins, 1);
 	CHECK_EQ(paging_of(&p, 2)->refaults_anon, 1);
 	CHECK_EQ(paging_of(&p, 3)->read_ns, 0);
+	page_comes(&p, 2, 8, 50, false); /* it was read, but had not been evicted before */
+	CHECK_EQ(paging_of(&p, 2)->refaults_anon, 1);
+	CHECK_EQ(paging_of(&p, 2)->swap_ins, 2);
 	paging_finish(&p);
 }
 
