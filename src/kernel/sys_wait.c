@@ -75,8 +75,12 @@ static bool look(const struct wish *w, struct process *c, struct news *ret)
 static int find_news(struct task *t, const struct wish *w, struct news *ret)
 {
 	bool any = false;
-	struct process *c;
-	TAILQ_FOREACH (c, &t->process->children, sibling) {
+	/* One that is named is found among thousands at once. */
+	struct process *c = w->kind == PID ? process_find(t->process->kernel, w->id)
+					   : TAILQ_FIRST(&t->process->children);
+	if (c && c->parent != t->process)
+		c = NULL;
+	for (; c; c = w->kind == PID ? NULL : TAILQ_NEXT(c, sibling)) {
 		if (!meant(w, c))
 			continue;
 		/* One that cannot report what is asked for is still a child to wait for. */
