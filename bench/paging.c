@@ -198,7 +198,8 @@ static void report_store(const char *name, const uint64_t *store, const uint64_t
 static void bench_stores(const char *directory)
 {
 	static char spec[300], path[300], why[300];
-	uint8_t *pages = malloc((size_t)PAGES * PAGE_SIZE), *back = malloc((size_t)PAGES * PAGE_SIZE);
+	uint8_t *pages = malloc((size_t)PAGES * PAGE_SIZE),
+		*back = malloc((size_t)PAGES * PAGE_SIZE);
 	check(pages && back, "no memory");
 	memcpy(pages, heap_pages(), (size_t)PAGES * PAGE_SIZE);
 	memset(back, 0, (size_t)PAGES * PAGE_SIZE);
@@ -238,7 +239,10 @@ struct ram {
 	uint8_t *a, *d; /* by frame */
 };
 
-static bool yes(void *ctx, uint32_t frame) { return true; }
+static bool yes(void *ctx, uint32_t frame)
+{
+	return true;
+}
 
 static bool harvest(void *ctx, uint32_t frame)
 {
@@ -254,7 +258,10 @@ static bool dirty(void *ctx, uint32_t frame)
 	return r->d[frame];
 }
 
-static uint64_t any(void *ctx) { return draw(); }
+static uint64_t any(void *ctx)
+{
+	return draw();
+}
 
 /* Half of all references go to an eighth of the pages. */
 static void bench_policy(const struct policy_ops *ops, uint32_t count)

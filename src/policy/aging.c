@@ -18,9 +18,9 @@ enum { CLEAN_FIRST, BITS, INTERVAL };
 struct policy {
 	struct pick pick;
 	uint64_t interval, next; /* ns */
-	uint32_t top;		 /* the counter's highest bit */
-	uint32_t lowest;	 /* no counter is smaller */
-	bool epoch;		 /* a link with this mark was shifted by the last tick, or entered since */
+	uint32_t top;            /* the counter's highest bit */
+	uint32_t lowest;         /* no counter is smaller */
+	bool epoch; /* a link with this mark was shifted by the last tick, or entered since */
 };
 
 static const struct policy_param aging_params[] = {
@@ -58,7 +58,8 @@ static int aging_create(const struct policy_env *env, const char *params,
 	struct policy *p;
 	int error = params_parse(aging_params, params, value, NULL, 0);
 	if (!error)
-		error = pick_create(env, sizeof(*p), &pick, 1U << value[BITS], value[CLEAN_FIRST], &p);
+		error =
+		    pick_create(env, sizeof(*p), &pick, 1U << value[BITS], value[CLEAN_FIRST], &p);
 	if (error)
 		return error;
 	p->next = p->interval = value[INTERVAL];

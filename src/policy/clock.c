@@ -40,8 +40,8 @@ static int clock_create(const struct policy_env *env, const char *params,
 	struct policy *p;
 	int error = params_parse(clock_params, params, value, NULL, 0);
 	if (!error)
-		error = pick_create(env, sizeof(*p), &pick, LISTS - PICK_LISTS, value[CLEAN_FIRST],
-				    &p);
+		error =
+		    pick_create(env, sizeof(*p), &pick, LISTS - PICK_LISTS, value[CLEAN_FIRST], &p);
 	if (error)
 		return error;
 	p->entry = value[ENTRY];

@@ -84,8 +84,8 @@ static int nru_create(const struct policy_env *env, const char *params, struct p
 	struct policy *p;
 	int error = params_parse(nru_params, params, value, NULL, 0);
 	if (!error)
-		error = pick_create(env, sizeof(*p), &pick, LISTS - PICK_LISTS, value[CLEAN_FIRST],
-				    &p);
+		error =
+		    pick_create(env, sizeof(*p), &pick, LISTS - PICK_LISTS, value[CLEAN_FIRST], &p);
 	if (error)
 		return error;
 	p->next = p->interval = value[INTERVAL];

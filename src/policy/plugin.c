@@ -37,16 +37,17 @@ static int check_ops(const char *path, const struct policy_ops *ops, const struc
 		const char *name;
 		bool there;
 	} need[] = {
-	    {"name", ops->name},	 {"create", ops->create}, {"destroy", ops->destroy},
-	    {"enter", ops->enter},	 {"touch", ops->touch},	  {"leave", ops->leave},
-	    {"forget", ops->forget},	 {"victim", ops->victim}, {"rejected", ops->rejected},
+	    {"name", ops->name},     {"create", ops->create}, {"destroy", ops->destroy},
+	    {"enter", ops->enter},   {"touch", ops->touch},   {"leave", ops->leave},
+	    {"forget", ops->forget}, {"victim", ops->victim}, {"rejected", ops->rejected},
 	    {"tick", ops->tick},
 	};
 	for (size_t i = 0; i < sizeof(need) / sizeof(need[0]); i++)
 		if (!need[i].there)
-			return wrong(w, -EINVAL,
-				     "the carrel_policy of %s has no .%s; end it with CARREL_POLICY",
-				     path, need[i].name);
+			return wrong(
+			    w, -EINVAL,
+			    "the carrel_policy of %s has no .%s; end it with CARREL_POLICY", path,
+			    need[i].name);
 	size_t params = 0;
 	while (ops->params && ops->params[params].name)
 		params++;
@@ -69,10 +70,11 @@ static int load_object(const char *path, const char *name, const struct policy_o
 			      "%s has no symbol carrel_policy; end its source with CARREL_POLICY",
 			      name);
 	else if (p->version != POLICY_VERSION)
-		error = wrong(w, -EINVAL,
-			      "%s was made for version %u of <carrel/policy.h>, this is %d; compile "
-			      "it again",
-			      name, (unsigned)p->version, POLICY_VERSION);
+		error =
+		    wrong(w, -EINVAL,
+			  "%s was made for version %u of <carrel/policy.h>, this is %d; compile "
+			  "it again",
+			  name, (unsigned)p->version, POLICY_VERSION);
 	else
 		error = check_ops(name, p->ops, w);
 	if (error)
@@ -102,10 +104,11 @@ static int find_headers(char ret_path[PATH_MAX], const struct why *w)
 			return realpath(path, ret_path) ? 0 : -errno;
 		}
 	}
-	return wrong(w, -ENOENT,
-		     "there is no include/carrel/policy.h beside %s to compile a policy with; run make "
-		     "install",
-		     directory);
+	return wrong(
+	    w, -ENOENT,
+	    "there is no include/carrel/policy.h beside %s to compile a policy with; run make "
+	    "install",
+	    directory);
 }
 
 /* Returns 0 or a negative errno. */
@@ -148,7 +151,8 @@ static int load_source(const char *path, const struct policy_ops **ret_ops, cons
 	int error = find_headers(headers, w);
 	if (error)
 		return error;
-	snprintf(directory, sizeof(directory), "%s/carrel-policy-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+	snprintf(directory, sizeof(directory), "%s/carrel-policy-XXXXXX",
+		 tmp && tmp[0] ? tmp : "/tmp");
 	if (!mkdtemp(directory))
 		return wrong(w, -errno, "cannot make a directory for it in %s: %s",
 			     tmp && tmp[0] ? tmp : "/tmp", strerror(errno));

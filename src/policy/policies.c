@@ -11,8 +11,8 @@
 enum { NAME_ROOM = 4096 };
 
 const struct policy_ops *const policies[] = {
-    &policy_clock, &policy_fifo, &policy_lru,   &policy_nru, &policy_aging,
-    &policy_random, &policy_2q,  &policy_sieve, NULL,
+    &policy_clock,  &policy_fifo, &policy_lru,   &policy_nru, &policy_aging,
+    &policy_random, &policy_2q,   &policy_sieve, NULL,
 };
 
 static int unknown(const char *name, char *ret_why, unsigned whys)

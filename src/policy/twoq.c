@@ -84,8 +84,8 @@ static int twoq_create(const struct policy_env *env, const char *params, struct 
 	struct policy *p;
 	int error = params_parse(twoq_params, params, value, NULL, 0);
 	if (!error)
-		error = pick_create(env, sizeof(*p), &pick, LISTS - PICK_LISTS, value[CLEAN_FIRST],
-				    &p);
+		error =
+		    pick_create(env, sizeof(*p), &pick, LISTS - PICK_LISTS, value[CLEAN_FIRST], &p);
 	if (error)
 		return error;
 	p->kin = share(env->frames, value[KIN]);

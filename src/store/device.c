@@ -28,9 +28,18 @@ struct number {
 	bool (*has)(const struct device_model *m);
 };
 
-static bool turns(const struct device_model *m) { return m->seek > 0 || m->rotate > 0; }
-static bool answers(const struct device_model *m) { return m->latency > 0; }
-static bool moves(const struct device_model *m) { return m->rate > 0; }
+static bool turns(const struct device_model *m)
+{
+	return m->seek > 0 || m->rotate > 0;
+}
+static bool answers(const struct device_model *m)
+{
+	return m->latency > 0;
+}
+static bool moves(const struct device_model *m)
+{
+	return m->rate > 0;
+}
 
 static const struct number numbers[] = {
     {"seek", offsetof(struct device_model, seek), true, turns},
@@ -68,8 +77,9 @@ static int set_number(const struct number *n, const char *value, struct device_m
 			return store_why(ret_why, whys, -EINVAL,
 					 "%s=%s is not a time; write 8ms or 80us", n->name, value);
 		if (v > TIME_MOST_S * UINT64_C(1000000000))
-			return store_why(ret_why, whys, -EINVAL, "%s=%s is too long; %ds is the most",
-					 n->name, value, TIME_MOST_S);
+			return store_why(ret_why, whys, -EINVAL,
+					 "%s=%s is too long; %ds is the most", n->name, value,
+					 TIME_MOST_S);
 	} else {
 		if (parse_size(value, &v) < 0)
 			return store_why(ret_why, whys, -EINVAL,

@@ -45,7 +45,7 @@ struct rule {
 struct faulty_io {
 	struct store_transfer inner;
 	const struct rule *rule[STORE_CLUSTER]; /* what strikes each page; NULL: nothing */
-	int error;				/* nothing was moved */
+	int error;                              /* nothing was moved */
 	uint8_t page[STORE_CLUSTER][PAGE_SIZE];
 };
 
@@ -285,8 +285,7 @@ static int faulty_finish(struct store *s, struct store_transfer *t)
 	if (!error) {
 		error = s->inner.ops->finish(s->inner.store, &io->inner);
 		if (error && s->inner.ops->why)
-			snprintf(s->why, sizeof(s->why), "%s",
-				 s->inner.ops->why(s->inner.store));
+			snprintf(s->why, sizeof(s->why), "%s", s->inner.ops->why(s->inner.store));
 	}
 	for (uint32_t i = 0; !t->write && !error && i < t->pages; i++)
 		if (io->rule[i] && io->rule[i]->what != DELAY)

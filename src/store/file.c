@@ -228,8 +228,8 @@ static int file_move(struct store *s, const struct store_transfer *t)
 		parts[i] = (struct iovec){t->bytes[i], PAGE_SIZE};
 	off_t at = ((off_t)t->slot + 1) * PAGE_SIZE;
 	for (int left = (int)t->pages; left;) {
-		ssize_t n = t->write ? pwritev(s->fd, part, left, at)
-				     : preadv(s->fd, part, left, at);
+		ssize_t n =
+		    t->write ? pwritev(s->fd, part, left, at) : preadv(s->fd, part, left, at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -275,8 +275,8 @@ static void file_discard(struct store *s, uint32_t slot)
 
 static void file_usage(const struct store *s, struct store_usage *ret_usage)
 {
-	*ret_usage = (struct store_usage){.stored = s->kept.count,
-					  .bytes = s->kept.count * PAGE_SIZE};
+	*ret_usage =
+	    (struct store_usage){.stored = s->kept.count, .bytes = s->kept.count * PAGE_SIZE};
 }
 
 static const char *file_why(const struct store *s)

@@ -36,7 +36,7 @@ enum { CONNECT_S = 10, ANSWER_S = 30 }; /* of the wall, before a server counts a
 
 struct request {
 	int64_t cookie;
-	uint64_t connection; /* which one it was sent by */
+	uint64_t connection;  /* which one it was sent by */
 	struct request *next; /* of those that are not in use */
 	uint8_t bytes[CLUSTER_BYTES];
 };
@@ -44,7 +44,7 @@ struct request {
 struct store {
 	struct alloc alloc;
 	struct nbd_handle *nbd; /* NULL: not connected */
-	uint64_t connection;	/* which one this is, from 1 */
+	uint64_t connection;    /* which one this is, from 1 */
 	uint32_t slots;
 	struct store_map kept;
 	struct request *unused;
@@ -103,17 +103,19 @@ static int look_at(struct store *s, struct nbd_handle *nbd, uint32_t *ret_slots,
 	if (s->slots && pages - 1 < s->slots)
 		return store_why(ret_why, whys, -EIO, "%s came back smaller than it was", s->uri);
 	if (nbd_pread(nbd, buffer, PAGE_SIZE, 0, 0) < 0)
-		return store_why(ret_why, whys, -EIO, "cannot read %s: %s", s->uri, nbd_get_error());
+		return store_why(ret_why, whys, -EIO, "cannot read %s: %s", s->uri,
+				 nbd_get_error());
 	if (!header_pages(buffer)) {
 		int something = has_something(nbd, (uint64_t)size, buffer);
 		if (something < 0)
 			return store_why(ret_why, whys, -EIO, "cannot read %s: %s", s->uri,
 					 nbd_get_error());
 		if (something)
-			return store_why(ret_why, whys, -EEXIST,
-					 "%s has something on it and is no swap area, so it is left "
-					 "alone; choose a blank one, or run mkswap on it",
-					 s->uri);
+			return store_why(
+			    ret_why, whys, -EEXIST,
+			    "%s has something on it and is no swap area, so it is left "
+			    "alone; choose a blank one, or run mkswap on it",
+			    s->uri);
 		header_make(buffer, pages);
 		if (nbd_pwrite(nbd, buffer, PAGE_SIZE, 0, 0) < 0)
 			return store_why(ret_why, whys, -EIO, "cannot write to %s: %s", s->uri,
@@ -219,8 +221,8 @@ static int net_open(const struct store_env *env, const char *params, struct stor
 	if (r)
 		request_give(s, r);
 	if (!error && store_map_init(&s->kept, env->alloc, s->slots) < 0)
-		error = store_why(ret_why, whys, -ENOMEM, "no memory for a map of %" PRIu32 " pages",
-				  s->slots);
+		error = store_why(ret_why, whys, -ENOMEM,
+				  "no memory for a map of %" PRIu32 " pages", s->slots);
 	if (error) {
 		net_close(s);
 		return error;
@@ -335,8 +337,8 @@ static void net_discard(struct store *s, uint32_t slot)
 
 static void net_usage(const struct store *s, struct store_usage *ret_usage)
 {
-	*ret_usage = (struct store_usage){.stored = s->kept.count,
-					  .bytes = s->kept.count * PAGE_SIZE};
+	*ret_usage =
+	    (struct store_usage){.stored = s->kept.count, .bytes = s->kept.count * PAGE_SIZE};
 }
 
 static const char *net_why(const struct store *s)

@@ -19,8 +19,7 @@ const struct store_ops *const stores[] = {
 #ifdef HAVE_NBD
     &store_nbd,
 #endif
-    &store_faulty,
-    NULL,
+    &store_faulty, NULL,
 };
 
 /* Kinds that this build lacks, and what it lacked for them. */
@@ -71,8 +70,8 @@ int store_size(const char *what, const char *text, uint64_t *ret_bytes, char *re
 		return store_why(ret_why, whys, error, "%s \"%s\" is not a size; write 256M or 1G",
 				 what, text);
 	if (error || bytes >> PAGE_SHIFT > SLOTS_MOST)
-		return store_why(ret_why, whys, -EINVAL, "%s %s is too large; 4T is the most",
-				 what, text);
+		return store_why(ret_why, whys, -EINVAL, "%s %s is too large; 4T is the most", what,
+				 text);
 	if (bytes < PAGE_SIZE)
 		return store_why(ret_why, whys, -EINVAL,
 				 "%s %s is too small; a page of 4K is the least", what, text);

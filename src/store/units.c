@@ -165,7 +165,8 @@ static void units_compact(struct units *u)
 	uint32_t number = u->list[n];
 	/* The last unit that is freed takes the frame with it. */
 	for (; n; n--) {
-		uint32_t from = number * FRAME_UNITS + (uint32_t)__builtin_ctz(u->frame[number].busy);
+		uint32_t from =
+		    number * FRAME_UNITS + (uint32_t)__builtin_ctz(u->frame[number].busy);
 		uint32_t to = unit_take(u, fullest(u, number));
 		*unit_at(u, to) = *unit_at(u, from);
 		*unit_place(u, from) = to;

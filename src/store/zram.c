@@ -299,12 +299,12 @@ static void zram_submit(struct store *s, struct store_transfer *t)
 				    : slot_read(s, number, t->bytes[i]);
 		if (t->error == -ENOSPC)
 			snprintf(s->why, sizeof(s->why),
-				 "RAM has no free frame for slot %" PRIu32
-				 "; %" PRIu32 " frames hold %" PRIu64 " compressed pages",
+				 "RAM has no free frame for slot %" PRIu32 "; %" PRIu32
+				 " frames hold %" PRIu64 " compressed pages",
 				 number, s->units.frames + s->dict_frames, s->stored);
 		else if (t->error)
-			snprintf(s->why, sizeof(s->why), "what is kept for slot %" PRIu32
-				 " does not decompress", number);
+			snprintf(s->why, sizeof(s->why),
+				 "what is kept for slot %" PRIu32 " does not decompress", number);
 	}
 	for (uint32_t i = 0; t->write && t->error && i < t->pages; i++)
 		slot_drop(s, t->slot + i);
@@ -319,9 +319,8 @@ static int zram_finish(struct store *s, struct store_transfer *t)
 
 static void zram_usage(const struct store *s, struct store_usage *ret_usage)
 {
-	*ret_usage = (struct store_usage){.stored = s->stored,
-					  .bytes = s->bytes,
-					  .frames = s->units.frames + s->dict_frames};
+	*ret_usage = (struct store_usage){
+	    .stored = s->stored, .bytes = s->bytes, .frames = s->units.frames + s->dict_frames};
 }
 
 static const char *zram_why(const struct store *s)

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "../test.h"
-#include "policy/policies.h"
 #include "policy/plugin.h"
+#include "policy/policies.h"
 
 enum { FRAMES = 16 };
 
@@ -42,7 +42,8 @@ static const char *source(const char *name, const char *text)
 }
 
 /* What compilers say about wrong programs is of no interest here. */
-static int find_quietly(const char *spec, const struct policy_ops **ret_ops, char *why, unsigned whys)
+static int find_quietly(const char *spec, const struct policy_ops **ret_ops, char *why,
+			unsigned whys)
 {
 	const char *params = NULL;
 	fflush(stderr);
@@ -55,9 +56,18 @@ static int find_quietly(const char *spec, const struct policy_ops **ret_ops, cha
 	return error;
 }
 
-static bool yes(void *ctx, uint32_t frame) { return true; }
-static bool no(void *ctx, uint32_t frame) { return false; }
-static uint64_t zero(void *ctx) { return 0; }
+static bool yes(void *ctx, uint32_t frame)
+{
+	return true;
+}
+static bool no(void *ctx, uint32_t frame)
+{
+	return false;
+}
+static uint64_t zero(void *ctx)
+{
+	return 0;
+}
 
 static void check_lifo(const char *spec)
 {

@@ -76,7 +76,8 @@ static int world_try(struct world *w, const char *spec, bool exact, uint64_t see
 {
 	const char *params;
 	char why[200];
-	*w = (struct world){.alloc = {world_get, world_put, w}, .seed = seed, .fail_in = w->fail_in};
+	*w =
+	    (struct world){.alloc = {world_get, world_put, w}, .seed = seed, .fail_in = w->fail_in};
 	w->env = (struct policy_env){.ctx = w,
 				     .alloc = &w->alloc,
 				     .frames = FRAMES,
@@ -187,9 +188,7 @@ static void step(struct world *w)
 		if (f != NO_FRAME && draw(w) % 4 == 0)
 			leave(w, f, LEAVE_FREED);
 		break;
-	case 5:
-		w->ops->forget(w->p, draw(w) % (w->next_key + 1));
-		break;
+	case 5: w->ops->forget(w->p, draw(w) % (w->next_key + 1)); break;
 	case 6:
 		if (f != NO_FRAME)
 			w->stuck[f] = draw(w) % 2;
@@ -564,7 +563,8 @@ static void check_error(const char *spec, const char *sentence)
 
 TEST(a_wrong_policy_is_told_which_part_is_wrong_and_what_is_allowed)
 {
-	check_error("best", "there is no policy \"best\"; there is clock, fifo, lru, nru, aging, random");
+	check_error("best",
+		    "there is no policy \"best\"; there is clock, fifo, lru, nru, aging, random");
 	check_error("", "there is no policy \"\"");
 	check_error("clock:enter=1",
 		    "there is no parameter \"enter\"; there is clean-first, entry");

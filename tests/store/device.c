@@ -71,8 +71,9 @@ TEST(time_never_goes_back)
 		struct device d = made(kinds[k]);
 		uint64_t now = 0, last = 0;
 		for (unsigned i = 0; i < 1000; i++) {
-			uint64_t ends = device_ends(&d, (uint32_t)world_draw(&w),
-						    (unsigned)(1 + world_draw(&w) % 16), i % 2, now);
+			uint64_t ends =
+			    device_ends(&d, (uint32_t)world_draw(&w),
+					(unsigned)(1 + world_draw(&w) % 16), i % 2, now);
 			CHECK(ends >= now && ends >= last);
 			last = ends;
 			now += world_draw(&w) % MS;

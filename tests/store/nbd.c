@@ -127,9 +127,8 @@ TEST(many_requests_are_in_flight_and_end_in_any_order)
 	world_open(&w, s.spec);
 	for (unsigned write = 2; write--;) {
 		for (unsigned n = 0; n < N; n++) {
-			t[n] = (struct store_transfer){.slot = n * STORE_CLUSTER,
-						       .pages = STORE_CLUSTER,
-						       .write = write == 1};
+			t[n] = (struct store_transfer){
+			    .slot = n * STORE_CLUSTER, .pages = STORE_CLUSTER, .write = write == 1};
 			for (unsigned i = 0; i < STORE_CLUSTER; i++) {
 				t[n].bytes[i] = page[n][i];
 				page_make(page[n][i], write ? n * STORE_CLUSTER + i : 7);
