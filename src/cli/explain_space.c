@@ -418,7 +418,7 @@ static uint64_t held_frames(const struct mm *mm)
 {
 	uint64_t n = 0;
 	for (unsigned i = 0; i < mm->instruction_frames; i++)
-		n += (frame_at(mm, mm->instruction[i])->flags & FRAME_ORPHAN) != 0;
+		n += frame_at(mm, mm->instruction[i])->state == FRAME_ORPHAN;
 	return n;
 }
 

@@ -187,7 +187,7 @@ static void frame_owner(struct survey *v, uint32_t frame, struct frame_run *r)
 	*r = (struct frame_run){.first = frame, .count = 1, .state = f->state, .kind = f->kind};
 	if (f->state == FRAME_FREE || f->state == FRAME_RESERVED)
 		return;
-	if (f->flags & FRAME_ORPHAN)
+	if (f->state == FRAME_ORPHAN)
 		text_add(&t, "let go, but in use until the end of a system call");
 	else if (f->kind == FRAME_ANON)
 		anon_owner(v, frame, r, &t);

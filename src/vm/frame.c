@@ -18,7 +18,7 @@ void frame_zero(struct mm *mm, uint32_t frame)
 uint64_t frame_key(const struct mm *mm, uint32_t frame)
 {
 	const struct frame *f = frame_at(mm, frame);
-	if (f->flags & FRAME_ORPHAN)
+	if (f->state == FRAME_ORPHAN)
 		return f->index;
 	switch (f->kind) {
 	case FRAME_ANON: return f->owner.anon->key;

@@ -4,10 +4,10 @@
  *	        take                 own                  busy
  *	FREE ---------> RESERVED ---------> OWNED <---------------> BUSY
  *	 ^                 |                 | |        done
- *	 |      give       |                 | | leave: the owner lets go, somebody holds it
- *	 +-----------------+                 | v
- *	 +---------- give -------------------+ ORPHAN (still OWNED, by nobody)
- *	 +---------- give, at the last unhold ---+
+ *	 |      give       |      give       | | leave: the owner lets go, but somebody holds it
+ *	 +-----------------+-----------------+ v
+ *	 +---------------------------------- ORPHAN
+ *	       give, after the last unhold
  *
  * Only the functions below change a state, and each is a step of this drawing: what the frame is
  * used for, and who must be told, is frame.c's affair. Nothing here fails.
@@ -30,7 +30,7 @@ struct group;
 struct object;
 struct table;
 
-enum frame_state { FRAME_FREE, FRAME_RESERVED, FRAME_OWNED, FRAME_BUSY };
+enum frame_state { FRAME_FREE, FRAME_RESERVED, FRAME_OWNED, FRAME_BUSY, FRAME_ORPHAN };
 
 enum frame_flag {
 	FRAME_ACCESSED = 1 << 0, /* A bits that pmap_remove handed back */
@@ -40,7 +40,6 @@ enum frame_flag {
 	FRAME_FAILED = 1 << 4,	 /* could not be read: who looks next is told, and it is dropped */
 	FRAME_STUCK = 1 << 5,	 /* could not be written back: no victim until it can */
 	FRAME_LOCKED = 1 << 6,	 /* was mapped by a REGION_LOCKED: look whether it still is */
-	FRAME_ORPHAN = 1 << 7,	 /* its owner let go of it while it was held */
 	FRAME_PRISTINE = 1 << 8, /* its bytes are zeros still, as RAM's were at the start */
 	FRAME_GOING = 1 << 9,	 /* BUSY: it will be free when its write has ended */
 	FRAME_WANTED = 1 << 10,	 /* GOING: but somebody needs it, so it stays */
@@ -73,30 +72,154 @@ struct frame_pool {
 	uint32_t free;		    /* how many are FREE */
 	uint32_t first;		    /* the list of them; NO_FRAME: empty */
 	uint32_t untouched;	    /* frames from here on were never used, and are on no list */
-	uint64_t kind[FRAME_KINDS]; /* OWNED and BUSY frames by kind */
+	uint64_t kind[FRAME_KINDS]; /* OWNED, BUSY and ORPHAN frames by kind */
 };
 
+/*@ axiomatic FramePool {
+      // How many of the first n frames are in the states from low to high, and of the kinds from kind
+      // to kinds.
+      logic integer frames_with{L}(struct frame *f, integer low, integer high,
+                                   integer kind, integer kinds, integer n)
+        reads f[0 .. n - 1].state, f[0 .. n - 1].kind;
+      axiom frames_with_none{L}: \forall struct frame *f, integer low, high, kind, kinds, n;
+        n <= 0 ==> frames_with(f, low, high, kind, kinds, n) == 0;
+      axiom frames_with_one_more{L}: \forall struct frame *f, integer low, high, kind, kinds, n;
+        0 < n ==> frames_with(f, low, high, kind, kinds, n) ==
+          frames_with(f, low, high, kind, kinds, n - 1) +
+          (low <= f[n - 1].state <= high && kind <= f[n - 1].kind <= kinds ? 1 : 0);
+    }
+
+    predicate frame_sound(struct frame *f) =
+      f->state <= FRAME_ORPHAN &&
+      (f->state == FRAME_FREE || f->state == FRAME_RESERVED ==> f->holds == 0) &&
+      (f->state >= FRAME_OWNED ==> f->kind < FRAME_KINDS);
+
+    // The frames on the free list. Each knows its place: index others lie below it.
+    logic integer pool_listed(struct frame_pool *p) = p->free - (p->frames - p->untouched);
+    predicate pool_free{L}(struct frame_pool *p, integer i) = p->frame[i].state == FRAME_FREE;
+    predicate pool_place{L}(struct frame_pool *p, integer i, integer place) =
+      0 <= i < p->untouched && p->frame[i].state == FRAME_FREE && p->frame[i].index == place;
+
+    // All frames but one are on the list where they were, or not on it still.
+    predicate others_kept{A, B}(struct frame_pool *p, integer frame) =
+      \forall integer i; 0 <= i < \at(p->frames, B) && i != frame ==>
+        \at(p->frame[i].state, A) == \at(p->frame[i].state, B) &&
+        \at(p->frame[i].index, A) == \at(p->frame[i].index, B) &&
+        \at(p->frame[i].next, A) == \at(p->frame[i].next, B);
+
+    // Every free frame was never touched or is on the list once, and no other frame is on it: first
+    // has the highest place, each next one the place below, and no two have the same.
+    predicate pool_top(struct frame_pool *p) =
+      0 <= pool_listed(p) && p->untouched <= p->frames &&
+      (pool_listed(p) == 0 ? p->first == NO_FRAME : pool_place(p, p->first, pool_listed(p) - 1));
+    predicate pool_rest(struct frame_pool *p) =
+      \forall integer i; p->untouched <= i < p->frames ==> pool_free(p, i);
+    predicate pool_chain(struct frame_pool *p) =
+      \forall integer i; 0 <= i < p->untouched && pool_free(p, i) ==>
+        p->frame[i].index < pool_listed(p) &&
+        (p->frame[i].index == 0 ? p->frame[i].next == NO_FRAME
+                                : pool_place(p, p->frame[i].next, p->frame[i].index - 1));
+    predicate pool_places(struct frame_pool *p) =
+      \forall integer i, j; 0 <= i < j < p->untouched && pool_free(p, i) && pool_free(p, j) ==>
+        p->frame[i].index != p->frame[j].index;
+
+    predicate pool_free_counted(struct frame_pool *p) =
+      p->free == frames_with(p->frame, FRAME_FREE, FRAME_FREE, 0, 255, p->frames);
+    predicate pool_kinds_counted(struct frame_pool *p) =
+      \forall integer k; 0 <= k < FRAME_KINDS ==>
+        p->kind[k] == frames_with(p->frame, FRAME_OWNED, FRAME_ORPHAN, k, k, p->frames);
+    predicate pool_sound(struct frame_pool *p) =
+      \forall integer i; 0 <= i < p->frames ==> frame_sound(p->frame + i);
+    predicate pool_fits(struct frame_pool *p) =
+      \valid(p) && \valid(p->frame + (0 .. p->frames - 1)) && p->frames < NO_FRAME &&
+      \separated(p, p->frame + (0 .. p->frames - 1));
+
+    // What always holds between calls.
+    predicate pool_holds(struct frame_pool *p) =
+      pool_fits(p) && pool_top(p) && pool_rest(p) && pool_chain(p) && pool_places(p) &&
+      pool_free_counted(p) && pool_kinds_counted(p) && pool_sound(p);
+ */
+
 /* frame: zeroed. All frames are FREE. */
+/*@ requires \valid(p) && \valid(frame + (0 .. frames - 1)) && frames < NO_FRAME;
+    requires \separated(p, frame + (0 .. frames - 1));
+    requires \forall integer i; 0 <= i < frames ==>
+      frame[i].state == FRAME_FREE && frame[i].kind == 0 && frame[i].holds == 0;
+    assigns *p;
+    ensures pool_holds(p) && p->frames == frames && p->free == frames;
+ */
 void frame_pool_init(struct frame_pool *p, struct frame *frame, uint32_t frames);
 
 /* FREE to RESERVED. There must be a free one. */
+/*@ requires pool_holds(p) && p->free > 0;
+    assigns p->free, p->first, p->untouched, p->frame[0 .. p->frames - 1].state,
+      p->frame[0 .. p->frames - 1].kind;
+    ensures pool_holds(p) && p->free == \old(p->free) - 1;
+    ensures \result < p->frames && \old(p->frame[\at(\result, Post)].state) == FRAME_FREE;
+    ensures \forall integer i; 0 <= i < p->frames ==>
+      p->frame[i].state == (i == \result ? FRAME_RESERVED : \old(p->frame[i].state));
+ */
 uint32_t frame_pool_take(struct frame_pool *p);
 /* RESERVED to OWNED. */
+/*@ requires pool_holds(p) && frame < p->frames && 0 <= kind < FRAME_KINDS;
+    requires p->frame[frame].state == FRAME_RESERVED && p->frame[frame].maps == 0;
+    assigns p->frame[frame].state, p->frame[frame].kind, p->frame[frame].owner,
+      p->frame[frame].index, p->kind[kind];
+    ensures pool_holds(p) && p->kind[kind] == \old(p->kind[kind]) + 1;
+    ensures p->frame[frame].state == FRAME_OWNED && p->frame[frame].kind == kind;
+ */
 void frame_pool_own(struct frame_pool *p, uint32_t frame, enum frame_kind kind, void *owner,
 		    uint64_t index);
-/* RESERVED, or OWNED and neither mapped nor held, to FREE. */
+/* RESERVED, OWNED or ORPHAN, and neither mapped nor held, to FREE. */
+/*@ requires pool_holds(p) && frame < p->frames && p->frame[frame].maps == 0 && p->frame[frame].holds == 0;
+    requires p->frame[frame].state == FRAME_RESERVED || p->frame[frame].state == FRAME_OWNED ||
+      p->frame[frame].state == FRAME_ORPHAN;
+    assigns p->free, p->first, p->kind[0 .. FRAME_KINDS - 1], p->frame[frame];
+    ensures pool_holds(p) && p->free == \old(p->free) + 1 && p->frame[frame].state == FRAME_FREE;
+ */
 void frame_pool_give(struct frame_pool *p, uint32_t frame);
 
 /* The owner of an OWNED frame, which is not mapped, lets go of it. Returns true if it can be given
  * back; false: it is held, and has become an ORPHAN that keeps its key. */
+/*@ requires pool_holds(p) && frame < p->frames;
+    requires p->frame[frame].state == FRAME_OWNED && p->frame[frame].maps == 0;
+    assigns p->frame[frame].state, p->frame[frame].kind, p->frame[frame].index;
+    ensures pool_holds(p);
+    ensures \result <==> p->frame[frame].holds == 0;
+    ensures \result <==> p->frame[frame].state == FRAME_OWNED;
+    ensures !\result ==> p->frame[frame].state == FRAME_ORPHAN && p->frame[frame].index == key;
+    ensures p->frame[frame].kind == \old(p->frame[frame].kind);
+ */
 bool frame_pool_leave(struct frame_pool *p, uint32_t frame, uint64_t key);
-/* OWNED frames only. */
+/* An OWNED frame, or one that became an ORPHAN meanwhile. */
+/*@ requires pool_holds(p) && frame < p->frames;
+    requires p->frame[frame].state == FRAME_OWNED || p->frame[frame].state == FRAME_ORPHAN;
+    requires p->frame[frame].holds < UINT32_MAX;
+    assigns p->frame[frame].holds;
+    ensures pool_holds(p) && p->frame[frame].holds == \old(p->frame[frame].holds) + 1;
+ */
 void frame_pool_hold(struct frame_pool *p, uint32_t frame);
 /* Returns true if it was the last hold of an orphan, which can now be given back. */
+/*@ requires pool_holds(p) && frame < p->frames && p->frame[frame].holds > 0;
+    assigns p->frame[frame].holds;
+    ensures pool_holds(p) && p->frame[frame].holds == \old(p->frame[frame].holds) - 1;
+    ensures \result <==> p->frame[frame].holds == 0 && p->frame[frame].state == FRAME_ORPHAN;
+ */
 bool frame_pool_unhold(struct frame_pool *p, uint32_t frame);
 
 /* OWNED, and neither mapped nor held, to BUSY; and back. */
+/*@ requires pool_holds(p) && frame < p->frames && p->frame[frame].state == FRAME_OWNED;
+    requires p->frame[frame].maps == 0 && p->frame[frame].holds == 0;
+    assigns p->frame[frame].state, p->frame[frame].kind;
+    ensures pool_holds(p) && p->frame[frame].state == FRAME_BUSY;
+    ensures p->frame[frame].kind == \old(p->frame[frame].kind);
+ */
 void frame_pool_busy(struct frame_pool *p, uint32_t frame);
+/*@ requires pool_holds(p) && frame < p->frames && p->frame[frame].state == FRAME_BUSY;
+    assigns p->frame[frame].state, p->frame[frame].kind;
+    ensures pool_holds(p) && p->frame[frame].state == FRAME_OWNED;
+    ensures p->frame[frame].kind == \old(p->frame[frame].kind);
+ */
 void frame_pool_done(struct frame_pool *p, uint32_t frame);
 
 #endif

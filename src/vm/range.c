@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#include "vm/interval.h"
-
 int range_check(const struct space *s, uint64_t start, uint64_t length, uint64_t *ret_end)
 {
 	return interval_end(start, length, s->layout.top, ret_end) ? 0 : -EINVAL;
@@ -110,7 +108,7 @@ struct region *range_join(struct space *s, struct region *r)
 	struct region *upper = region_next(r);
 	if (!upper || !region_alike(r, upper))
 		return r;
-	r->end = upper->end;
+	region_set_extent(r, extent_join(region_extent(r), region_extent(upper)));
 	r->flags |= upper->flags;
 	r->lineage |= upper->lineage; /* alike: they are the same, or one is 0 */
 	regions_remove(&s->regions, upper);

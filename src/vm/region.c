@@ -7,7 +7,6 @@ static void region_augment(struct region *r);
 
 #include "vm/region.h"
 
-#include "vm/interval.h"
 #include "vm/mm.h"
 
 /* ---- The tree, and the largest hole below each node ---- */
@@ -190,9 +189,21 @@ uint64_t regions_hole_above(const struct regions *rs, uint64_t bottom, uint64_t 
 
 /* ---- One region ---- */
 
+struct extent region_extent(const struct region *r)
+{
+	return (struct extent){r->start, r->end, r->offset};
+}
+
+void region_set_extent(struct region *r, struct extent e)
+{
+	r->start = e.start;
+	r->end = e.end;
+	r->offset = e.offset;
+}
+
 uint64_t region_index(const struct region *r, uint64_t va)
 {
-	return (r->offset + (page_down(va) - r->start)) >> PAGE_SHIFT;
+	return extent_shown(region_extent(r), page_down(va)) >> PAGE_SHIFT;
 }
 
 bool region_allows(const struct region *r, enum access access)
@@ -208,13 +219,12 @@ bool region_allows(const struct region *r, enum access access)
 
 void region_split(struct regions *rs, struct region *r, uint64_t va, struct region *upper)
 {
-	VM_ASSERT(r->start < va && va < r->end && va % PAGE_SIZE == 0);
+	struct extent whole = region_extent(r);
 	*upper = *r;
-	upper->start = va;
-	upper->offset += va - r->start;
+	region_set_extent(upper, extent_above(whole, va));
+	region_set_extent(r, extent_below(whole, va));
 	if (r->object)
 		object_get(r->object);
-	r->end = va;
 	regions_resized(rs, r);
 	regions_insert(rs, upper);
 }
@@ -223,9 +233,9 @@ void region_split(struct regions *rs, struct region *r, uint64_t va, struct regi
 static bool region_continues(const struct region *lower, const struct region *upper)
 {
 	const uint32_t apart = REGION_INHERITED;
-	return lower->end == upper->start && lower->object == upper->object &&
-	       lower->source == upper->source && lower->prot_max == upper->prot_max &&
-	       lower->offset + (lower->end - lower->start) == upper->offset &&
+	return extent_joins(region_extent(lower), region_extent(upper)) &&
+	       lower->object == upper->object && lower->source == upper->source &&
+	       lower->prot_max == upper->prot_max &&
 	       !((lower->flags ^ upper->flags) & ~apart) && !(lower->flags & REGION_SPECIAL);
 }
 

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "vm/event.h"
+#include "vm/interval.h"
 
 struct mm;
 struct object;
@@ -100,6 +101,9 @@ uint64_t regions_hole_below(const struct regions *rs, uint64_t bottom, uint64_t 
 /* The lowest such place. */
 uint64_t regions_hole_above(const struct regions *rs, uint64_t bottom, uint64_t top, uint64_t length);
 
+/* Its addresses, and what they show: split and joined by interval.h. */
+struct extent region_extent(const struct region *r);
+void region_set_extent(struct region *r, struct extent e);
 /* Cuts r in two at va; upper is memory for the upper part, filled in and inserted. */
 void region_split(struct regions *rs, struct region *r, uint64_t va, struct region *upper);
 /* Do these neighbours say the same, the second continuing the first, and may their private pages

@@ -52,6 +52,8 @@ static void slots_begin(struct slots *s, uint32_t count, uint8_t *refs, uint16_t
 	     loop variant count + 1 - k; @/
 	  for (uint32_t k = 0; k < count + 1; k++);
 	 */
+	/*@ assert \forall integer b; 0 <= b <= last ==>
+	      room[b] == block_end(s, b) - b * SLOT_BLOCK - (b == 0 ? 1 : 0); */
 }
 
 /* Every change of a slot's references goes through here, and says what becomes of the numbers. */
@@ -108,42 +110,56 @@ void slots_finish(struct slots *s, const struct alloc *alloc)
 
 /* ---- Taking ---- */
 
-/* A run of free slots is no longer than its block has room. */
+/* Free slots beside each other are no more than their block has room for. */
 /*@ ghost
   /@ requires slots_hold(s) && block <= s->count / SLOT_BLOCK;
      assigns \nothing;
-     ensures \forall integer first, n; slots_run(s, first, n) && 0 <= n && first / SLOT_BLOCK == block &&
-       slots_free(s, first, n) ==> n <= s->room[block]; @/
-  static void run_has_room(const struct slots *s, uint32_t block)
+     ensures \forall integer from, to;
+       block * SLOT_BLOCK <= from <= to <= block_end(s, block) && slots_free(s, from, to) ==>
+       to - from <= s->room[block]; @/
+  static void room_is_enough(const struct slots *s, uint32_t block)
   {
     uint32_t k = block * SLOT_BLOCK;
     /@ loop invariant block * SLOT_BLOCK <= k <= block_end(s, block);
        loop invariant 0 <= slots_with(s->refs, 0, 0, block * SLOT_BLOCK, k);
-       loop invariant \forall integer first, end; block * SLOT_BLOCK <= first <= end <= k &&
-         (\forall integer i; first <= i < end ==> s->refs[i] == 0) ==>
-         end - first <= slots_with(s->refs, 0, 0, block * SLOT_BLOCK, k);
+       loop invariant enough: \forall integer from, to;
+         block * SLOT_BLOCK <= from <= to <= k && slots_free(s, from, to) ==>
+         to - from <= slots_with(s->refs, 0, 0, block * SLOT_BLOCK, k);
        loop assigns k;
        loop variant s->count + 1 - k; @/
-    while (k < s->count + 1 && k < (block + 1) * SLOT_BLOCK)
+    while (k < s->count + 1 && k < (block + 1) * SLOT_BLOCK) {
+      /@ assert step: slots_with(s->refs, 0, 0, block * SLOT_BLOCK, k + 1) ==
+           slots_with(s->refs, 0, 0, block * SLOT_BLOCK, k) + (s->refs[k] == 0 ? 1 : 0); @/
+      /@ assert shorter: \forall integer from; slots_free(s, from, k + 1) ==> slots_free(s, from, k); @/
+      /@ assert ends_here: \forall integer from;
+           block * SLOT_BLOCK <= from <= k && slots_free(s, from, k + 1) ==> s->refs[k] == 0 &&
+           k + 1 - from <= slots_with(s->refs, 0, 0, block * SLOT_BLOCK, k + 1); @/
+      /@ assert ends_before: \forall integer from, to;
+           block * SLOT_BLOCK <= from <= to <= k && slots_free(s, from, to) ==>
+           to - from <= slots_with(s->refs, 0, 0, block * SLOT_BLOCK, k + 1); @/
+      /@ assert ends: \forall integer from, to;
+           block * SLOT_BLOCK <= from <= to <= k + 1 && slots_free(s, from, to) ==>
+           (to <= k || from == k + 1 || (to == k + 1 && slots_free(s, from, k + 1))); @/
       k++;
+    }
   }
  */
 
 /* The first of n neighbouring free slots of one block, at or after from. 0: none. */
 /*@ requires slots_hold(s) && 1 <= from <= s->count && 1 <= n <= SLOT_BLOCK;
     assigns \nothing;
-    ensures \result != 0 ==> slots_run(s, \result, n) && slots_free(s, \result, n);
-    ensures \result == 0 ==> \forall integer i; from <= i && slots_run(s, i, n) ==> !slots_free(s, i, n);
+    ensures \result != 0 ==> slots_run(s, \result, n) && slots_free(s, \result, \result + n);
+    ensures \result == 0 ==> \forall integer i; from <= i && slots_run(s, i, n) ==> !slots_free(s, i, i + n);
  */
 static uint32_t run_find(const struct slots *s, uint32_t from, uint32_t n)
 {
 	uint32_t run = 0;
 	/*@ loop invariant from <= i && i / SLOT_BLOCK <= s->count / SLOT_BLOCK + 1 && run < n;
 	    loop invariant i % SLOT_BLOCK != 0 ==> run <= i % SLOT_BLOCK;
-	    loop invariant i > s->count || slots_free(s, i - run, run);
+	    loop invariant i > s->count || slots_free(s, i - run, i);
 	    loop invariant i > s->count || from + run <= i;
 	    loop invariant i - run == from || (i - run) % SLOT_BLOCK == 0 || i > s->count || s->refs[i - run - 1] != 0;
-	    loop invariant \forall integer j; from <= j < i - run && slots_run(s, j, n) ==> !slots_free(s, j, n);
+	    loop invariant none: \forall integer j; from <= j < i - run && slots_run(s, j, n) ==> !slots_free(s, j, j + n);
 	    loop assigns i, run;
 	    loop variant s->count + 1 + SLOT_BLOCK - i; */
 	for (uint32_t i = from; i <= s->count;) {
@@ -151,7 +167,7 @@ static uint32_t run_find(const struct slots *s, uint32_t from, uint32_t n)
 		if (i % SLOT_BLOCK == 0)
 			run = 0;
 		if (s->room[block] < n) {
-			/*@ ghost run_has_room(s, block); */
+			/*@ ghost room_is_enough(s, block); */
 			i = (block + 1) * SLOT_BLOCK;
 			run = 0;
 			continue;
@@ -189,6 +205,10 @@ uint32_t slots_take(struct slots *s, uint32_t n)
 	s->room[first / SLOT_BLOCK] -= n;
 	s->used += n;
 	s->next = first + n > s->count ? 1 : first + n;
+	/*@ assert used: s->used == slots_with(s->refs, 1, SLOT_REFS_MAX, 1, slots_end(s)); */
+	/*@ assert bad: s->bad == slots_with(s->refs, SLOT_BAD, SLOT_BAD, 1, slots_end(s)); */
+	/*@ assert room: \forall integer b; 0 <= b <= s->count / SLOT_BLOCK ==>
+	      s->room[b] == slots_with(s->refs, 0, 0, b * SLOT_BLOCK, block_end(s, b)); */
 	return first;
 }
 

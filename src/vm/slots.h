@@ -77,8 +77,8 @@ struct slots {
     // n neighbouring slots of one block, the first of them being first.
     predicate slots_run(struct slots *s, integer first, integer n) =
       1 <= first && first + n <= slots_end(s) && first % SLOT_BLOCK + n <= SLOT_BLOCK;
-    predicate slots_free{L}(struct slots *s, integer first, integer n) =
-      \forall integer i; first <= i < first + n ==> s->refs[i] == 0;
+    predicate slots_free{L}(struct slots *s, integer from, integer to) =
+      \forall integer i; from <= i < to ==> s->refs[i] == 0;
  */
 
 /* count: 1 to SLOTS_MAX. Returns 0 or -ENOMEM. */
@@ -92,10 +92,10 @@ void slots_finish(struct slots *s, const struct alloc *alloc);
     assigns s->refs[1 .. s->count], s->room[0 .. s->count / SLOT_BLOCK], s->used, s->next;
     ensures slots_hold(s);
     ensures \result == 0 ==>
-      \forall integer i; slots_run(s, i, n) ==> !slots_free{Pre}(s, i, n);
+      \forall integer i; slots_run(s, i, n) ==> !slots_free{Pre}(s, i, i + n);
     ensures \result == 0 ==>
       \forall integer i; 1 <= i <= s->count ==> s->refs[i] == \old(s->refs[i]);
-    ensures \result != 0 ==> slots_run(s, \result, n) && slots_free{Pre}(s, \result, n);
+    ensures \result != 0 ==> slots_run(s, \result, n) && slots_free{Pre}(s, \result, \result + n);
     ensures \result != 0 ==>
       \forall integer i; 1 <= i <= s->count ==>
         s->refs[i] == (\result <= i < \result + n ? 1 : \old(s->refs[i]));

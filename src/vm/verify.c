@@ -62,7 +62,7 @@ static bool verify_frame(struct verify *v, uint32_t i)
 		return f->maps || f->holds
 			   ? say(v, "frame #, which is free, is mapped or held", i, 0)
 			   : true;
-	if (f->flags & FRAME_ORPHAN) {
+	if (f->state == FRAME_ORPHAN) {
 		v->found[f->kind]++;
 		return f->holds && !f->maps
 			   ? true
@@ -99,7 +99,7 @@ static bool verify_frames(struct verify *v)
 	for (uint32_t i = 0; i < mm->pool.untouched; i++) {
 		const struct frame *f = frame_at(mm, i);
 		free += f->state == FRAME_FREE;
-		if (f->state == FRAME_OWNED || f->state == FRAME_BUSY)
+		if (f->state != FRAME_FREE && f->state != FRAME_RESERVED)
 			kind[f->kind]++;
 		if (!verify_frame(v, i))
 			return false;
