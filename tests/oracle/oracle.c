@@ -387,15 +387,17 @@ void maps(void)
 	warm();
 }
 
-/* Which of 64 pages belong to what has this name; NULL: to what has any, a file or shared memory. */
-static uint64_t pages_of(const char *start, const char *what)
+/* Which of 64 pages belong to what has this name; NULL: to what has any, a file or shared memory. shared:
+ * only to its shared mappings. */
+static uint64_t pages_of(const char *start, const char *what, bool shared)
 {
 	struct line line;
 	uint64_t mask = 0;
 	for (FILE *f = lines_open(); line_next(f, &line);)
 		for (int i = 0; i < 64; i++)
 			if (start + i * PAGE >= line.start && start + i * PAGE < line.end &&
-			    (what ? strcmp(line.what, what) == 0 : line.what[0] != '\0'))
+			    (what ? strcmp(line.what, what) == 0 : line.what[0] != '\0') &&
+			    (line.perms[3] == 's' || !shared))
 				mask |= UINT64_C(1) << i;
 	warm();
 	return mask;
@@ -405,7 +407,7 @@ void incore(int page, int pages)
 {
 	unsigned char vector[64] = {0};
 	/* How far a file is read ahead is the kernel's affair. */
-	uint64_t of_file = pages_of(at(page), FILE_NAME);
+	uint64_t of_file = pages_of(at(page), FILE_NAME, false);
 	say("incore %d %d", page, pages);
 	memset(vector, '?' - '0', sizeof(vector));
 	(void)CALL(mincore(at(page), (size_t)pages * PAGE, vector));
@@ -419,10 +421,10 @@ void incore(int page, int pages)
 
 static void touch_pages(int page, int pages, int offset, bool write, int value)
 {
-	/* How many pages of a file a load maps depends on how the kernel happens to keep them; of shared
-	 * memory, on how it lies. A store takes one fault. */
+	/* How many pages of a file are mapped at once, and which may be written then, depends on how the
+	 * kernel happens to keep them; of shared memory, on how it lies. */
 	bool lies = page >= PLACED;
-	uint64_t uncounted = lies || !write ? pages_of(at(page), lies ? NULL : FILE_NAME) : 0;
+	uint64_t uncounted = pages_of(at(page), lies ? NULL : FILE_NAME, write && !lies);
 	long taken = 0;
 	for (int i = 0; i < pages; i++) {
 		char *p = at(page + i) + offset;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* oracle.h - what the generated programs are made of: each call does one thing to memory and says
  * all that can be seen of it: errno or result, bytes, signals with their codes and addresses,
- * and how many faults its touches took (except loads of files, where a fault maps as much around it as
- * the kernel finds handy).
+ * and how many faults its touches took (except loads of files and stores to shared ones, where a fault
+ * maps as much around it as the kernel finds handy).
  *
  * Memory is named by page. Pages 0 to ARENA_PAGES - 1 lie at a fixed address, where everything may
  * be asked for; what the kernel places itself is named relative to a page placed at the start. */
