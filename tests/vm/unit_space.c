@@ -229,4 +229,74 @@ TEST(a_group_that_finds_no_memory_is_not_made)
 	}
 }
 
+TEST(a_read_under_way_that_fails_or_comes_too_late_leaves_nothing_behind)
+{
+	EACH_LAB (l, 64) {
+		struct lab_file f;
+		struct object *o = lab_file(&l, &f);
+		uint32_t frame;
+		f.get_error = -EAGAIN;
+		CHECK_EQ(object_page(l.mm, o, 2, false, &frame), -EAGAIN);
+		CHECK_EQ(object_page(l.mm, o, 2, false, &frame), -EAGAIN);
+		lab_file_ready(&f, -EIO);
+		CHECK_EQ(object_page(l.mm, o, 2, false, &frame), -EIO);
+		CHECK_EQ(object_cached(o, 2), NO_FRAME);
+		/* The file is cut while its page is on its way. */
+		CHECK_EQ(object_page(l.mm, o, 3, false, &frame), -EAGAIN);
+		object_resize(l.mm, o, 2 * P);
+		lab_file_ready(&f, 0);
+		CHECK_EQ(object_cached(o, 3), NO_FRAME);
+		uint8_t byte;
+		uint64_t a = lab_map_object(l.space, o, 4, PROT_R, 0);
+		CHECK(space_peek(l.space, a, &byte, 1));
+		CHECK(!space_peek(l.space, a + 3 * P, &byte, 1));
+		object_put(l.mm, o);
+	}
+}
+
+static unsigned punched;
+
+static int note_punch(void *ctx, uint64_t first, uint64_t last)
+{
+	punched += (unsigned)(last - first + 1);
+	return 0;
+}
+
+TEST(who_keeps_a_files_pages_is_asked_to_remove_some)
+{
+	EACH_LAB (l, 64) {
+		struct lab_file f;
+		struct object *o = lab_file(&l, &f);
+		struct pager able = *o->pager;
+		const struct pager *plain = o->pager;
+		able.punch = note_punch;
+		o->pager = &able;
+		punched = 0;
+		uint64_t a = lab_map_object(l.space, o, 8, RW, REGION_SHARED);
+		CHECK_EQ(space_advise(l.space, a + P, 3 * P, 9 /* REMOVE */), 0);
+		CHECK_EQ(punched, 3);
+		o->pager = plain;
+		object_put(l.mm, o);
+	}
+}
+
+TEST(pages_that_become_private_beside_others_are_of_their_lineage)
+{
+	EACH_LAB (l, 64) {
+		struct space *s = l.space;
+		for (unsigned first = 0; first < 2; first++) {
+			uint64_t a = lab_map(s, 2, RW), other = a + !first * P, one = a + first * P;
+			CHECK_EQ(space_protect(s, one, P, RW | PROT_X), 0);
+			CHECK(regions_find(&s->regions, a) != regions_find(&s->regions, a + P));
+			lab_store(s, other, 1);
+			lab_store(s, one, 2);
+			CHECK_EQ(regions_find(&s->regions, a)->lineage,
+				 regions_find(&s->regions, a + P)->lineage);
+			CHECK_EQ(space_protect(s, one, P, RW), 0);
+			CHECK(regions_find(&s->regions, a) == regions_find(&s->regions, a + P));
+			CHECK_EQ(space_unmap(s, a, 2 * P), 0);
+		}
+	}
+}
+
 TEST_MAIN
