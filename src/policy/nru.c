@@ -28,7 +28,8 @@ struct policy {
 
 static const struct policy_param nru_params[] = {
     /* The classes put clean pages first already. */
-    {"clean-first", POLICY_NUMBER, 0, 1, 0, "1: before their classes are asked"},
+    {"clean-first", POLICY_NUMBER, 0, 1, 0,
+     "1: clean pages go before dirty ones of a lower class, within reason"},
     {"interval", POLICY_TIME, 1000000, UINT64_C(10000000000), 20000000,
      "how often all reference bits are cleared"},
     {0},

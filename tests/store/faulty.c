@@ -4,7 +4,14 @@
 #ifdef HAVE_ZSTD
 #define INNER "zram:4M"
 #else
-#define INNER "file:/tmp/carrel-store-faulty.img,size=4M" /* a build without libzstd */
+/* A build without libzstd. */
+#define FILE_NAME "/tmp/carrel-store-faulty.img"
+#define INNER "file:" FILE_NAME ",size=4M"
+
+__attribute__((destructor)) static void file_remove(void)
+{
+	unlink(FILE_NAME);
+}
 #endif
 
 /* Writes or reads slots 0 on, one page each, and says which failed. */
