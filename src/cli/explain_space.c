@@ -216,14 +216,14 @@ void explain_fork(struct explain *x, struct tale *t, struct process *p, const st
 	step_event(s, e);
 	step_says(
 	    s,
-	    "The child has the same addresses, the same regions and the same contents, and not "
-	    "a byte is copied: %" PRId64 " resident page%s %s in common.",
+	    "The child has the same addresses, the same regions and the same contents, of which "
+	    "not a byte is copied: %" PRId64 " resident page%s %s in common.",
 	    f->resident, plural((uint64_t)f->resident), f->resident == 1 ? "is" : "are");
 	if (f->tables_shared)
 		step_says(s,
-			  "Even the page tables of the lowest level, %" PRIu64
-			  " of them, each for 2 MiB, "
-			  "are not copied but shared (textbooks copy them entry by entry).",
+			  "Even page tables of the lowest level (%" PRIu64
+			  " of them, each for 2 MiB) are not copied but shared; textbooks copy "
+			  "them entry by entry.",
 			  f->tables_shared);
 	step_says(s, "Private pages can be read by both and written by neither from now on: the "
 		     "first write to each is a fault, and then it is copied.");
