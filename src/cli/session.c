@@ -287,7 +287,11 @@ static int make_kernel(struct session *s)
 		    .host = s->compiled, .guest = s->compiled_guest, .readonly = true};
 	if (kernel_create(&c, &s->kernel) < 0)
 		return STATUS_CARREL;
-	return swap_open(o, s->kernel->mm, s->device) < 0 ? STATUS_CARREL : -1;
+	if (swap_open(o, s->kernel->mm, s->device) == 0)
+		return -1;
+	kernel_destroy(s->kernel);
+	s->kernel = NULL;
+	return STATUS_CARREL;
 }
 
 static int spawn_all(struct session *s)
