@@ -8,6 +8,7 @@
 #include "kernel/call.h"
 #include "kernel/file.h"
 #include "kernel/kernel.h"
+#include "kernel/shm.h"
 #include "kernel/uaccess.h"
 
 enum {
@@ -71,6 +72,9 @@ static int map_file(struct task *t, int fd, uint64_t flags, struct map_request *
 		return -EINVAL;
 	if (!f->ops->object)
 		return -ENODEV;
+	/* No file is memory that a store reaches for good; of files in RAM nobody asks it. */
+	if (flags & FLAG_SYNC && !shm_node_of(f))
+		return -EOPNOTSUPP;
 	bool sealed = shared && f->ops->sealed && f->ops->sealed(f);
 	if (sealed && m->prot & PROT_W)
 		return -EPERM;
@@ -105,9 +109,6 @@ static int flags_check(const struct process *p, uint64_t flags)
 	if (type == FLAG_SHARED_VALIDATE && flags & FLAG_ANONYMOUS)
 		return -EINVAL;
 	if (type == FLAG_SHARED_VALIDATE && flags & ~(uint64_t)FLAGS_KNOWN)
-		return -EOPNOTSUPP;
-	/* No file is memory that a store reaches for good. */
-	if (flags & FLAG_SYNC && !(flags & FLAG_ANONYMOUS))
 		return -EOPNOTSUPP;
 	/* There are no huge pages to be had. */
 	if (flags & FLAG_HUGETLB)

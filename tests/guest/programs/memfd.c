@@ -198,6 +198,9 @@ static void holes(void)
 	say("remove of a private one: %s", result(madvise(p + 9 * PAGE, PAGE, MADV_REMOVE)));
 	say("dontneed: %s", result(madvise(s, 16 * PAGE, MADV_DONTNEED)));
 	say("  %c", s[3 * PAGE]);
+	void *y = mmap(NULL, PAGE, PROT_READ, MAP_SHARED | 0x80000 /* MAP_SYNC */, fd, 0),
+	     *v = mmap(NULL, PAGE, PROT_READ, MAP_SHARED_VALIDATE | 0x80000, fd, 0);
+	say("MAP_SYNC: shared %s, validated %s", y == MAP_FAILED ? "refused" : "ok", v == MAP_FAILED ? "refused" : "ok");
 	r[0] = result(fallocate(fd, FALLOC_FL_PUNCH_HOLE, 0, 10));
 	r[1] = result(fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, 10));
 	r[2] = result(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, PAGE));
