@@ -4,7 +4,7 @@
 BUILD = build
 PREFIX = /usr/local
 
-.PHONY: all build setup demo bench check check-long install clean format help
+.PHONY: all build setup demo bench check check-long prove install clean format help
 
 all: build
 
@@ -43,6 +43,11 @@ check-long:
 	@sh scripts/setup check
 	@CARREL_LONG=1 scripts/check
 
+# The contracts in the code, by Frama-C; see docs/proof.md. PROVE='src/vm/slots.c' proves one file.
+prove:
+	@sh scripts/setup prove
+	@scripts/prove $(PROVE)
+
 install: build
 	meson configure $(BUILD) --prefix "$(PREFIX)"
 	meson install -C $(BUILD) $(if $(DESTDIR),--destdir "$(DESTDIR)")
@@ -59,6 +64,7 @@ help:
 	@echo 'make bench       compare speed with this Linux and with qemu-riscv64'
 	@echo 'make check       set up, and run all tests'
 	@echo 'make check-long  the same, with the slow tests'
+	@echo 'make prove       set up Frama-C, and prove the contracts in the code'
 	@echo 'make install     install under PREFIX ($(PREFIX)), DESTDIR is honoured'
 	@echo 'make setup       install what the build and the tests need, no more'
 	@echo 'make format      clang-format all sources'

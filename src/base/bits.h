@@ -31,7 +31,7 @@ static inline uint64_t page_down(uint64_t va) { return va - va % PAGE_SIZE; }
     ensures va + PAGE_SIZE - 1 > UINT64_MAX ==> \result == 0; */
 static inline uint64_t page_up(uint64_t va)
 {
-	return va > UINT64_MAX - (PAGE_SIZE - 1) ? 0 : page_down(va + PAGE_SIZE - 1);
+	return va > UINT64_MAX - (PAGE_SIZE - 1) ? 0 : page_down(va + (PAGE_SIZE - 1));
 }
 
 /*@ assigns \nothing;
