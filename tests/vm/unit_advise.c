@@ -21,7 +21,7 @@ static uint64_t map_flags(struct space *s, uint64_t pages, uint32_t flags)
 TEST(populating_stops_where_it_may_not_go_on)
 {
 	EACH_LAB (l, 64) {
-		struct lab_file f;
+		static struct lab_file f;
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map(l.space, 4, PROT_R);
 		CHECK_EQ(space_advise(l.space, a, 4 * P, POPULATE_WRITE), -EINVAL);
@@ -44,7 +44,7 @@ TEST(advice_is_refused_where_linux_refuses_it)
 {
 	EACH_LAB (l, 64) {
 		struct space *s = l.space;
-		struct lab_file f;
+		static struct lab_file f;
 		struct object *o = lab_file(&l, &f), *shared = lab_shared(&l, 4);
 		uint64_t a = lab_map(s, 4, RW), special = map_flags(s, 2, REGION_SPECIAL);
 		uint64_t file = lab_map_object(s, o, 4, PROT_R, 0);
@@ -117,7 +117,7 @@ TEST(the_kernels_own_regions_are_never_locked)
 TEST(a_file_is_in_core_while_its_pages_are_cached_by_whomever)
 {
 	EACH_LAB (l, 64) {
-		struct lab_file f;
+		static struct lab_file f;
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(l.space, o, 2, PROT_R, 0);
 		uint8_t there[2] = {9, 9};

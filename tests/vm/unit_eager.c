@@ -30,7 +30,7 @@ TEST(anonymous_memory_is_there_when_mmap_returns)
 TEST(files_are_read_whole_and_private_pages_copied_at_once)
 {
 	EACH_EAGER_LAB (l, 256) {
-		struct lab_file f;
+		static struct lab_file f;
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(l.space, o, FILE_PAGES, PROT_R, 0);
 		CHECK_EQ(f.gets, FILE_PAGES);

@@ -67,7 +67,7 @@ TEST(a_promise_is_given_when_memory_becomes_writable_and_kept_while_it_may_have_
 TEST(a_private_file_mapping_is_promised_its_copies)
 {
 	EACH_LAB (l, 64) {
-		struct lab_file f;
+		static struct lab_file f;
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(l.space, o, 4, PROT_R, 0);
 		CHECK_EQ(committed(&l), 0);

@@ -48,7 +48,7 @@ TEST(the_heap_is_known_by_its_place)
 TEST(usage_counts_each_kind_of_frame_once)
 {
 	EACH_LAB (l, 64) {
-		struct lab_file f;
+		static struct lab_file f;
 		struct mm_usage u;
 		struct object *o = lab_file(&l, &f), *shared = lab_shared(&l, 4);
 		uint64_t a = lab_map(l.space, 3, RW);
@@ -129,8 +129,9 @@ static void count_touch(struct policy *p, uint32_t frame)
 TEST(a_policy_that_wants_every_reference_is_told_of_those_to_its_pages_only)
 {
 	EACH_LAB (l, 64) {
-		struct lab_file f;
-		struct policy_ops counting = *l.mm->policy_ops;
+		static struct lab_file f;
+		static struct policy_ops counting;
+		counting = *l.mm->policy_ops;
 		struct object *o = lab_file(&l, &f);
 		uint64_t a = lab_map_object(l.space, o, 4, PROT_R, 0), b = lab_map(l.space, 1, RW);
 		lab_read(l.space, a);
@@ -232,7 +233,7 @@ TEST(a_group_that_finds_no_memory_is_not_made)
 TEST(a_read_under_way_that_fails_or_comes_too_late_leaves_nothing_behind)
 {
 	EACH_LAB (l, 64) {
-		struct lab_file f;
+		static struct lab_file f;
 		struct object *o = lab_file(&l, &f);
 		uint32_t frame;
 		f.get_error = -EAGAIN;
@@ -265,9 +266,10 @@ static int note_punch(void *ctx, uint64_t first, uint64_t last)
 TEST(who_keeps_a_files_pages_is_asked_to_remove_some)
 {
 	EACH_LAB (l, 64) {
-		struct lab_file f;
+		static struct lab_file f;
 		struct object *o = lab_file(&l, &f);
-		struct pager able = *o->pager;
+		static struct pager able;
+		able = *o->pager;
 		const struct pager *plain = o->pager;
 		able.punch = note_punch;
 		o->pager = &able;

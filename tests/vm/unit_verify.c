@@ -59,7 +59,7 @@ static struct frame *frame_of(struct space *s, uint64_t va)
 TEST(a_frame_whose_state_is_wrong_is_found)
 {
 	EACH_LAB (l, 64) {
-		struct scene x;
+		static struct scene x;
 		scene_make(&l, &x);
 		struct frame *anon = frame_of(l.space, x.own), *file = frame_of(l.space, x.stored);
 		CHECK_EQ(space_advise(l.space, x.copied + P, P, 4 /* DONTNEED */), 0);
@@ -68,7 +68,7 @@ TEST(a_frame_whose_state_is_wrong_is_found)
 		struct anon *owner = anon->owner.anon, *other = anon_map_get(&l.space->anons, x.both);
 		BREAK(&l, "which is free", free->holds = 1, free->holds = 0);
 		BREAK(&l, "free list", free->index++, free->index--);
-		BREAK(&l, "has no owner", anon->flags |= FRAME_ORPHAN, anon->flags &= ~FRAME_ORPHAN);
+		BREAK(&l, "has no owner", anon->state = FRAME_ORPHAN, anon->state = FRAME_OWNED);
 		BREAK(&l, "belongs to an anon that is in frame", anon->owner.anon = other,
 		      anon->owner.anon = owner);
 		BREAK(&l, "belongs to page", file->index += 9, file->index -= 9);
@@ -84,7 +84,7 @@ TEST(a_frame_whose_state_is_wrong_is_found)
 TEST(a_page_with_a_wrong_count_or_a_wrong_frame_is_found)
 {
 	EACH_LAB (l, 64) {
-		struct scene x;
+		static struct scene x;
 		scene_make(&l, &x);
 		struct anon *a = anon_map_get(&l.space->anons, x.own);
 		struct chunk *c = anon_map_chunk(&l.space->anons, x.own);
@@ -104,7 +104,7 @@ TEST(a_page_with_a_wrong_count_or_a_wrong_frame_is_found)
 TEST(an_object_that_miscounts_is_found)
 {
 	EACH_LAB (l, 64) {
-		struct scene x;
+		static struct scene x;
 		scene_make(&l, &x);
 		struct object *o = x.file.object;
 		BREAK(&l, "an object has", o->resident++, o->resident--);
@@ -120,7 +120,7 @@ TEST(an_object_that_miscounts_is_found)
 TEST(regions_and_entries_that_do_not_agree_are_found)
 {
 	EACH_LAB (l, 64) {
-		struct scene x;
+		static struct scene x;
 		scene_make(&l, &x);
 		struct space *s = l.space;
 		struct region *r = regions_find(&s->regions, x.own);
