@@ -417,6 +417,8 @@ static enum fault_result fault_done(struct space *s, const struct fault_request 
 	int64_t before = space_resident(s);
 	uint64_t from = p->step == STEP_COPY ? p->key : 0;
 	uint32_t frame = fault_commit(s, q, p, r);
+	if (q->by == BY_PROGRAM && (plan_makes_page(p) || cause_class(p->cause) == CLASS_major))
+		s->mm->brought = frame;
 	if (s->mm->config.fault_around > 1 && p->as != RESIDENT_ANON && q->access != ACCESS_WRITE)
 		fault_around(s, p);
 	fault_tell(s, q, p, from, frame, space_resident(s) - before);

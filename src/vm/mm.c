@@ -36,6 +36,7 @@ static int mm_init(struct mm *mm, const struct mm_config *config)
 	    .pmap_ctx = config->pmap_ctx,
 	    .policy_ops = config->policy,
 	    .waits_for = NO_FRAME,
+	    .brought = NO_FRAME,
 	};
 	sparse_init(&mm->space_of, &mm->host.alloc);
 	mm->frame = alloc_get(&mm->host.alloc, sizeof(*mm->frame) * mm->frames);

@@ -73,6 +73,7 @@ struct mm {
 	uint64_t locked_pages;	/* of all spaces: 0 saves a look at each victim */
 	uint32_t waits_for;	/* the frame that the last FAULT_WAIT or -EAGAIN waits for */
 	struct space *current;	/* for whom frames are wanted: whose program runs; NULL: nobody's */
+	uint32_t brought;	/* the frame that a fault just brought in for the program's next reference */
 	struct victim victim;	/* since the fault began */
 	struct swap swap;
 	struct thrash thrash;

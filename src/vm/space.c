@@ -419,8 +419,11 @@ bool space_peek(const struct space *s, uint64_t va, void *ret_bytes, uint64_t si
 void space_touched(struct space *s, uint64_t va)
 {
 	struct pmap_entry e;
-	if (s->mm->pmap->lookup(s->pmap, page_down(va), &e) &&
-	    frame_at(s->mm, e.frame)->flags & FRAME_POLICED)
+	if (!s->mm->pmap->lookup(s->pmap, page_down(va), &e))
+		return;
+	if (e.frame == s->mm->brought) /* the policy knows by enter */
+		s->mm->brought = NO_FRAME;
+	else if (frame_at(s->mm, e.frame)->flags & FRAME_POLICED)
 		s->mm->policy_ops->touch(s->mm->policy, e.frame);
 }
 
