@@ -422,6 +422,8 @@ static enum fault_result fault_done(struct space *s, const struct fault_request 
 	if (s->mm->config.fault_around > 1 && p->as != RESIDENT_ANON && q->access != ACCESS_WRITE)
 		fault_around(s, p);
 	fault_tell(s, q, p, from, frame, space_resident(s) - before);
+	if (p->cause == CAUSE_swap_in && p->anon)
+		swap_used(s->mm, p->anon);
 	reserve_drop(s->mm, r);
 	return FAULT_DONE;
 }

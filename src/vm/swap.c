@@ -141,6 +141,17 @@ void swap_free(struct mm *mm, struct anon *a)
 	a->slot = 0;
 }
 
+void swap_used(struct mm *mm, struct anon *a)
+{
+	uint32_t number;
+	const struct swap_area *area = a->slot ? area_of(mm, a->slot, &number) : NULL;
+	if (!area || !area->config.ops->takes_frames || a->frame == NO_FRAME ||
+	    frame_at(mm, a->frame)->state != FRAME_OWNED)
+		return;
+	frame_at(mm, a->frame)->flags |= FRAME_DIRTY;
+	swap_free(mm, a);
+}
+
 /* Takes the slot of a page that has a frame, too: it will have to be written again. */
 static bool slot_steal(struct mm *mm, struct swap_area *area)
 {

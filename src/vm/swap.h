@@ -114,6 +114,9 @@ unsigned swap_out(struct mm *mm, const uint32_t *frame, unsigned frames);
 int swap_in(struct mm *mm, struct anon *a, uint32_t space, uint32_t *ret_frame);
 /* The bytes of a page that has no frame, changing nothing. False: it cannot be read. */
 bool swap_peek(struct mm *mm, struct anon *a, uint8_t *ret_page);
+/* The page, which was in swap, is used again: a store that keeps it in the machine's own frames gives
+ * them up, since twice is once too often. */
+void swap_used(struct mm *mm, struct anon *a);
 /* The anon's slot, if it has one, is not wanted any more. */
 void swap_free(struct mm *mm, struct anon *a);
 
