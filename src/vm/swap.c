@@ -107,7 +107,9 @@ const struct swap_area *swap_area_of(const struct mm *mm, uint32_t slot, uint32_
 
 static bool area_usable(const struct mm *mm, const struct swap_area *a)
 {
-	return !a->full && (!a->down_until || mm_now(mm) >= a->down_until);
+	/* One that lies in frames has room again when there are some. */
+	bool full = a->full && !(a->config.ops->takes_frames && mm->pool.free);
+	return !full && (!a->down_until || mm_now(mm) >= a->down_until);
 }
 
 static bool area_room(const struct mm *mm, const struct swap_area *a)
