@@ -5,7 +5,7 @@
  * run in a child process, since what is wrong may end it. A sequence that fails is shrunk: parts
  * are left out for as long as it still fails, and what remains is printed as a list to be read.
  *
- *	SEED=n OPS=n	runs that sequence alone
+ *	SEED=n OPS=n	runs that sequence alone; FAIL_AT=n: with that allocation failing in every other operation
  *	CARREL_LONG=1	runs ten times as many
  */
 #include "model.h"
@@ -80,6 +80,9 @@ static uint16_t draw_pages(void)
 	return draw(16) ? (uint16_t)(1 + draw(draw(4) ? 5 : 30)) : some[draw(4)];
 }
 
+/* The allocation that fails in every other operation; -1: now and then, whichever. FAIL_AT names it. */
+static int fail_at = -1;
+
 static void draw_sequence(uint64_t seed, struct op *ops, unsigned n)
 {
 	random_state = seed * 1000003;
@@ -96,6 +99,8 @@ static void draw_sequence(uint64_t seed, struct op *ops, unsigned n)
 				  .value = (uint32_t)draw(UINT32_MAX)};
 		if (failing && draw(6) == 0)
 			op->fail = (int8_t)draw(draw(2) ? 4 : 12);
+		if (fail_at >= 0)
+			op->fail = i % 2 ? (int8_t)fail_at : -1;
 		bool io = op->kind == OP_READ || op->kind == OP_WRITE || op->kind == OP_POPULATE ||
 			  op->kind == OP_SYNC;
 		if (io && draw(16) == 0)
@@ -221,22 +226,12 @@ static void run_one(uint64_t seed, unsigned n)
 	free(ops);
 }
 
-static void run_kind(enum world_kind kind)
+/* Sequences from a seed on, in a child of their own; what fails is told and shrunk. */
+static void run_sequences(enum world_kind kind, uint64_t first, unsigned sequences)
 {
 	static struct op ops[SEQUENCE];
-	unsigned sequences = getenv("CARREL_LONG") ? SEQUENCES * 10 : SEQUENCES;
-	uint64_t first = getenv("CARREL_SEED") ? strtoull(getenv("CARREL_SEED"), NULL, 0) : 1;
 	int status;
 
-	told->done = told->refused = 0;
-	if (getenv("SEED")) {
-		uint64_t seed = strtoull(getenv("SEED"), NULL, 0);
-		unsigned n = getenv("OPS") ? (unsigned)strtoul(getenv("OPS"), NULL, 0) : SEQUENCE;
-		if (seed % WORLD_KINDS != kind)
-			SKIP("SEED is for %s", world_name[seed % WORLD_KINDS]);
-		run_one(seed, n < SEQUENCE * 1000 ? n : SEQUENCE * 1000);
-		return;
-	}
 	fflush(stdout);
 	pid_t child = fork();
 	if (child == 0) {
@@ -250,15 +245,35 @@ static void run_kind(enum world_kind kind)
 		_exit(ok ? 0 : 1);
 	}
 	waitpid(child, &status, 0);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		printf("# %s: seeds from %" PRIu64 ", %" PRIu64 " operations, %" PRIu64
-		       " refused\n",
-		       world_name[kind], first * WORLD_KINDS + kind, told->done, told->refused);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
-	}
+	if (fail_at >= 0)
+		printf("# FAIL_AT=%d\n", fail_at);
 	draw_sequence(told->seed, ops, SEQUENCE);
 	unsigned n = told->at + 1 < SEQUENCE ? told->at + 1 : SEQUENCE;
 	sequence_failed(told->seed, ops, n);
+}
+
+static uint64_t first_seed(void)
+{
+	return getenv("CARREL_SEED") ? strtoull(getenv("CARREL_SEED"), NULL, 0) : 1;
+}
+
+static void run_kind(enum world_kind kind)
+{
+	told->done = told->refused = 0;
+	if (getenv("SEED")) {
+		uint64_t seed = strtoull(getenv("SEED"), NULL, 0);
+		unsigned n = getenv("OPS") ? (unsigned)strtoul(getenv("OPS"), NULL, 0) : SEQUENCE;
+		if (seed % WORLD_KINDS != kind)
+			SKIP("SEED is for %s", world_name[seed % WORLD_KINDS]);
+		fail_at = getenv("FAIL_AT") ? atoi(getenv("FAIL_AT")) : -1;
+		run_one(seed, n < SEQUENCE * 1000 ? n : SEQUENCE * 1000);
+		return;
+	}
+	run_sequences(kind, first_seed(), getenv("CARREL_LONG") ? SEQUENCES * 10 : SEQUENCES);
+	printf("# %s: seeds from %" PRIu64 ", %" PRIu64 " operations, %" PRIu64 " refused\n",
+	       world_name[kind], first_seed() * WORLD_KINDS + kind, told->done, told->refused);
 }
 
 __attribute__((constructor)) static void told_make(void)
@@ -281,6 +296,24 @@ TEST(spaces_show_what_a_flat_model_says_sv48)
 TEST(spaces_show_what_a_flat_model_says_sv57)
 {
 	run_kind(WORLD_SV57);
+}
+
+/* 10^4 operations for each, where there is time; a sample of that else. */
+TEST(whichever_allocation_fails_nothing_is_lost_and_nothing_is_half_done)
+{
+	enum { ALLOCATIONS = 12, OPERATIONS = 10000 };
+	unsigned sequences = (OPERATIONS + SEQUENCE - 1) / SEQUENCE;
+
+	if (getenv("SEED"))
+		SKIP("SEED names one sequence");
+	told->done = told->refused = 0;
+	for (fail_at = 0; fail_at < ALLOCATIONS; fail_at++)
+		run_sequences((enum world_kind)(fail_at % WORLD_KINDS), first_seed() + 1000,
+			      getenv("CARREL_LONG") ? sequences : sequences / 10 + 1);
+	fail_at = -1;
+	printf("# the 1st to %uth allocation of every other operation: %" PRIu64 " operations, %" PRIu64
+	       " refused\n",
+	       (unsigned)ALLOCATIONS, told->done, told->refused);
 }
 
 TEST_MAIN
