@@ -62,6 +62,10 @@ static int region_check(const struct remap *m)
 		return -EINVAL;
 	if (moved > r->end - m->old || (special && m->length > moved))
 		return -EFAULT;
+	/* A page of an object has a number of so many bits. */
+	uint64_t first = r->object ? region_index(r, m->old) : 0;
+	if (r->object && first + (m->length >> PAGE_SHIFT) > UINT64_C(1) << OBJECT_INDEX_BITS)
+		return -EINVAL;
 	return 0;
 }
 
