@@ -18,7 +18,7 @@
  * This knows numbers only: what a slot holds, and on which device, is the swap's affair. Nothing
  * here fails but slots_init, for memory, and slots_take, when there is no room.
  *
- * The contracts in ACSL are not proved yet (docs/proof.md).
+ * The contracts in ACSL are proved of the code (docs/proof.md).
  */
 #ifndef VM_SLOTS_H
 #define VM_SLOTS_H

@@ -83,8 +83,18 @@ def broken(file, function, what, instead):
 
 
 @long_test
+def a_slot_that_stays_counted_after_it_was_put_is_found():
+    broken('src/vm/slots.c', 'slots_put', '\ts->used--;\n\treturn true;', '\treturn true;')
+
+
+@long_test
 def a_region_split_that_shows_other_bytes_is_found():
     broken('src/vm/interval.h', 'extent_above', 'va, e.end, extent_shown(e, va)', 'va, e.end, e.offset')
+
+
+@long_test
+def a_free_frame_that_leaves_the_list_is_found():
+    broken('src/vm/frame_pool.c', 'frame_pool_take', 'p->first = p->frame[frame].next', 'p->first = NO_FRAME')
 
 
 @long_test
