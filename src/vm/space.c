@@ -424,7 +424,7 @@ void space_touched(struct space *s, uint64_t va)
 	if (e.frame == s->mm->brought) /* the policy knows by enter */
 		s->mm->brought = NO_FRAME;
 	else if (frame_at(s->mm, e.frame)->flags & FRAME_POLICED)
-		s->mm->policy_ops->touch(s->mm->policy, e.frame);
+		s->mm->policy_ops->touch(frame_policy(s->mm, e.frame), e.frame);
 }
 
 uint64_t space_swapped(const struct space *s)

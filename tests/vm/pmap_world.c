@@ -151,6 +151,7 @@ void world_begin_as(struct world *w, enum world_kind kind, uint32_t frames,
 				   .policy_params = o->policy_params,
 				   .swap = o->swap,
 				   .local = o->local,
+				   .exact_refs = o->exact_refs,
 				   .low = o->low,
 				   .high = o->high,
 				   .fault_around = 1};

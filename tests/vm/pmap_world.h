@@ -36,6 +36,7 @@ struct world_options {
 	const char *policy_params;
 	struct swap_config swap;
 	struct local_config local;
+	bool exact_refs;
 	uint32_t low, high;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Local replacement: what one group does costs the other nothing, or what the rule says. */
 #include "memory_store.h"
+#include "policy/policies.h"
 #include "unit.h"
 
 enum { PAGES = 64, FRAMES = 80 };
@@ -13,11 +14,11 @@ struct pair {
 	uint64_t at[2];
 };
 
-static void begin(struct pair *x, struct local_config local)
+static void begin_as(struct pair *x, const struct world_options *o)
 {
 	struct lab *l = &x->lab;
 	*x = (struct pair){0};
-	world_begin_as(&l->w, WORLD_SOFT, FRAMES, &(struct world_options){.local = local});
+	world_begin_as(&l->w, WORLD_SOFT, FRAMES, o);
 	l->mm = l->w.mm;
 	lab_now = l;
 	struct swap_area_config swap = {.ops = &memory_ops, .store = memory_store(1000)};
@@ -29,6 +30,11 @@ static void begin(struct pair *x, struct local_config local)
 		group_put(x->group[i]);
 		x->at[i] = lab_map(x->space[i], PAGES, PROT_R | PROT_W);
 	}
+}
+
+static void begin(struct pair *x, struct local_config local)
+{
+	begin_as(x, &(struct world_options){.local = local});
 }
 
 static void end(struct pair *x)
@@ -73,6 +79,22 @@ TEST(with_fixed_shares_it_takes_only_its_own)
 	CHECK_EQ(major(&x, 0), 0);
 	CHECK(major(&x, 1) > 0);
 	CHECK(x.group[1]->local.resident <= (FRAMES - 1) / 2);
+	end(&x);
+}
+
+TEST(exact_references_reach_the_policy_of_the_group_that_made_them)
+{
+	struct pair x;
+	begin_as(&x, &(struct world_options){.local = {LOCAL_FIXED, 0},
+					       .policy = &policy_lru,
+					       .exact_refs = true});
+	touch(&x, 0, 0, 29);
+	space_touched(x.space[0], x.at[0]);
+	touch(&x, 0, 30, 44); /* some go, the least recently used first */
+	CHECK_EQ(lab_load(x.space[0], x.at[0]), 0);
+	CHECK_EQ(major(&x, 0), 0);
+	CHECK_EQ(lab_load(x.space[0], x.at[0] + PAGE_SIZE), 1);
+	CHECK_EQ(major(&x, 0), 1);
 	end(&x);
 }
 
