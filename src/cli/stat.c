@@ -51,9 +51,7 @@ static void stat_look(struct session *s, struct process *p)
 	g->instructions = p->retired;
 	g->time = kernel_now(s->kernel) - p->started;
 	s->kernel->mm->pmap->stats(p->space->pmap, &ps);
-	g->resident_peak = max_u64(p->space->resident_peak, ps.resident[RESIDENT_ANON] +
-								ps.resident[RESIDENT_FILE] +
-								ps.resident[RESIDENT_SHMEM]);
+	g->resident_peak = max_u64(p->space->resident_peak, pmap_resident(p->space->pmap));
 	g->tables = ps.tables;
 	g->tables_shared = ps.tables_shared;
 	g->zero_pages = zero_pages(s->kernel, p->space);

@@ -18,20 +18,11 @@
 #include "kernel/sched.h"
 #include "kernel/task.h"
 
-static uint64_t swap_slots(const struct mm *mm)
-{
-	uint64_t slots = 0;
-	for (unsigned i = 0; i < mm->swap.areas; i++)
-		slots += mm->swap.area[i].slots.count;
-	return slots;
-}
-
 static uint64_t space_held(struct space *s)
 {
 	struct pmap_stats st;
 	s->mm->pmap->stats(s->pmap, &st);
-	return st.resident[RESIDENT_ANON] + st.resident[RESIDENT_FILE] + st.resident[RESIDENT_SHMEM] +
-	       st.tables + space_swapped(s);
+	return pmap_resident(s->pmap) + st.tables + space_swapped(s);
 }
 
 static int64_t badness(const struct process *p)
@@ -137,12 +128,9 @@ static void add_sufferers(struct kernel *k, struct text *s)
 		if (!most)
 			break;
 		below = most->space->refaults_window;
-		struct pmap_stats st;
-		k->mm->pmap->stats(most->space->pmap, &st);
 		uint64_t lacks = (k->mm->thrash.wanted - k->mm->frames) * below / total;
 		text_add(s, "%s%s (pid %d) about ", n ? ", " : ": ", process_task(most)->comm, most->pid);
-		add_size(s, st.resident[RESIDENT_ANON] + st.resident[RESIDENT_FILE] +
-				st.resident[RESIDENT_SHMEM] + lacks);
+		add_size(s, pmap_resident(most->space->pmap) + lacks);
 	}
 }
 

@@ -282,10 +282,7 @@ static int fill(struct shm_node *n, uint64_t start, uint64_t end)
 	uint64_t first = start >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
 	const struct object_quota *q = &n->shm->quota;
 	/* What cannot be is not begun: no page more than the file system or RAM and swap have. */
-	uint64_t room = mm->frames;
-	for (unsigned i = 0; i < mm->swap.areas; i++)
-		room += mm->swap.area[i].slots.count;
-	room = min_u64(q->limit - q->pages, room);
+	uint64_t room = min_u64(q->limit - q->pages, mm->frames + swap_slots(mm));
 	if (end > SIZE_MAX_WRITTEN)
 		return -EFBIG;
 	if (last - first >= room + n->object->resident || holes(n->object, first, last) > room)

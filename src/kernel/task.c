@@ -196,11 +196,8 @@ void process_set_space(struct process *p, struct space *s, unsigned *refs)
 	p->space_refs = refs;
 	if (!old)
 		return;
-	struct pmap_stats st;
-	old->mm->pmap->stats(old->pmap, &st);
-	uint64_t resident =
-	    st.resident[RESIDENT_ANON] + st.resident[RESIDENT_FILE] + st.resident[RESIDENT_SHMEM];
-	p->resident_peak = max_u64(p->resident_peak, max_u64(resident, old->resident_peak));
+	p->resident_peak =
+	    max_u64(p->resident_peak, max_u64(pmap_resident(old->pmap), old->resident_peak));
 	if (old->tally == &p->tally)
 		old->tally = NULL;
 	if (--*old_refs > 0)

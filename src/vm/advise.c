@@ -138,18 +138,13 @@ static int advise_remove(struct space *s, struct region *r, uint64_t start, uint
 		return -EINVAL;
 	if (!(r->flags & REGION_SHARED) || !(r->prot_max & PROT_W))
 		return -EACCES;
-	int error =
-	    object_remove(s->mm, r->object, region_index(r, start), region_index(r, end - 1));
-	if (error)
-		return error;
-	return 0;
+	return object_remove(s->mm, r->object, region_index(r, start), region_index(r, end - 1));
 }
 
 /* Pages that this space alone maps were not used of late; out: they leave their frames where they can. */
 static void advise_cold(struct space *s, uint64_t start, uint64_t end, bool out)
 {
 	struct mm *mm = s->mm;
-	struct victim victim = mm->victim;
 	struct pmap_entry e;
 	for (uint64_t va = start; mm->pmap->next(s->pmap, &va, end, &e); va += PAGE_SIZE) {
 		if (e.frame == mm->zero || mm->pmap->places(mm, e.frame, NULL, 0) != 1)
@@ -159,7 +154,6 @@ static void advise_cold(struct space *s, uint64_t start, uint64_t end, bool out)
 		if (out && frame_evictable(mm, e.frame))
 			(void)evict_frame(mm, e.frame);
 	}
-	mm->victim = victim;
 }
 
 /* Pages that are this space's alone may go when frames are wanted, unless it stores to them before. One

@@ -127,14 +127,12 @@ int evict_frame(struct mm *mm, uint32_t frame)
 	}
 	bool dirty = victim_unmap(mm, frame);
 	int error = 0;
-	if (dirty)
-		f->flags &= ~FRAME_LAZY;
-	if (!dirty)
+	if (!dirty) {
 		evict_finish(mm, frame, false);
-	else if (a)
-		error = evict_cluster(mm, frame);
-	else
-		error = evict_file(mm, frame);
+	} else {
+		f->flags &= ~FRAME_LAZY;
+		error = a ? evict_cluster(mm, frame) : evict_file(mm, frame);
+	}
 	if (a)
 		mm->victim.what.slot = a->slot;
 	if (error || f->state == FRAME_FREE)
@@ -191,8 +189,6 @@ void evict_balance(struct mm *mm)
 	const struct mm_config *c = &mm->config;
 	if (frames_available(mm) >= c->low)
 		return;
-	struct victim victim = mm->victim;
 	for (uint32_t n = c->low; n < c->high && evict_until(mm, n, 0) != -ENOMEM; n++)
 		;
-	mm->victim = victim;
 }

@@ -499,15 +499,19 @@ enum fault_result fault_handle(struct space *s, const struct fault_request *q)
 {
 	uint32_t fetched = NO_FRAME;
 	enum fault_result result;
-	/* A fault that had to wait goes on: what was evicted for it before is still what it tells. */
+	bool goes_on = s->waiting.page == page_down(q->va);
 	s->mm->current = s;
-	s->mm->victim = s->waiting.page == page_down(q->va) ? s->waiting.victim : (struct victim){0};
-	if (unlikely(s->group && s->group->local.policy) && s->waiting.page != page_down(q->va))
+	if (unlikely(s->group && s->group->local.policy) && !goes_on)
 		fault_tell_group(s, q);
+	/* One that had to wait still tells of what was evicted for it before. */
+	s->mm->victim = goes_on ? s->waiting.victim : (struct victim){0};
 	while (!fault_try(s, q, &fetched, &result))
 		;
-	s->waiting.page = result == FAULT_WAIT ? page_down(q->va) : NO_PAGE;
-	s->waiting.victim = s->mm->victim;
+	s->waiting.page = NO_PAGE;
+	if (result == FAULT_WAIT) {
+		s->waiting.page = page_down(q->va);
+		s->waiting.victim = s->mm->victim;
+	}
 	if (fetched != NO_FRAME)
 		frame_unhold(s->mm, fetched);
 	VM_ASSERT_DEEP(mm_verify(s->mm, NULL, 0));

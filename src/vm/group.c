@@ -21,18 +21,10 @@ void commit_init(struct mm *mm)
 	};
 }
 
-static uint64_t swap_pages(const struct mm *mm)
-{
-	uint64_t pages = 0;
-	for (unsigned i = 0; i < mm->swap.areas; i++)
-		pages += mm->swap.area[i].slots.count;
-	return pages;
-}
-
 uint64_t commit_limit(const struct mm *mm)
 {
 	const struct commit_rule *rule = &mm->commit.rule;
-	return swap_pages(mm) + (rule->kbytes ? rule->kbytes / PAGE_KBYTES
+	return swap_slots(mm) + (rule->kbytes ? rule->kbytes / PAGE_KBYTES
 					      : (uint64_t)mm->frames * rule->ratio / 100);
 }
 
@@ -50,7 +42,7 @@ int commit_check(const struct mm *mm, const struct space *s, uint64_t pages)
 {
 	switch (mm->commit.rule.mode) {
 	case OVERCOMMIT_ALWAYS: return 0;
-	case OVERCOMMIT_GUESS: return pages <= mm->frames + swap_pages(mm) ? 0 : -ENOMEM;
+	case OVERCOMMIT_GUESS: return pages <= mm->frames + swap_slots(mm) ? 0 : -ENOMEM;
 	case OVERCOMMIT_NEVER: break;
 	}
 	uint64_t limit = commit_limit(mm), kept = commit_reserve(mm, s);

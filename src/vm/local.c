@@ -29,8 +29,7 @@ void local_finish(struct mm *mm, struct group *g)
 		frame_enter(mm, i, 0, true);
 	}
 	mm->policy_ops->destroy(g->local.policy);
-	if (g->local.used)
-		alloc_put(&mm->host.alloc, g->local.used, mm->frames * sizeof(*g->local.used));
+	alloc_put(&mm->host.alloc, g->local.used, mm->frames * sizeof(*g->local.used));
 }
 
 void local_entered(struct mm *mm, struct group *g, uint32_t frame)
@@ -53,7 +52,6 @@ static void group_shrink(struct mm *mm, struct group *g,
 			 bool (*unused)(struct mm *mm, struct group *g, uint32_t frame))
 {
 	uint64_t left = g->local.resident;
-	struct victim victim = mm->victim;
 	for (uint32_t i = 0; left && i < mm->pool.untouched; i++) {
 		if (frame_at(mm, i)->group != g)
 			continue;
@@ -61,7 +59,6 @@ static void group_shrink(struct mm *mm, struct group *g,
 		if (unused(mm, g, i) && frame_evictable(mm, i))
 			(void)evict_frame(mm, i); /* what cannot go stays */
 	}
-	mm->victim = victim;
 }
 
 static bool unused_since(struct mm *mm, struct group *g, uint32_t frame)

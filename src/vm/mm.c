@@ -168,8 +168,7 @@ void mm_usage(const struct mm *mm, struct mm_usage *ret_usage)
 	for (const struct object *o = mm->objects; o; o = o->next)
 		if (o->kind == OBJECT_SHARED)
 			usage_shared(mm, o, &u);
-	for (unsigned i = 0; i < mm->swap.areas; i++)
-		u.swap += mm->swap.area[i].slots.count;
+	u.swap = swap_slots(mm);
 	u.swap_used = mm->swap.used;
 	*ret_usage = u;
 }

@@ -182,11 +182,7 @@ static void page_entered(struct mm *mm, struct object *o, uint64_t index, uint32
 {
 	uint64_t eviction = (uintptr_t)sparse_get(&o->evicted, index);
 	if (eviction) {
-		mm->refaults++;
-		mm->file_refaults++;
-		uint64_t distance = thrash_refault(mm, space, eviction);
-		MM_EVENT(mm, NULL, 0, refault, .key = frame_key(mm, frame), .frame = frame,
-			 .file = true, .distance = distance);
+		thrash_refault(mm, frame, space, eviction);
 		(void)sparse_set(&o->evicted, index, NULL);
 	}
 	frame_enter(mm, frame, space, eviction != 0);

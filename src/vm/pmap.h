@@ -134,4 +134,10 @@ struct pmap {
 	uint64_t resident[RESIDENT_KINDS]; /* pages, as stats tells them */
 };
 
+/* Resident pages of all kinds. */
+static inline uint64_t pmap_resident(const struct pmap *p)
+{
+	return p->resident[RESIDENT_ANON] + p->resident[RESIDENT_FILE] + p->resident[RESIDENT_SHMEM];
+}
+
 #endif

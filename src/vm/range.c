@@ -203,8 +203,7 @@ void space_account(struct space *s, const struct region *r, int64_t pages)
 
 int64_t space_resident(struct space *s)
 {
-	const uint64_t *pages = s->pmap->resident;
-	uint64_t resident = pages[RESIDENT_ANON] + pages[RESIDENT_FILE] + pages[RESIDENT_SHMEM];
+	uint64_t resident = pmap_resident(s->pmap);
 	s->resident_peak = max_u64(resident, s->resident_peak);
 	return (int64_t)resident;
 }

@@ -176,10 +176,9 @@ int space_map(struct space *s, const struct map_request *m, uint64_t *ret_start)
 	range_merge(s, r);
 	VM_ASSERT_DEEP(mm_verify(s->mm, NULL, 0));
 	/* As on Linux the mapping stands even where it could not all be brought in. */
-	if (m->map_flags & MAP_POPULATE_ || flags & REGION_LOCKED)
+	if (flags & REGION_LOCKED)
 		space_populate(s, start, end - start, true);
-	error = eager_fill(s, start, end);
-	if (error && error != -EAGAIN) { /* what waits for a frame comes on demand */
+	if (eager_fill(s, start, end) != 0) {
 		(void)space_unmap(s, start, end - start); /* at worst it stays, in part */
 		return -ENOMEM;
 	}

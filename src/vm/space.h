@@ -71,7 +71,6 @@ int space_fork(struct space *parent, int32_t pid, struct tally *tally, struct sp
 enum map_flag {
 	MAP_AT = 1 << 0,      /* exactly at start, replacing what is there */
 	MAP_AT_FREE = 1 << 1, /* exactly at start, -EEXIST if anything is there */
-	MAP_POPULATE_ = 1 << 2, /* fault it in at once */
 };
 
 struct map_request {

@@ -7,18 +7,18 @@
 #include "base/checksum.h"
 #include "vm/mm.h"
 
+/* Frames that only stores may have, where one needs some to write. */
+enum { FRAMES_KEPT = 2 };
 /* An area whose writes fail this often in a row is left alone for a while of virtual time: a
  * network device that died may return. */
 enum { FAILURES_MAX = 8 };
-/* Frames that only stores may have, where one needs some to write. */
-enum { FRAMES_KEPT = 2 };
 static const uint64_t DOWN_NS = 1000000000;
 
 /* One transfer under way. */
 struct swap_io {
 	struct store_transfer t;
 	struct swap_area *area;
-	uint64_t begun, ends, serial;
+	uint64_t begun, ends;
 	struct anon *anon[STORE_CLUSTER];
 	uint32_t space; /* for whom it is read */
 	struct swap_io *next;
@@ -169,14 +169,22 @@ static bool slot_steal(struct mm *mm, struct swap_area *area)
 	return false;
 }
 
+uint64_t swap_slots(const struct mm *mm)
+{
+	uint64_t slots = 0;
+	for (unsigned i = 0; i < mm->swap.areas; i++)
+		slots += mm->swap.area[i].slots.count;
+	return slots;
+}
+
 bool swap_room(const struct mm *mm)
 {
-	for (unsigned i = 0; i < mm->swap.areas; i++)
-		if (area_room(mm, &mm->swap.area[i]))
+	for (unsigned i = 0; i < mm->swap.areas; i++) {
+		const struct swap_area *a = &mm->swap.area[i];
+		/* One that is full gives up the slot of a page that has a frame, too. */
+		if (area_room(mm, a) || (mm->swap.cached && area_usable(mm, a)))
 			return true;
-	for (unsigned i = 0; mm->swap.cached && i < mm->swap.areas; i++)
-		if (area_usable(mm, &mm->swap.area[i]))
-			return true;
+	}
 	return false;
 }
 
@@ -263,12 +271,8 @@ static void page_came_back(struct mm *mm, struct swap_io *io, struct anon *a, st
 {
 	MM_EVENT(mm, NULL, 0, swap_in, .key = a->key, .frame = a->frame, .slot = a->slot,
 		 .took = io->ends - io->begun);
-	if (!note->evicted)
-		return;
-	mm->refaults++;
-	uint64_t distance = thrash_refault(mm, io->space, note->evicted);
-	MM_EVENT(mm, NULL, 0, refault, .key = a->key, .frame = a->frame, .file = false,
-		 .distance = distance);
+	if (note->evicted)
+		thrash_refault(mm, a->frame, io->space, note->evicted);
 	note->evicted = 0;
 }
 
@@ -309,7 +313,6 @@ static void io_end(struct mm *mm, struct swap_io *io)
 		io_failed(mm, io, error);
 	if (io->t.write)
 		area_note(mm, area, error);
-	*(io->t.write ? &mm->swap.write_ns : &mm->swap.read_ns) += io->ends - io->begun;
 	for (unsigned i = 0; i < io->t.pages; i++) {
 		if (io->t.write)
 			page_written(mm, io, i, error);
@@ -327,7 +330,6 @@ static void io_begin(struct mm *mm, struct swap_io *io)
 	if (c->clock.ends)
 		io->ends = max_u64(io->begun, c->clock.ends(c->clock.ctx, io->t.slot, io->t.pages,
 							    io->t.write, io->begun));
-	io->serial = ++mm->swap.serial;
 	c->ops->submit(c->store, &io->t);
 	io->ends += io->t.delay;
 	if (io->ends > io->begun)

@@ -81,11 +81,9 @@ struct swap {
 	struct swap_area area[SWAP_AREAS]; /* by priority, highest first */
 	unsigned areas;
 	struct swap_io *first; /* transfers under way, by the time they end */
-	uint64_t serial;
 	uint64_t used;	 /* slots that anons own */
 	uint64_t cached; /* of them: those whose anon has a frame too */
 	struct swap_trouble trouble;
-	uint64_t read_ns, write_ns; /* time that transfers took */
 };
 
 struct swap_config {
@@ -102,6 +100,8 @@ int swap_add(struct mm *mm, const struct swap_area_config *config);
 /* Closes every store. Nothing is under way and no slot is owned. */
 void swap_finish(struct mm *mm);
 
+/* Slots of all areas, used or not: pages that swap could hold. */
+uint64_t swap_slots(const struct mm *mm);
 /* Could a page that has no slot be written anywhere now? */
 bool swap_room(const struct mm *mm);
 

@@ -27,7 +27,6 @@ static void window_end(struct mm *mm)
 	t->now = 2 * (uint64_t)t->refaults > t->evictions &&
 		 now - t->began < t->refaults * THRASH_NS;
 	if (t->now) {
-		t->windows++;
 		t->wanted = mm->frames + distance_of_most(t);
 		t->share_refaults = t->refaults;
 		t->share_evictions = t->evictions;
@@ -38,7 +37,6 @@ static void window_end(struct mm *mm)
 	}
 	*t = (struct thrash){.began = now,
 			     .now = t->now,
-			     .windows = t->windows,
 			     .wanted = t->wanted,
 			     .share_refaults = t->share_refaults,
 			     .share_evictions = t->share_evictions};
@@ -51,8 +49,9 @@ uint64_t thrash_evicted(struct mm *mm)
 	return ++mm->evictions;
 }
 
-uint64_t thrash_refault(struct mm *mm, uint32_t space, uint64_t evicted)
+void thrash_refault(struct mm *mm, uint32_t frame, uint32_t space, uint64_t evicted)
 {
+	bool file = frame_at(mm, frame)->kind == FRAME_FILE;
 	uint64_t distance = mm->evictions - evicted;
 	struct space *s = space ? mm_space(mm, space) : NULL;
 	unsigned bucket = distance ? 64 - (unsigned)__builtin_clzll(distance) : 0;
@@ -60,5 +59,8 @@ uint64_t thrash_refault(struct mm *mm, uint32_t space, uint64_t evicted)
 	mm->thrash.distance[min_u64(bucket, THRASH_BUCKETS - 1)]++;
 	if (s)
 		s->refaults++;
-	return distance;
+	mm->refaults++;
+	mm->file_refaults += file;
+	MM_EVENT(mm, NULL, 0, refault, .key = frame_key(mm, frame), .frame = frame, .file = file,
+		 .distance = distance);
 }

@@ -29,15 +29,14 @@ struct thrash {
 	uint32_t evictions, refaults;	  /* in the window */
 	uint32_t distance[THRASH_BUCKETS]; /* refaults by the logarithm of their distance */
 	bool now;			  /* the last whole window thrashed */
-	uint64_t windows;		  /* that did, so far */
 	uint64_t wanted;		  /* frames: see above; of the last that did */
 	uint32_t share_refaults, share_evictions; /* of that window */
 };
 
 /* A page was evicted. Returns the number of this eviction, which never comes again. */
 uint64_t thrash_evicted(struct mm *mm);
-/* A page came back for a space (its serial; 0: nobody) that had left with eviction number evicted.
- * Returns its refault distance. */
-uint64_t thrash_refault(struct mm *mm, uint32_t space, uint64_t evicted);
+/* A page came back, into frame, for a space (its serial; 0: nobody), that had left with eviction number
+ * evicted: counts it, and tells its refault distance. */
+void thrash_refault(struct mm *mm, uint32_t frame, uint32_t space, uint64_t evicted);
 
 #endif

@@ -195,18 +195,16 @@ static bool do_map(struct model *m, struct model_space *s, const struct op *op)
 				.prot = g.page.prot,
 				.prot_max = max,
 				.region_flags = shared ? REGION_SHARED : 0,
-				.map_flags = (at < 2    ? MAP_AT
-					      : at == 2 ? MAP_AT_FREE
-							: 0) |
-					     (op->value & 0x3800 ? 0 : MAP_POPULATE_),
+				.map_flags = at < 2 ? MAP_AT : at == 2 ? MAP_AT_FREE : 0,
 				.object = with ? m->object[object].object : NULL,
 				.offset = (uint64_t)(with ? index : 0) * PAGE_SIZE};
+	bool populate = !(op->value & 0x3800);
 	int want = 0;
 	uint64_t start = 0;
 
 	SAY(m, "pid %d: map %u pages %s page %u, %s, %s, object %d from page %u%s", s->space->pid,
 	    pages, how[at], first, prot_text(q.prot), shared ? "shared" : "private", g.page.object,
-	    index, q.map_flags & MAP_POPULATE_ ? ", populate" : "");
+	    index, populate ? ", populate" : "");
 	if (at == 2 && !model_all_mapped(s, first, first + pages, false))
 		want = -EEXIST;
 	if (at == 3) {
@@ -222,6 +220,8 @@ static bool do_map(struct model *m, struct model_space *s, const struct op *op)
 		return model_wrong(m, "mapped at page %lld, not %u",
 				   (long long)(start - m->base) / PAGE_SIZE, g.first);
 	if (got == 0) {
+		if (populate)
+			(void)space_populate(s->space, start, q.length, true); /* as far as it goes */
 		model_map(s, &g);
 		model_find_own(m, s, g.first, g.first + pages);
 	}

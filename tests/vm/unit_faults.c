@@ -81,9 +81,9 @@ TEST(populated_memory_takes_no_fault)
 		uint64_t p = 0;
 		struct map_request m = {.length = (uint64_t)N << PAGE_SHIFT,
 					.prot = PROT_R | PROT_W,
-					.prot_max = PROT_ALL,
-					.map_flags = MAP_POPULATE_};
+					.prot_max = PROT_ALL};
 		CHECK_EQ(space_map(l.space, &m, &p), 0);
+		CHECK_EQ(space_populate(l.space, p, m.length, true), 0);
 		CHECK_EQ(writes(l.space, p, 1), 0);
 	}
 }
