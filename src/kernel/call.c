@@ -23,6 +23,8 @@
 	[number] = {                                                                               \
 	    #name,     sys_##name, restart, CALL_ARGS(__VA_ARGS__), {CALL_TYPES(__VA_ARGS__)},     \
 	    T_##result},
+#define REFUSED(number, name, error, why)                                                          \
+	[number] = {#name, NULL, NEVER, 6, {T_hex, T_hex, T_hex, T_hex, T_hex, T_hex}, T_int, error},
 /* How many types were listed, and each with its T_: 0 to 6 of them. */
 #define CALL_ARGS(...)                        CALL_NTH(_, ##__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0)
 #define CALL_NTH(z, a, b, c, d, e, f, n, ...) n
@@ -40,31 +42,33 @@
 static const struct call_info calls[CALL_NUMBERS] = {
 #include "kernel/syscalls.def"
 };
-#undef CALL
 
 static const struct call_info unknown = {.restart = NEVER,
 					 .args = 6,
 					 .type = {T_hex, T_hex, T_hex, T_hex, T_hex, T_hex},
-					 .result = T_int};
+					 .result = T_int,
+					 .error = ENOSYS};
 
 const struct call_info *call_info(uint64_t number)
 {
 	return number < CALL_NUMBERS && calls[number].name ? &calls[number] : &unknown;
 }
 
-static int64_t call_unknown(struct task *t)
+/* A call that syscalls.def refuses, or that Linux has not either. */
+static int64_t call_refused(struct task *t, const struct call_info *info)
 {
 	struct kernel *k = t->process->kernel;
 	uint32_t number = t->call.number;
-	bool told = number < CALL_NUMBERS && k->unknown_call[number];
+	bool told = number < CALL_NUMBERS && k->refused_call[number];
 	if (number < CALL_NUMBERS)
-		k->unknown_call[number] = true;
+		k->refused_call[number] = true;
 	if (k->config.verbose && !told)
 		kernel_say(k,
-			   "%s (pid %d) asked for system call %u, which Carrel does not have; it "
-			   "gets ENOSYS",
-			   t->comm, t->process->pid, number);
-	return -ENOSYS;
+			   "%s (pid %d) asked for system call %u%s%s, which Carrel does not have; "
+			   "it gets %s",
+			   t->comm, t->process->pid, number, info->name ? ", " : "",
+			   info->name ? info->name : "", strerrorname_np(info->error));
+	return -info->error;
 }
 
 enum { TEXT_SIZE = 8192 };
@@ -145,7 +149,7 @@ static int64_t perform(struct task *t)
 	const struct call_info *info = call_info(t->call.number);
 	wait_forget(t);
 	t->call.woken = false;
-	return info->handler ? info->handler(t, t->call.arg) : call_unknown(t);
+	return info->handler ? info->handler(t, t->call.arg) : call_refused(t, info);
 }
 
 void call_dispatch(struct task *t)

@@ -50,17 +50,18 @@ enum call_type {
 };
 
 struct call_info {
-	const char *name; /* NULL: unknown */
-	call_handler *handler;
+	const char *name;      /* NULL: unknown */
+	call_handler *handler; /* NULL: refused */
 	enum call_restart restart;
 	uint8_t args;
 	uint8_t type[6];
 	uint8_t result; /* T_int or T_addr, T_hex */
+	uint8_t error;  /* what a refused one gets */
 };
 
 enum { CALL_NUMBERS = 512 };
 
-/* What syscalls.def says of a number; unknown ones have no name and no handler. */
+/* What syscalls.def says of a number; unknown ones have no name and no handler, and get ENOSYS. */
 const struct call_info *call_info(uint64_t number);
 
 /* Does, or resumes, the call that the task's registers ask for. Afterwards the task returns to its
@@ -83,6 +84,5 @@ void call_text_exit(struct task *t, int64_t result, char *ret_text, unsigned siz
 
 #define CALL(number, name, restart, result, ...) call_handler sys_##name;
 #include "kernel/syscalls.def"
-#undef CALL
 
 #endif

@@ -119,7 +119,7 @@ struct kernel {
 	struct host_watches watches;
 	volatile sig_atomic_t interrupt; /* the host got SIGINT and the like: signal numbers, see kernel_interrupt */
 	bool stop; /* kernel_stop was called */
-	bool unknown_call[512]; /* told once */
+	bool refused_call[512]; /* told once */
 	bool thrash_said;
 	uint64_t forks;		/* processes made, for /proc/stat */
 };

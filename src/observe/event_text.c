@@ -58,8 +58,8 @@ const char *call_name(uint64_t number)
 #define CALL(number_, name, ...)                                                                   \
 	case number_:                                                                              \
 		return #name;
+#define REFUSED(number_, name, ...) CALL(number_, name)
 #include "kernel/syscalls.def"
-#undef CALL
 	default: return NULL;
 	}
 }

@@ -543,11 +543,20 @@ def bash_completes_verbs_options_values_and_programs():
     equal(bash_completes('help', 'page'), ['pagetable'])
 
 
+def written_pages_are_true(script):
+    r = subprocess.run([os.path.join(SOURCE, 'scripts', script), '--check'], capture_output=True, text=True,
+                       check=False)
+    return r.returncode, r.stderr
+
+
 @test
 def the_options_in_the_manual_are_those_that_exist():
-    r = subprocess.run([os.path.join(SOURCE, 'scripts', 'man-options'), '--check'], capture_output=True, text=True,
-                       check=False)
-    equal((r.returncode, r.stderr), (0, ''))
+    equal(written_pages_are_true('man-options'), (0, ''))
+
+
+@test
+def the_page_of_system_calls_says_what_the_list_says():
+    equal(written_pages_are_true('syscalls'), (0, ''))
 
 
 @test
