@@ -23,6 +23,26 @@ CROSS = 'riscv64-linux-gnu-gcc'
 DIR = tempfile.mkdtemp(prefix='carrel-cli-', dir='/var/tmp')
 atexit.register(shutil.rmtree, DIR, ignore_errors=True)
 
+MEM = r'''
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int main(void)
+{
+	int *p = malloc(sizeof(int));
+	*p = 0;
+	printf("(%d) address pointed to by p: %p\n", getpid(), (void *)p);
+	for (;;) {
+		sleep(1);
+		*p = *p + 1;
+		printf("(%d) p: %d\n", getpid(), *p);
+		fflush(stdout);
+	}
+}
+'''
+HELLO = '#include <stdio.h>\nint main(void) { printf("hello\\n"); return 0; }\n'
+
 
 def build(name, text, *flags):
     """A program for the guest, made once."""

@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What the looking verbs show: golden output of a program that is the same everywhere (tiny.S), and that JSON
+and text agree.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+from world import CARREL, DIR, MEM, SOURCE, build, carrel, look, tiny
+from tap import Skip, equal, main, test
+
+STORY = r'''
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <sys/wait.h>
+int main(void)
+{
+	char *p = mmap((void *)0x30000000, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	p[0] = 1;
+	madvise(p, 4096, MADV_DONTNEED);
+	p[0] = 2;
+	p = mremap(p, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)0x31000000);
+	mprotect(p, 4096, PROT_READ);
+	if (fork() == 0)
+		_exit(p[0]);
+	wait(NULL);
+	munmap(p, 4096);
+	p = mmap(p, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	return 0;
+}
+'''
+CHILDREN = r'''
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+	for (int i = 0; i < 7; i++)
+		if (fork() == 0)
+			_exit(0);
+	while (wait(NULL) > 0)
+		;
+	return 0;
+}
+'''
+
+
+@test
+def trace_writes_calls_and_faults_as_the_manual_shows_them():
+    equal(look('trace.txt', 'trace').stdout, 'hi\n')
+
+
+@test
+def trace_shows_only_what_was_asked_for():
+    look('trace-filter.txt', 'trace', '-e', 'cow-copy,cow-reuse,clone')
+
+
+@test
+def each_line_of_jsonl_is_an_object_and_the_first_names_the_format():
+    lines = [json.loads(line) for line in carrel('trace', '--jsonl', *tiny()).stderr.splitlines()]
+    equal(lines[0], {'schema': 1, 'format': 'carrel-events', 'time': 'ns'})
+    faults = [e for e in lines if e.get('event') == 'page_fault']
+    text = carrel('trace', '-e', 'faults', *tiny()).stderr
+    equal(len(faults), text.count('--- page_fault'), 'faults')
+    equal({e['cause'] for e in faults} >= {'zero-fill', 'zero-map', 'cow-copy', 'cow-reuse'}, True)
+
+
+@test
+def maps_shows_each_process_as_it_ends():
+    look('maps.txt', 'maps')
+
+
+@test
+def maps_at_main_shows_what_a_program_starts_with():
+    look('maps-main.txt', 'maps', '--at', 'main', status=0)
+
+
+@test
+def maps_as_json_has_the_same_regions():
+    out = carrel('maps', '--json', *tiny()).stderr
+    regions = json.loads(out)['processes'][0]['regions']
+    text = carrel('maps', '--pid', '2', *tiny()).stderr
+    equal(['{}-{}'.format(r['start'][2:].zfill(8), r['end'][2:].zfill(8)) for r in regions],
+          [line.split()[0] for line in text.splitlines()])
+
+
+@test
+def smaps_shows_what_each_region_has_and_shares():
+    look('smaps.txt', 'smaps', '--pid', '2', '--at', 'syscall:wait4', status=0)
+
+
+@test
+def smaps_has_the_lines_of_linux_in_its_order():
+    def names(text):
+        lines = text.split('VmFlags:')[0].splitlines()[1:]
+        return [line.split(':')[0] for line in lines if not line.startswith('ProtectionKey')]
+    try:
+        with open('/proc/self/smaps', encoding='utf-8') as file:
+            linux = names(file.read())
+    except OSError as error:
+        raise Skip('no /proc/self/smaps') from error
+    ours = names(carrel('smaps', '--pid', '2', *tiny()).stderr)
+    equal([name for name in linux if name in ours], [name for name in ours if name in linux])
+
+
+@test
+def smaps_as_json_adds_up():
+    for process in json.loads(carrel('smaps', '--json', *tiny()).stderr)['processes']:
+        for r in process['regions']:
+            equal(r['Shared_Clean'] + r['Shared_Dirty'] + r['Private_Clean'] + r['Private_Dirty'], r['Rss'], r)
+            equal(r['Rss'] <= r['Size'] == (int(r['end'], 16) - int(r['start'], 16)) // 1024, True, r)
+
+
+@test
+def walk_names_each_level_and_says_what_a_touch_would_do():
+    look('walk.txt', 'walk', 'counter,counter+4096,main,stack,0x8,poke')
+
+
+@test
+def walk_before_the_first_touch_says_where_it_stops():
+    look('walk-main.txt', 'walk', 'counter', '--at', 'main', status=0)
+
+
+@test
+def walk_in_every_format_of_page_tables():
+    for mode in ('sv39', 'sv57'):
+        look(f'walk-{mode}.txt', 'walk', 'counter', '--mmu', mode)
+
+
+@test
+def walk_brief_shows_one_address_in_two_frames():
+    look('walk-brief.txt', 'walk', '--brief', 'counter,main', '-n', '2')
+
+
+@test
+def pagetable_shows_every_entry_and_who_shares_a_table():
+    look('pagetable.txt', 'pagetable', '--at', 'syscall:wait4', status=0)
+    look('pagetable-sv39.txt', 'pagetable', '--mmu', 'sv39')
+
+
+@test
+def pagetable_has_the_entries_that_walk_reads():
+    for mode in ('sv39', 'sv48', 'sv57'):
+        at = ('--mmu', mode, '--at', 'syscall:wait4', *tiny())
+        process = json.loads(carrel('pagetable', '--json', *at).stderr)['processes'][0]
+        walk = json.loads(carrel('walk', '--json', 'counter', *at).stderr)['walks'][0]
+        equal((process['pid'], process['root_frame'], process['format']), (2, walk['root_frame'], walk['format']))
+        entries = process['entries']
+        for step in walk['steps']:
+            entry, = [e for e in entries if e['index'] == step['index']]
+            equal({key: entry[key] for key in ('level', 'entry', 'flags')},
+                  {key: step[key] for key in ('level', 'entry', 'flags')})
+            entries = entry.get('entries')
+        equal(entry['frame'], walk['frame'])
+
+
+@test
+def frames_names_the_owner_of_each_and_adds_up():
+    look('frames.txt', 'frames')
+    look('frames-fork.txt', 'frames', '--at', 'syscall:wait4', status=0)
+
+
+@test
+def frames_as_json_adds_up_to_what_m_says():
+    for at in ('main', 'exit', 'fault:3', 'syscall:wait4'):
+        out = carrel('frames', '--json', '-m', '1M', '--at', at, *tiny()).stderr
+        seen = json.loads(out)['looks'][0]
+        equal(sum(seen[kind] for kind in ('anon', 'file', 'table', 'kernel', 'zero', 'reserved', 'free')), 256, at)
+        equal(sum(run['count'] for run in seen['runs']), 256, at)
+        for kind in ('anon', 'file', 'table', 'free'):
+            equal(sum(run['count'] for run in seen['runs'] if run['kind'] == kind), seen[kind], f'{at}: {kind}')
+
+
+@test
+def frames_every_second_writes_a_line_and_the_program_goes_on():
+    build('mem', MEM)
+    r = carrel('frames', '--every', '1s', '--for', '3500ms', './mem')
+    lines = r.stderr.splitlines()
+    equal([line.split()[0] for line in lines], ['time', '1.000', '2.000', '3.000', '3.500'])
+    equal({line.split()[-1] for line in lines[1:]}, {'16384'})
+    equal(r.stdout.splitlines()[-1].endswith('p: 3'), True, r.stdout)
+
+
+@test
+def story_tells_of_one_page_from_its_reservation_to_its_end():
+    look('story.txt', 'story', 'counter')
+    look('story-child.txt', 'story', 'counter', '--pid', '3')
+    look('story-zero.txt', 'story', 'counter+4096')
+
+
+@test
+def story_follows_a_page_that_is_dropped_and_moved():
+    build('story', STORY, '-static')
+    r = carrel('story', '0x31000000', './story')
+    told = [line.split(' s  ')[1] for line in r.stderr.splitlines()[1:]]
+    wanted = ['reserved: pid 2 maps 0x30000000', 'pid 2 writes it', 'pid 2 drops', 'pid 2 writes it',
+              'pid 2 moves it to 0x31000000', 'pid 2 protects 0x31000000-0x31001000: r--', 'pid 2 forks: pid 3 has it too',
+              'pid 2 unmaps', 'reserved: pid 2 maps 0x31000000', 'pid 2 ends']
+    for sentence in wanted:
+        while told and not told[0].startswith(sentence):
+            told.pop(0)
+        equal(bool(told), True, f'{sentence}\n{r.stderr}')
+
+
+@test
+def story_as_json_has_the_events():
+    story, = json.loads(carrel('story', '--json', 'counter', *tiny()).stderr)['stories']
+    faults = [line['event']['cause'] for line in story['story'] if line['event']['event'] == 'page_fault']
+    equal(faults, ['zero-fill', 'cow-copy', 'cow-reuse'])
+
+
+@test
+def stat_counts_faults_by_cause_and_process():
+    look('stat.txt', 'stat')
+
+
+@test
+def stat_as_json_agrees_with_the_events():
+    figures = json.loads(carrel('stat', '--json', *tiny()).stderr)
+    text = carrel('trace', *tiny()).stderr
+    equal(figures['total']['faults'], text.count('--- page_fault'))
+    for cause, count in figures['total']['causes'].items():
+        equal(text.count(f'cause={cause},'), count, cause)
+    equal(sum(p['faults'] for p in figures['processes']), figures['total']['faults'])
+
+
+@test
+def an_expectation_that_fails_is_status_1_and_a_sentence():
+    equal(carrel('stat', '--expect', 'cow-copy<=512', *tiny()).returncode, 3)
+    r = carrel('stat', '--expect', 'cow-copy<1', *tiny())
+    equal(r.returncode, 1)
+    equal('expected cow-copy < 1, but it is' in r.stderr, True, r.stderr)
+
+
+@test
+def an_expectation_may_be_about_one_process_and_its_time():
+    equal(carrel('stat', '--pid', '3', '--expect', 'cow-copy=1', '--expect', 'time<=1ms', *tiny()).returncode, 3)
+    r = carrel('stat', '--pid', '3', '--expect', 'time<=1ns', *tiny())
+    equal((r.returncode, r.stderr.splitlines()[-1]), (1, 'carrel: expected time of pid 3 <= 1 ns, but it is 11 ns'))
+    equal(carrel('stat', '--pid', '9', '--expect', 'faults>0', *tiny()).returncode, 125)
+
+
+@test
+def what_like_has_set_stands_above_what_a_verb_says():
+    with open(os.path.join(SOURCE, 'src', 'cli', 'options.def'), encoding='utf-8') as file:
+        help_text = re.search(r'OPTION\(like, .*', file.read()).group()
+    linux, textbook = (f'like {name}: ' + re.search(rf'{name}: (--.*?)[.,] ', help_text).group(1)
+                       for name in ('linux', 'textbook'))
+    for verb in ('trace', 'stat', 'maps', 'smaps', 'pagetable', 'frames', 'explain'):
+        equal(carrel(verb, '--like', 'linux', *tiny()).stderr.splitlines()[0], linux, verb)
+    for verb in ('walk', 'story'):
+        equal(carrel(verb, '--like', 'textbook', 'counter', *tiny()).stderr.splitlines()[0], textbook, verb)
+
+
+@test
+def stat_of_many_processes_has_a_row_for_each():
+    build('children', CHILDREN, '-static')
+    rows = [line.split() for line in carrel('stat', './children').stderr.split('peak\n')[1].splitlines()]
+    equal([row[:2] for row in rows], [[str(pid), 'children'] for pid in range(2, 10)])
+    figures = json.loads(carrel('stat', '--json', './children').stderr)
+    equal([row[2] for row in rows], [str(p['faults']) for p in figures['processes']])
+
+
+@test
+def looks_at_a_fault_and_at_a_call():
+    equal(carrel('maps', '--at', 'fault:2', *tiny()).stdout, '')
+    equal(carrel('maps', '--at', 'syscall:openat', *tiny()).stdout, 'hi\n')
+    r = carrel('maps', '--at', 'syscall:mremap', *tiny())
+    equal((r.returncode, 'ended before' in r.stderr), (125, True), r.stderr)
+
+
+@test
+def ctrl_c_makes_a_looking_verb_look_print_and_end():
+    build('mem', MEM)
+    with subprocess.Popen([CARREL, 'maps', './mem'], cwd=DIR, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as p:
+        p.stdout.readline()
+        p.send_signal(signal.SIGINT)
+        p.stdout.close()
+        equal('[heap]' in p.stderr.read(), True)
+        equal(p.wait(), 0)
+
+
+main()
