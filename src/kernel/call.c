@@ -23,8 +23,10 @@
 	[number] = {                                                                               \
 	    #name,     sys_##name, restart, CALL_ARGS(__VA_ARGS__), {CALL_TYPES(__VA_ARGS__)},     \
 	    T_##result},
-#define REFUSED(number, name, error, why)                                                          \
-	[number] = {#name, NULL, NEVER, 6, {T_hex, T_hex, T_hex, T_hex, T_hex, T_hex}, T_int, error},
+#define REFUSED(number, name, error, why, ...)                                                     \
+	[number] = {                                                                               \
+	    #name, NULL,  NEVER, CALL_ARGS(__VA_ARGS__) ?: 6, {CALL_TYPES(__VA_ARGS__)},           \
+	    T_int, error},
 /* How many types were listed, and each with its T_: 0 to 6 of them. */
 #define CALL_ARGS(...)                        CALL_NTH(_, ##__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0)
 #define CALL_NTH(z, a, b, c, d, e, f, n, ...) n

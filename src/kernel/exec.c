@@ -374,6 +374,7 @@ static void become(struct exec *x, const struct memory *m, bool interpreted)
 	free(p->exe);
 	free(p->cmdline);
 	free(p->environ);
+	process_set_program(p, x->file);
 	p->exe = m->exe;
 	p->cmdline = m->cmdline;
 	p->cmdline_size = m->cmdline_size;
@@ -408,6 +409,8 @@ static int replace(struct exec *x)
 	struct file *interpreter = NULL;
 	struct memory m;
 	int r = read_elf(x, x->file, &x->elf);
+	if (r == 0 && x->file->ops->execute)
+		r = x->file->ops->execute(x->file, 0);
 	if (r == 0 && x->elf.interpreter_size > 0) {
 		r = open_interpreter(x, &interpreter);
 		if (r == 0)

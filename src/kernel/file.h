@@ -73,6 +73,9 @@ struct file_ops {
 	/* Another open file of the same contents, for /proc/PID/fd/N of what has no name; its mode
 	 * was asked. NULL: the same one. */
 	int (*reopen)(struct file *f, uint32_t flags, struct file **ret_file);
+	/* A process begins to execute it (by 1), ceases to (-1), or asks if it could (0): meanwhile
+	 * it cannot be opened for writing. -ETXTBSY where it is. NULL: nobody counts. */
+	int (*execute)(struct file *f, int by);
 	/* The last reference is gone. */
 	void (*release)(struct file *f);
 };

@@ -312,9 +312,24 @@ static int host_object(struct file *f, struct object **ret_object)
 	return 0;
 }
 
+static int host_execute(struct file *f, int by)
+{
+	struct node *n = node_of(f);
+	if (by >= 0 && n->writers > 0)
+		return -ETXTBSY;
+	n->programs += (unsigned)by;
+	return 0;
+}
+
+static bool writes(uint32_t flags)
+{
+	return (flags & ABI_O_ACCMODE) != ABI_O_RDONLY;
+}
+
 static void host_release(struct file *f)
 {
 	struct host_file *h = f->ctx;
+	h->node->writers -= writes(f->flags);
 	if (h->shared >= 0)
 		close(h->shared);
 	if (--h->node->files == 0)
@@ -337,6 +352,7 @@ static const struct file_ops host_ops = {
     .chmod = host_chmod,
     .chown = host_chown,
     .utimens = host_utimens,
+    .execute = host_execute,
     .release = host_release,
 };
 
@@ -387,6 +403,7 @@ int hostnode_open(struct kernel *k, int fd, uint32_t flags, const char *path, bo
 			node_closed(n);
 		goto out;
 	}
+	n->writers += writes(flags);
 	if (path) {
 		char *name = strdup(path);
 		if (name) {

@@ -176,6 +176,11 @@ static int hostfs_open(const struct place *at, struct task *t, uint32_t flags, u
 		close(fd);
 		return -ENXIO;
 	}
+	if (((flags & ABI_O_ACCMODE) != ABI_O_RDONLY || (flags & ABI_O_TRUNC)) &&
+	    hostnode_executed(at->kernel, &st)) {
+		close(fd);
+		return -ETXTBSY;
+	}
 	if (at->exists && (flags & ABI_O_TRUNC)) {
 		int err = hostnode_truncate(at->kernel, fd, 0);
 		if (err) {
@@ -367,6 +372,8 @@ static int hostfs_truncate(const struct place *at, uint64_t size)
 {
 	if (!S_ISREG(at->stat.st_mode))
 		return S_ISDIR(at->stat.st_mode) ? -EISDIR : -EINVAL;
+	if (hostnode_executed(at->kernel, &at->stat))
+		return -ETXTBSY;
 	int fd = open_for(at, ABI_O_WRONLY, 0, 0);
 	if (fd < 0)
 		return fd;

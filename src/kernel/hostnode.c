@@ -234,6 +234,12 @@ void node_refresh(struct node *n, const struct stat *st)
 	node_note(n, st);
 }
 
+bool hostnode_executed(struct kernel *k, const struct stat *st)
+{
+	const struct node *n = node_find(k->mounts->hostfs, st);
+	return n && n->programs > 0;
+}
+
 void hostnode_touched(struct kernel *k, const struct stat *now)
 {
 	struct node *n = node_find(k->mounts->hostfs, now);

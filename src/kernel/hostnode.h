@@ -48,6 +48,8 @@ int hostnode_open(struct kernel *k, int fd, uint32_t flags, const char *path, bo
 bool hostnode_name(const struct object *o, struct text *ret_name, uint64_t *ret_device,
 		   uint64_t *ret_inode);
 
+/* Does a process execute this file? Then it cannot be written: -ETXTBSY. */
+bool hostnode_executed(struct kernel *k, const struct stat *st);
 /* The guest changed this file by name: what differs is no news. */
 void hostnode_touched(struct kernel *k, const struct stat *now);
 /* A new size for the file with this descriptor, opened for writing. Returns 0 or -errno. */

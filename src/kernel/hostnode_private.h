@@ -15,7 +15,9 @@ struct node {
 	int fd;
 	bool writable, readable; /* through fd */
 	struct timespec mtime, ctime;
-	unsigned files; /* open ones */
+	unsigned files;    /* open ones */
+	unsigned writers;  /* of these, open for writing; none while there are programs */
+	unsigned programs; /* processes that execute it */
 	bool kept;      /* the cache has a reference to object */
 	bool idle;      /* kept and in the idle list */
 	char *name;     /* the guest path it was opened by last */

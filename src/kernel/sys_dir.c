@@ -438,18 +438,3 @@ int64_t sys_umask(struct task *t, const uint64_t a[6])
 {
 	return fs_set_umask(t->process->fs, (uint32_t)a[0]);
 }
-
-int64_t sys_chroot(struct task *t, const uint64_t a[6])
-{
-	return -EPERM;
-}
-
-int64_t sys_mount(struct task *t, const uint64_t a[6])
-{
-	return -EPERM;
-}
-
-int64_t sys_umount2(struct task *t, const uint64_t a[6])
-{
-	return -EPERM;
-}

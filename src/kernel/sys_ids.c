@@ -100,12 +100,6 @@ int64_t sys_getgroups(struct task *t, const uint64_t a[6])
 	return 1;
 }
 
-int64_t sys_setgroups(struct task *t, const uint64_t a[6])
-{
-	(void)t, (void)a;
-	return -EPERM;
-}
-
 /* --- capabilities --- */
 
 enum { CAPABILITY_LAST = 40, CAPABILITY_VERSION_3 = 0x20080522 };

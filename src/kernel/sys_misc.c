@@ -20,25 +20,6 @@ int64_t sys_uname(struct task *t, const uint64_t a[6])
 	return uaccess_write(t, a[0], name, sizeof(name));
 }
 
-int64_t sys_sethostname(struct task *t, const uint64_t a[6])
-{
-	(void)t, (void)a;
-	return -EPERM;
-}
-
-int64_t sys_setdomainname(struct task *t, const uint64_t a[6])
-{
-	(void)t, (void)a;
-	return -EPERM;
-}
-
-/* There is no kernel log for programs. */
-int64_t sys_syslog(struct task *t, const uint64_t a[6])
-{
-	(void)t, (void)a;
-	return -EPERM;
-}
-
 struct abi_sysinfo {
 	int64_t uptime;
 	uint64_t loads[3], totalram, freeram, sharedram, bufferram, totalswap, freeswap;

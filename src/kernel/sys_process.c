@@ -39,6 +39,7 @@ static char *copy_bytes(const char *from, size_t size)
 /* What fork copies that only /proc looks at. */
 static int copy_names(const struct process *p, struct process *child)
 {
+	process_set_program(child, p->program);
 	child->exe = p->exe ? strdup(p->exe) : NULL;
 	child->cmdline = copy_bytes(p->cmdline, p->cmdline_size);
 	child->cmdline_size = p->cmdline_size;

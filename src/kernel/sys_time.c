@@ -124,16 +124,6 @@ int64_t sys_clock_getres(struct task *t, const uint64_t a[6])
 	return timespec_write(t, a[1], c.coarse ? COARSE : 1);
 }
 
-int64_t sys_clock_settime(struct task *t, const uint64_t a[6])
-{
-	struct clock c;
-	int r = clock_find(t, a[0], &c);
-
-	if (r || c.kind != CLOCK_KIND_REAL || c.coarse)
-		return -EINVAL;
-	return -EPERM;
-}
-
 int64_t sys_gettimeofday(struct task *t, const uint64_t a[6])
 {
 	uint64_t ns = kernel_realtime(t->process->kernel);
@@ -146,12 +136,6 @@ int64_t sys_gettimeofday(struct task *t, const uint64_t a[6])
 	if (!r && a[1])
 		r = uaccess_write(t, a[1], zone, sizeof(zone));
 	return r;
-}
-
-int64_t sys_settimeofday(struct task *t, const uint64_t a[6])
-{
-	(void)t, (void)a;
-	return -EPERM;
 }
 
 int64_t sys_times(struct task *t, const uint64_t a[6])

@@ -188,6 +188,18 @@ void task_continue(struct task *t)
 	sched_ready(t);
 }
 
+void process_set_program(struct process *p, struct file *f)
+{
+	struct file *old = p->program;
+	if (f && f->ops->execute)
+		(void)f->ops->execute(f, 1);
+	p->program = f ? file_ref(f) : NULL;
+	if (old && old->ops->execute)
+		(void)old->ops->execute(old, -1);
+	if (old)
+		file_put(old);
+}
+
 void process_set_space(struct process *p, struct space *s, unsigned *refs)
 {
 	struct space *old = p->space;
@@ -298,6 +310,7 @@ static void give_all_back(struct process *p)
 		fs_put(p->fs);
 	p->fs = NULL;
 	process_set_space(p, NULL, NULL);
+	process_set_program(p, NULL);
 	process_vfork_done(p);
 }
 

@@ -108,6 +108,7 @@ struct process {
 	struct {
 		uint64_t soft, hard;
 	} limit[16];
+	struct file *program;	 /* that it executes; NULL: init, or it has ended */
 	char *exe;		 /* guest path of the program */
 	char *cmdline;		 /* argv, each with its NUL */
 	size_t cmdline_size;
@@ -158,6 +159,8 @@ void task_continue(struct task *t);
 void process_reap(struct process *p);
 /* The child leaves its parent's memory (execve, exit): the parent goes on. */
 void process_vfork_done(struct process *child);
+/* f: the program that it executes from now on, or NULL; another reference. */
+void process_set_program(struct process *p, struct file *f);
 /* The process has this space from now on, alone; the one it had loses a user. */
 void process_set_space(struct process *p, struct space *s, unsigned *refs);
 /* In pid order; NULL after the last. */
