@@ -45,6 +45,11 @@ enum call_type {
 	T_sigaction_out, T_sighow,
 	T_rlimit, T_rlimit_in, T_rlimit_out, /* which limit; what it is to be; what it is */
 	T_stat_out, T_statx_out, T_int_out, T_pipe_out, T_utsname_out,
+	T_epoll_event, T_epoll_out, /* one; as many as the call returned */
+	T_itimer_in, T_itimer_out, /* itimerspec */
+	/* Numbers of call_names_events.c. */
+	T_eventfd_flags, T_epoll_flags, T_epoll_op, T_timerfd_flags, T_timer_flags, T_signalfd_flags,
+	T_inotify_flags, T_inotify_mask, T_pidfd_flags, T_splice_flags, T_rwf_flags, T_sync_range,
 	T_pollfds, T_prctl, T_madvise, /* T_advice is fadvise's */
 	T_ptr,
 };

@@ -6,7 +6,10 @@
 #ifndef KERNEL_CALL_NAMES_H
 #define KERNEL_CALL_NAMES_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "kernel/call.h"
 
 struct text;
 
@@ -30,10 +33,14 @@ void names_add_map_flags(struct text *t, uint64_t flags);
 /* "S_IFREG|0644" */
 void names_add_stat_mode(struct text *t, uint32_t mode);
 
+/* Flags and values that only one kind of argument has: false when type is none of them. */
+bool names_add_listed(struct text *t, enum call_type type, uint64_t value);
+
 /* Each ends with a NULL name. Bits that overlap stand widest first. */
 extern const struct call_name names_prot[], names_map[], names_remap[], names_madvise[],
     names_fadvise[], names_msync[], names_open[], names_at[], names_access[], names_clone[],
     names_wait[], names_seek[], names_fcntl[], names_ioctl[], names_clock[], names_sighow[],
-    names_resource[], names_sigaction[], names_poll[], names_prctl[], names_statx[], names_memfd[];
+    names_resource[], names_sigaction[], names_poll[], names_prctl[], names_statx[], names_memfd[],
+    names_epoll[];
 
 #endif

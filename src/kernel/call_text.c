@@ -341,6 +341,41 @@ static void show_pollfds(struct show *s, uint64_t va, uint64_t count)
 	text_add(s->text, "]");
 }
 
+static void show_epoll_events(struct show *s, uint64_t va, int64_t count)
+{
+	struct {
+		uint32_t events, pad;
+		uint64_t data;
+	} e;
+	if (count < 0 || (count > 0 && !peek_all(s, va, &e, sizeof(e)))) {
+		show_addr(s, va);
+		return;
+	}
+	for (int64_t i = 0; i < count && i <= LIST_MAX; i++) {
+		if (i == LIST_MAX || !peek_all(s, va + (uint64_t)i * sizeof(e), &e, sizeof(e))) {
+			text_add(s->text, ", ...");
+			break;
+		}
+		text_add(s->text, "%s{events=", i ? ", " : "");
+		names_add_flags(s->text, names_epoll, e.events, "0");
+		text_add(s->text, ", data={u32=%u, u64=%" PRIu64 "}}", (uint32_t)e.data, e.data);
+	}
+}
+
+static void show_itimerspec(struct show *s, uint64_t va)
+{
+	int64_t v[4];
+	if (!peek_all(s, va, v, sizeof(v))) {
+		show_addr(s, va);
+		return;
+	}
+	text_add(s->text, "{it_interval=");
+	show_time(s, va, "nsec");
+	text_add(s->text, ", it_value=");
+	show_time(s, va + 16, "nsec");
+	text_add(s->text, "}");
+}
+
 static void show_clone_flags(struct show *s, uint64_t flags)
 {
 	int number = flags & 0xff;
@@ -392,6 +427,8 @@ static bool is_output(enum call_type type)
 	case T_statx_out:
 	case T_int_out:
 	case T_pipe_out:
+	case T_epoll_out:
+	case T_itimer_out:
 	case T_utsname_out: return true;
 	default: return false;
 	}
@@ -424,6 +461,12 @@ static void show_output(struct show *s, enum call_type type, uint64_t v, uint64_
 	case T_int_out: show_ints(s, v, 1); break;
 	case T_pipe_out: show_ints(s, v, 2); break;
 	case T_utsname_out: show_utsname(s, v); break;
+	case T_epoll_out:
+		text_add(s->text, "[");
+		show_epoll_events(s, v, s->result);
+		text_add(s->text, "]");
+		break;
+	case T_itimer_out: show_itimerspec(s, v); break;
 	default: show_addr(s, v); break;
 	}
 }
@@ -466,7 +509,9 @@ static void show_number(struct show *s, enum call_type type, uint64_t v)
 	case T_sighow: names_add_value(t, names_sighow, (uint32_t)v, "SIG_???"); break;
 	case T_rlimit: names_add_value(t, names_resource, (uint32_t)v, "RLIMIT_???"); break;
 	case T_prctl: names_add_value(t, names_prctl, (uint32_t)v, "PR_???"); break;
-	default: show_addr(s, v); break;
+	default:
+		if (!names_add_listed(t, type, v))
+			show_addr(s, v);
 	}
 }
 
@@ -486,6 +531,8 @@ static void show_arg(struct show *s)
 	case T_sigaction_in: show_sigaction(s, v); break;
 	case T_rlimit_in: show_limits(s, v); break;
 	case T_pollfds: show_pollfds(s, v, next); break;
+	case T_epoll_event: show_epoll_events(s, v, 1); break;
+	case T_itimer_in: show_itimerspec(s, v); break;
 	default:
 		if (is_output(type))
 			show_output(s, type, v, next);

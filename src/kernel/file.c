@@ -8,6 +8,8 @@
 
 #include "base/bits.h"
 #include "kernel/abi.h"
+#include "kernel/async.h"
+#include "kernel/epoll.h"
 #include "kernel/fd.h"
 #include "kernel/file.h"
 #include "kernel/hostnode.h"
@@ -52,12 +54,45 @@ void file_put(struct file *f)
 	if (--f->refs > 0)
 		return;
 	locks_forget_file(f);
+	epoll_forget_file(f);
+	async_forget_file(f);
 	if (f->ops->release)
 		f->ops->release(f);
 	if (f->path)
 		LIST_REMOVE(f, named);
 	free(f->path);
 	free(f);
+}
+
+int file_stat_anonymous(struct file *f, struct stat *ret_stat)
+{
+	enum { DEVICE = 15, INODE = 1 };
+	*ret_stat = (struct stat){.st_dev = DEVICE,
+				  .st_ino = INODE,
+				  .st_mode = 0600,
+				  .st_nlink = 1,
+				  .st_blksize = PAGE_SIZE,
+				  .st_uid = f->kernel->init->uid,
+				  .st_gid = f->kernel->init->gid};
+	return 0;
+}
+
+/* Of a file that got no descriptor: what it would release stays the caller's. */
+static const struct file_ops no_ops = {.name = "none"};
+
+int64_t file_install_anonymous(struct task *t, const struct file_ops *ops, uint32_t flags, void *ctx)
+{
+	struct process *p = t->process;
+	struct file *f;
+	int err = file_create(p->kernel, ops, ABI_O_RDWR | (flags & ABI_O_NONBLOCK), NULL, ctx, &f);
+	if (err)
+		return err;
+	int fd = fd_install(p->files, f, 0, p->limit[RLIMIT_NOFILE].soft, flags & ABI_O_CLOEXEC);
+	if (fd < 0) {
+		f->ops = &no_ops;
+		file_put(f);
+	}
+	return fd;
 }
 
 int file_limit(struct task *t, uint64_t pos, size_t *size)

@@ -32,7 +32,12 @@ struct fs;
 struct place;
 
 struct file_ops {
+	/* As /proc/PID/fd shows what has no path: name:[inode], or anon_inode:name of what is no kind of
+	 * inode (file_stat_anonymous). */
 	const char *name;
+	/* What is read and written are records: look is there, and read and write get memory in one
+	 * piece, as long as what the program gave (READ_WHOLE at most), even nothing. */
+	bool records;
 	/* As read, but moves nothing: how many bytes it would give, however many were asked for, so
 	 * that memory is touched only where something comes. size: what matters to the caller. NULL:
 	 * a read gives all that is asked for. */
@@ -54,8 +59,9 @@ struct file_ops {
 	 * end. */
 	int64_t (*seek)(struct file *f, int64_t offset, int whence);
 	int64_t (*ioctl)(struct file *f, struct task *t, uint64_t request, uint64_t arg);
-	/* Which of POLLIN, POLLOUT, POLLERR, POLLHUP hold now; with t also waits for a change. */
-	int (*poll)(struct file *f, struct task *t);
+	/* Which of POLLIN, POLLOUT, POLLERR, POLLHUP hold now, or -ENOMEM; w, if not NULL, first joins
+	 * (wait_join) every queue on which a change of that is told. NULL: always ready. */
+	int (*poll)(struct file *f, struct waiter *w);
 	/* The object whose pages a mapping shows, referenced for the caller. NULL: -ENODEV. */
 	int (*object)(struct file *f, struct object **ret_object);
 	/* fallocate; mode bits are Linux's, the range was checked. NULL: -EOPNOTSUPP, or -ENODEV for
@@ -92,7 +98,11 @@ struct file {
 	bool unlinked;          /* path was removed by the guest: "(deleted)" */
 	void *ctx;              /* the kind's own */
 	LIST_ENTRY(file) named; /* those with a path, so that a rename finds them */
+	LIST_HEAD(, epoll_item) epolls; /* who watches it: see epoll.h */
+	struct async *async;		/* who is sent SIGIO: see async.h; NULL: nobody */
 };
+
+enum { READ_WHOLE = 65536 };
 
 /* Everything of this header that a machine has one of: namespace, private /tmp, page cache,
  * terminal. files_create comes after mm_create and says why it failed; files_destroy when every
@@ -111,6 +121,10 @@ void file_put(struct file *f);
 int file_limit(struct task *t, uint64_t pos, size_t *size);
 /* May t make a file of this size so large? Returns 0, or -EFBIG after a SIGXFSZ. */
 int file_limit_size(struct task *t, uint64_t old, uint64_t size);
+/* stat of what has neither a name nor a type: eventfds, epolls and their like. */
+int file_stat_anonymous(struct file *f, struct stat *ret_stat);
+/* Its descriptor is the program's, O_CLOEXEC and O_NONBLOCK as flags say. Returns it or -errno. */
+int64_t file_install_anonymous(struct task *t, const struct file_ops *ops, uint32_t flags, void *ctx);
 /* A plain read into host memory at a position: for execve and the like. */
 int64_t file_pread(struct file *f, void *ret_bytes, size_t size, uint64_t pos);
 
@@ -156,10 +170,12 @@ void tty_interrupt(struct kernel *k, int number);
 bool object_file_name(const struct object *o, struct text *ret_name, uint64_t *ret_device,
 		      uint64_t *ret_inode);
 
-/* Host descriptors that somebody waits for: the idle loop polls those that have waiters. */
+/* Host descriptors that somebody waits for: the idle loop polls those that have waiters. Tasks are
+ * woken while there is something; watches when something comes (the host's own epoll tells). */
 struct host_watch {
 	int fd;
 	short events;
+	struct kernel *kernel;
 	struct wait_queue queue;
 	LIST_ENTRY(host_watch) link;
 };

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -199,7 +200,7 @@ int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel
 	k->events = config->events;
 	k->random_state = config->seed;
 	k->last_pid = INIT_PID - 1;
-	k->wake_fd = -1;
+	k->wake_fd = k->edge_fd = -1;
 	RB_INIT(&k->processes);
 	RB_INIT(&k->groups);
 	RB_INIT(&k->threads);
@@ -214,7 +215,8 @@ int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel
 	int r = create_machine(k);
 	if (r == 0) {
 		k->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		r = k->wake_fd < 0 ? -errno : create_init(k);
+		k->edge_fd = epoll_create1(EPOLL_CLOEXEC);
+		r = k->wake_fd < 0 || k->edge_fd < 0 ? -errno : create_init(k);
 		if (r != 0)
 			kernel_say(k, "the host cannot give an event descriptor: %s", strerror(-r));
 	}
@@ -256,6 +258,8 @@ void kernel_destroy(struct kernel *k)
 		machine_destroy(k->machine);
 	if (k->wake_fd >= 0)
 		close(k->wake_fd);
+	if (k->edge_fd >= 0)
+		close(k->edge_fd);
 	free(k->pmap_config);
 	free(k->spawned);
 	free(k);

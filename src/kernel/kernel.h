@@ -93,6 +93,8 @@ struct kernel {
 	struct task_list ready;
 	struct task_sleep sleepers;
 	struct timer_tree timers; /* armed ones, by deadline: see timer.h */
+	uint64_t epoll_watches;	/* of all epolls together: see epoll.h */
+	uint64_t epoll_visit;	/* serial number of the last walk through them */
 	uint64_t last_file;  /* serial number of the file that was opened last */
 	uint64_t next_timer; /* serial number of the next timer that is made */
 	struct object *trampoline; /* see signal.h */
@@ -108,6 +110,7 @@ struct kernel {
 	uint64_t fault_retired; /* as they were at the last fault */
 	uint64_t polled;	/* virtual time at which the host's descriptors were looked at last */
 	int wake_fd;		/* an eventfd: kernel_interrupt ends a poll that is under way */
+	int edge_fd;		/* an epoll: says when something comes on a host_watch, once */
 	void *pmap_config;
 	uint64_t idle_ns; /* time in which nothing ran: virtual now = retired + idle_ns */
 	uint64_t random_state;

@@ -77,9 +77,9 @@ static struct pipe *pipe_new(struct kernel *k)
 
 static void pipe_free(struct pipe *p)
 {
-	wait_wake_all(&p->read_queue);
-	wait_wake_all(&p->write_queue);
-	wait_wake_all(&p->openers);
+	wait_queue_finish(&p->read_queue);
+	wait_queue_finish(&p->write_queue);
+	wait_queue_finish(&p->openers);
 	if (p->named)
 		LIST_REMOVE(p, fifo);
 	pipe_drop_frames(p);
@@ -100,6 +100,12 @@ static bool writes(const struct file *f)
 static uint64_t pipe_used(const struct pipe *p)
 {
 	return p->head - p->tail;
+}
+
+/* As poll says: a small write would not wait. */
+static bool pipe_writable(const struct pipe *p)
+{
+	return p->capacity - pipe_used(p) >= PIPE_ATOMIC;
 }
 
 static uint32_t *pipe_slot(const struct pipe *p, uint64_t pos)
@@ -130,6 +136,7 @@ static int64_t pipe_read(struct file *f, struct task *t, void *ret_bytes, size_t
 	int64_t there = pipe_look(f, t, size, pos);
 	if (there <= 0)
 		return there;
+	bool was_full = !pipe_writable(p);
 	while (done < size && pipe_used(p) > 0) {
 		uint32_t *slot = pipe_slot(p, p->tail);
 		size_t part =
@@ -146,7 +153,7 @@ static int64_t pipe_read(struct file *f, struct task *t, void *ret_bytes, size_t
 		pipe_drop_frames(p);
 		p->head = p->tail = 0;
 	}
-	wait_wake_all(&p->write_queue);
+	wait_wake_for(&p->write_queue, was_full && pipe_writable(p) ? POLLOUT | POLLWRNORM : 0);
 	return (int64_t)done;
 }
 
@@ -189,7 +196,7 @@ static int64_t pipe_write(struct file *f, struct task *t, const void *bytes, siz
 		}
 	}
 	if (done > 0) {
-		wait_wake_all(&p->read_queue);
+		wait_wake_for(&p->read_queue, POLLIN | POLLRDNORM);
 		return (int64_t)done;
 	}
 	if ((f->flags & ABI_O_NONBLOCK) || !t)
@@ -198,7 +205,7 @@ static int64_t pipe_write(struct file *f, struct task *t, const void *bytes, siz
 	return err ? err : CALL_WAIT;
 }
 
-static int pipe_poll(struct file *f, struct task *t)
+static int pipe_poll(struct file *f, struct waiter *w)
 {
 	struct pipe *p = f->ctx;
 	int mask = 0;
@@ -209,19 +216,15 @@ static int pipe_poll(struct file *f, struct task *t)
 			mask |= POLLHUP;
 	}
 	if (writes(f)) {
-		if (p->capacity - pipe_used(p) >= PIPE_ATOMIC)
+		if (pipe_writable(p))
 			mask |= POLLOUT | POLLWRNORM;
 		if (p->readers == 0)
 			mask |= POLLERR;
 	}
-	if (t) {
-		int err = reads(f) ? wait_on(t, &p->read_queue) : 0;
-		if (!err && writes(f))
-			err = wait_on(t, &p->write_queue);
-		if (err)
-			return err;
-	}
-	return mask;
+	int err = reads(f) ? wait_join(w, &p->read_queue) : 0;
+	if (!err && writes(f))
+		err = wait_join(w, &p->write_queue);
+	return err ? err : mask;
 }
 
 static int pipe_stat(struct file *f, struct stat *ret_stat)
@@ -256,9 +259,9 @@ static void end_add(struct pipe *p, uint32_t access)
 static void end_remove(struct pipe *p, uint32_t access)
 {
 	if (access != ABI_O_WRONLY && --p->readers == 0)
-		wait_wake_all(&p->write_queue);
+		wait_wake_for(&p->write_queue, POLLOUT | POLLERR);
 	if (access != ABI_O_RDONLY && --p->writers == 0)
-		wait_wake_all(&p->read_queue);
+		wait_wake_for(&p->read_queue, POLLIN | POLLHUP);
 	if (--p->ends == 0)
 		pipe_free(p);
 }

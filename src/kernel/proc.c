@@ -238,7 +238,10 @@ static void fd_name(struct file *f, struct text *ret_name)
 		return;
 	}
 	uint64_t number = f->ops->stat && f->ops->stat(f, &st) == 0 ? st.st_ino : 0;
-	text_add(ret_name, "%s:[%lu]", f->ops->name, number);
+	if (f->ops->stat == file_stat_anonymous)
+		text_add(ret_name, "anon_inode:%s", f->ops->name);
+	else
+		text_add(ret_name, "%s:[%lu]", f->ops->name, number);
 }
 
 static int proc_readlink(const struct place *at, char *ret_text, unsigned size)

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -195,6 +196,13 @@ static uint64_t host_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+/* Does a task wait there, to be woken as long as there is something? */
+static bool has_sleepers(const struct wait_queue *q)
+{
+	const struct wait_entry *e = TAILQ_LAST(q, wait_queue);
+	return e && e->task;
+}
+
 static bool watched(const struct kernel *k)
 {
 	struct host_watch *w;
@@ -204,13 +212,29 @@ static bool watched(const struct kernel *k)
 	return false;
 }
 
+/* Something came from outside: epolls and O_ASYNC are told once. */
+static void tell_edges(struct kernel *k)
+{
+	struct epoll_event e[16];
+	int n = epoll_wait(k->edge_fd, e, array_size(e), 0);
+	struct host_watch *w;
+	for (int i = 0; i < n; i++) {
+		LIST_FOREACH (w, &k->watches, link) {
+			unsigned events = e[i].events & ((unsigned)w->events | EPOLLERR | EPOLLHUP);
+			if (w->fd == e[i].data.fd && events)
+				wait_wake_for(&w->queue, (int)events);
+		}
+	}
+}
+
 /* Waits at most ns of host time (NO_DEADLINE: for ever) for what tasks wait for outside, or for
  * kernel_interrupt, and wakes those tasks. */
 static void poll_host(struct kernel *k, uint64_t ns)
 {
+	enum { WAKE, EDGES, FIRST };
 	struct pollfd few[16], *fds = few;
 	struct host_watch *w;
-	unsigned n = 1, i = 1, room = 1;
+	unsigned n = FIRST, i = FIRST, room = FIRST;
 	LIST_FOREACH (w, &k->watches, link)
 		room++;
 	if (room > array_size(few)) {
@@ -218,23 +242,29 @@ static void poll_host(struct kernel *k, uint64_t ns)
 		if (!fds)
 			return;
 	}
-	fds[0] = (struct pollfd){.fd = k->wake_fd, .events = POLLIN};
-	LIST_FOREACH (w, &k->watches, link)
-		if (!TAILQ_EMPTY(&w->queue))
+	fds[WAKE] = (struct pollfd){.fd = k->wake_fd, .events = POLLIN};
+	fds[EDGES] = (struct pollfd){.fd = -1, .events = POLLIN};
+	LIST_FOREACH (w, &k->watches, link) {
+		if (has_sleepers(&w->queue))
 			fds[n++] = (struct pollfd){.fd = w->fd, .events = w->events};
+		if (wait_watched(&w->queue))
+			fds[EDGES].fd = k->edge_fd;
+	}
 	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000),
 			      .tv_nsec = (long)(ns % 1000000000)};
 	int got = ppoll(fds, n, ns == NO_DEADLINE ? NULL : &ts, NULL);
 	/* Only waking may change who waits, and only of watches that were passed already. */
 	if (got > 0) {
 		uint64_t count;
-		if (fds[0].revents && read(k->wake_fd, &count, sizeof(count)) < 0 &&
+		if (fds[WAKE].revents && read(k->wake_fd, &count, sizeof(count)) < 0 &&
 		    errno != EAGAIN)
 			kernel_say(k, "the host cannot be asked for its signals: errno %d", errno);
 		LIST_FOREACH (w, &k->watches, link)
-			if (!TAILQ_EMPTY(&w->queue) && i < n && fds[i].fd == w->fd &&
+			if (has_sleepers(&w->queue) && i < n && fds[i].fd == w->fd &&
 			    fds[i++].revents)
-				wait_wake_all(&w->queue);
+				wait_wake_for(&w->queue, 0);
+		if (fds[EDGES].revents)
+			tell_edges(k);
 	}
 	if (fds != few)
 		free(fds);

@@ -50,6 +50,8 @@ struct signal_info {
 	uint64_t addr;	  /* SIGSEGV, SIGBUS, SIGILL, SIGTRAP */
 	uint64_t value;	  /* sigval; timers, sigqueue */
 	int32_t timer, overrun;
+	uint64_t band; /* of a file that F_SETSIG was said of: events; 0: it is something else */
+	int32_t fd;
 };
 
 struct signal_pending {

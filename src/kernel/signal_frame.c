@@ -88,6 +88,11 @@ void signal_info_encode(const struct signal_info *info, uint8_t ret_bytes[SIGINF
 		put64(fields + 8, info->value);
 		return;
 	}
+	if (info->band) {
+		put64(fields, info->band);
+		put32(fields + 8, info->fd);
+		return;
+	}
 	put32(fields, info->pid);
 	put32(fields + 4, info->uid);
 	if (by_hardware) { /* a child: its time in ticks of 10 ms */

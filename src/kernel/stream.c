@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
@@ -29,13 +30,18 @@ struct stream {
 
 void host_watch_add(struct kernel *k, struct host_watch *w)
 {
+	/* Two watches of one descriptor share what the host tells of it: the second is -EEXIST. */
+	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.fd = w->fd};
+	(void)epoll_ctl(k->edge_fd, EPOLL_CTL_ADD, w->fd, &e);
+	w->kernel = k;
 	wait_queue_init(&w->queue);
 	LIST_INSERT_HEAD(&k->watches, w, link);
 }
 
 void host_watch_remove(struct host_watch *w)
 {
-	wait_wake_all(&w->queue);
+	(void)epoll_ctl(w->kernel->edge_fd, EPOLL_CTL_DEL, w->fd, NULL);
+	wait_queue_finish(&w->queue);
 	LIST_REMOVE(w, link);
 }
 
@@ -110,15 +116,13 @@ int64_t stream_write(int fd, struct host_watch *w, struct file *f, struct task *
 	return err;
 }
 
-int stream_poll(int fd, struct host_watch *in, struct host_watch *out, struct task *t)
+int stream_poll(int fd, struct host_watch *in, struct host_watch *out, struct waiter *w)
 {
-	if (t) {
-		int err = wait_on(t, &in->queue);
-		if (!err)
-			err = wait_on(t, &out->queue);
-		if (err)
-			return err;
-	}
+	int err = wait_join(w, &in->queue);
+	if (!err)
+		err = wait_join(w, &out->queue);
+	if (err)
+		return err;
 	int mask = ready(fd, POLLIN | POLLOUT);
 	return mask & (POLLIN | POLLOUT | POLLERR | POLLHUP);
 }
@@ -143,10 +147,10 @@ static int64_t host_stream_write(struct file *f, struct task *t, const void *byt
 	return stream_write(s->fd, &s->out, f, t, bytes, size);
 }
 
-static int host_stream_poll(struct file *f, struct task *t)
+static int host_stream_poll(struct file *f, struct waiter *w)
 {
 	struct stream *s = f->ctx;
-	return stream_poll(s->fd, &s->in, &s->out, t);
+	return stream_poll(s->fd, &s->in, &s->out, w);
 }
 
 static int host_stream_stat(struct file *f, struct stat *ret_stat)

@@ -15,6 +15,7 @@
 struct file;
 struct task;
 struct host_watch;
+struct waiter;
 struct kernel;
 
 /* A descriptor for what host_fd is, with the host's access mode: an open file of our own with
@@ -26,7 +27,7 @@ int64_t stream_read(int fd, struct host_watch *w, struct file *f, struct task *t
 		    size_t size);
 int64_t stream_write(int fd, struct host_watch *w, struct file *f, struct task *t,
 		     const void *bytes, size_t size);
-int stream_poll(int fd, struct host_watch *in, struct host_watch *out, struct task *t);
+int stream_poll(int fd, struct host_watch *in, struct host_watch *out, struct waiter *w);
 int stream_open(struct kernel *k, int host_fd, uint32_t flags, struct file **ret_file);
 
 #endif

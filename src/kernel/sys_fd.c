@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "kernel/abi.h"
+#include "kernel/async.h"
 #include "kernel/call.h"
 #include "kernel/fd.h"
 #include "kernel/kernel.h"
@@ -184,6 +185,8 @@ enum fcntl_command {
 	GETOWN = 9,
 	SETSIG = 10,
 	GETSIG = 11,
+	SETOWN_EX = 15,
+	GETOWN_EX = 16,
 	OFD_GETLK = 36,
 	OFD_SETLKW = 38,
 	DUPFD_CLOEXEC = 1030,
@@ -193,12 +196,62 @@ enum fcntl_command {
 	GET_SEALS = 1034,
 };
 
-int64_t sys_fcntl(struct task *t, const uint64_t a[6])
+static int set_flags(struct file *f, int fd, uint32_t flags)
 {
 	enum {
 		CHANGEABLE =
 		    ABI_O_APPEND | ABI_O_NONBLOCK | ABI_O_ASYNC | ABI_O_DIRECT | ABI_O_NOATIME
 	};
+	/* What is always ready has nothing to tell, and keeps the bit clear. */
+	if (!f->ops->poll)
+		flags &= ~(uint32_t)ABI_O_ASYNC;
+	if ((flags ^ f->flags) & ABI_O_ASYNC) {
+		int err = async_turn(f, fd, flags & ABI_O_ASYNC);
+		if (err)
+			return err;
+	}
+	f->flags = (f->flags & ~(uint32_t)CHANGEABLE) | (flags & CHANGEABLE);
+	return 0;
+}
+
+/* A negative number is a group. */
+static int set_owner(struct file *f, int32_t id)
+{
+	if (id == INT32_MIN)
+		return -EINVAL;
+	return id < 0 ? async_set_owner(f, ASYNC_GROUP, -id) : async_set_owner(f, ASYNC_PROCESS, id);
+}
+
+static int64_t get_owner(const struct file *f)
+{
+	enum async_kind kind;
+	int32_t id;
+	async_owner(f, &kind, &id);
+	return kind == ASYNC_GROUP ? -id : id;
+}
+
+static int set_owner_ex(struct task *t, struct file *f, uint64_t va)
+{
+	int32_t owner[2];
+	int err = uaccess_read(t, owner, va, sizeof(owner));
+	if (err)
+		return err;
+	if (owner[0] < ASYNC_THREAD || owner[0] > ASYNC_GROUP)
+		return -EINVAL;
+	return async_set_owner(f, (enum async_kind)owner[0], owner[1]);
+}
+
+static int get_owner_ex(struct task *t, const struct file *f, uint64_t va)
+{
+	enum async_kind kind;
+	int32_t owner[2];
+	async_owner(f, &kind, &owner[1]);
+	owner[0] = (int32_t)kind;
+	return uaccess_write(t, va, owner, sizeof(owner));
+}
+
+int64_t sys_fcntl(struct task *t, const uint64_t a[6])
+{
 	struct fd_table *ft = t->process->files;
 	struct file *f = fd_get(ft, (int)a[0]);
 	uint64_t arg = a[2];
@@ -215,16 +268,16 @@ int64_t sys_fcntl(struct task *t, const uint64_t a[6])
 	case SETFD: fd_set_cloexec(ft, (int)a[0], arg & 1); return 0;
 	case GETFL:
 		return f->flags | (f->ops->size && !(f->flags & ABI_O_PATH) ? ABI_O_LARGEFILE : 0);
-	case SETFL:
-		f->flags = (f->flags & ~(uint32_t)CHANGEABLE) | ((uint32_t)arg & CHANGEABLE);
-		return 0;
+	case SETFL: return set_flags(f, (int)a[0], (uint32_t)arg);
 	case GETLK:
 	case SETLK:
 	case SETLKW: return record_lock(t, f, command, arg);
-	case SETOWN:
-	case SETSIG: return 0;
-	case GETOWN:
-	case GETSIG: return 0;
+	case SETOWN: return set_owner(f, (int32_t)arg);
+	case GETOWN: return get_owner(f);
+	case SETOWN_EX: return set_owner_ex(t, f, arg);
+	case GETOWN_EX: return get_owner_ex(t, f, arg);
+	case SETSIG: return async_set_signal(f, (int32_t)min_u64(arg, INT32_MAX));
+	case GETSIG: return async_signal(f);
 	case GETPIPE_SZ: return pipe_size(f);
 	case SETPIPE_SZ: return pipe_set_size(f, arg);
 	case ADD_SEALS: return shm_seals_add(f, (uint32_t)arg);
@@ -251,6 +304,14 @@ int64_t sys_ioctl(struct task *t, const uint64_t a[6])
 			return err;
 		f->flags = (f->flags & ~(uint32_t)ABI_O_NONBLOCK) | (n ? ABI_O_NONBLOCK : 0);
 		return 0;
+	case ABI_FIOASYNC:
+		err = uaccess_read(t, &n, a[2], sizeof(n));
+		if (err)
+			return err;
+		if (!f->ops->poll && n)
+			return -ENOTTY;
+		return set_flags(f, (int)a[0],
+				 (f->flags & ~(uint32_t)ABI_O_ASYNC) | (n ? ABI_O_ASYNC : 0));
 	case ABI_FICLONE:
 	case ABI_FICLONERANGE: return -EOPNOTSUPP;
 	case ABI_FIONREAD:

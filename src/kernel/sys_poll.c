@@ -10,26 +10,29 @@
 #include "kernel/call.h"
 #include "kernel/fd.h"
 #include "kernel/kernel.h"
+#include "kernel/polling.h"
+#include "kernel/timer.h"
 #include "kernel/uaccess.h"
 
 enum { LIMIT_NOFILE = 7 };
 
 /* A file without poll never makes anybody wait. */
-static int poll_file(struct file *f, struct task *t)
+static int poll_file(struct file *f, struct waiter *w)
 {
-	return f->ops->poll ? f->ops->poll(f, t) : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+	return f->ops->poll ? f->ops->poll(f, w) : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }
 
 /* Asks each; returns how many have something. With t also waits for all, or a negative errno. */
 static int64_t poll_all(const struct fd_table *ft, struct abi_pollfd *p, size_t n, struct task *t)
 {
+	struct waiter w = {.task = t};
 	int64_t count = 0;
 	for (size_t i = 0; i < n; i++) {
 		p[i].revents = 0;
 		if (p[i].fd < 0)
 			continue;
 		struct file *f = fd_get(ft, p[i].fd);
-		int mask = f && !(f->flags & ABI_O_PATH) ? poll_file(f, t) : POLLNVAL;
+		int mask = f && !(f->flags & ABI_O_PATH) ? poll_file(f, t ? &w : NULL) : POLLNVAL;
 		if (mask < 0)
 			return mask;
 		p[i].revents = (int16_t)(mask & (p[i].events | POLLERR | POLLHUP | POLLNVAL));
@@ -38,28 +41,24 @@ static int64_t poll_all(const struct fd_table *ft, struct abi_pollfd *p, size_t 
 	return count;
 }
 
-/* The deadline of the call: read once, when it begins. ts: the program's timespec, 0: none. */
-static int deadline(struct task *t, uint64_t va)
+enum { KNOWN = 1 }; /* in state[0]: the deadline is set */
+
+void poll_timeout(struct task *t, uint64_t ns)
 {
-	struct abi_timespec ts;
-	enum { KNOWN = 1 };
+	if (!(t->call.state[0] & KNOWN) && ns != NO_DEADLINE)
+		t->call.deadline = time_after(kernel_now(t->process->kernel), ns);
+	t->call.state[0] |= KNOWN;
+}
+
+int poll_deadline(struct task *t, uint64_t va)
+{
+	uint64_t ns = NO_DEADLINE;
 	if (t->call.state[0] & KNOWN)
 		return 0;
-	if (va) {
-		int err = uaccess_read(t, &ts, va, sizeof(ts));
-		if (err)
-			return err;
-		if (ts.sec < 0 || (uint64_t)ts.nsec >= 1000000000)
-			return -EINVAL;
-		uint64_t now = kernel_now(t->process->kernel), ns;
-		if (__builtin_mul_overflow((uint64_t)ts.sec, 1000000000, &ns) ||
-		    __builtin_add_overflow(ns, (uint64_t)ts.nsec, &ns) ||
-		    __builtin_add_overflow(ns, now, &ns))
-			ns = NO_DEADLINE;
-		t->call.deadline = ns;
-	}
-	t->call.state[0] |= KNOWN;
-	return 0;
+	int err = va ? timespec_read(t, va, &ns) : 0;
+	if (!err)
+		poll_timeout(t, ns);
+	return err;
 }
 
 /* Linux changes the program's timeout to what was left of it. */
@@ -94,7 +93,7 @@ static int64_t poll_wait(struct task *t, struct abi_pollfd *p, size_t n)
 	return CALL_WAIT;
 }
 
-static int read_mask(struct task *t, uint64_t va, uint64_t size)
+int poll_mask(struct task *t, uint64_t va, uint64_t size)
 {
 	signal_set mask;
 	if (!va)
@@ -110,9 +109,9 @@ int64_t sys_ppoll(struct task *t, const uint64_t a[6])
 	uint64_t n = (uint32_t)a[1];
 	if (n > t->process->limit[LIMIT_NOFILE].soft)
 		return -EINVAL;
-	int64_t err = deadline(t, a[2]);
+	int64_t err = poll_deadline(t, a[2]);
 	if (!err)
-		err = read_mask(t, a[3], a[4]);
+		err = poll_mask(t, a[3], a[4]);
 	if (err)
 		return err;
 	struct abi_pollfd *p = calloc(n ? n : 1, sizeof(*p));
@@ -183,11 +182,11 @@ int64_t sys_pselect6(struct task *t, const uint64_t a[6])
 	if ((int)a[0] < 0)
 		return -EINVAL;
 	unsigned fds = (unsigned)min_u64((uint32_t)a[0], FDS_MAX), words = (fds + 63) / 64;
-	int64_t err = deadline(t, a[4]);
+	int64_t err = poll_deadline(t, a[4]);
 	if (!err && a[5])
 		err = uaccess_read(t, mask, a[5], sizeof(mask));
 	if (!err)
-		err = read_mask(t, mask[0], mask[1]);
+		err = poll_mask(t, mask[0], mask[1]);
 	if (!err)
 		err = read_sets(t, a, words, &s);
 	if (err)

@@ -37,12 +37,6 @@ struct file;
 
 enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_STOPPED, TASK_DEAD };
 
-struct wait_entry {
-	struct task *task;
-	struct wait_queue *queue;
-	TAILQ_ENTRY(wait_entry) link;
-};
-
 /* The system call that a task is in. */
 struct call {
 	bool active;	   /* begun and not finished: it is resumed, not begun again */

@@ -8,6 +8,7 @@
  * A read holds, and so makes present, no page that it does not write to: as on Linux.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -61,19 +62,57 @@ static int64_t result(struct task *t, int64_t n)
 	return t->call.done > 0 && n != CALL_WAIT ? (int64_t)t->call.done : n;
 }
 
-/* Streams take a small write whole or not at all: one without a position. */
+/* Streams take a small write whole or not at all, records any: one without a position. */
 static int64_t write_whole(struct task *t, struct file *f, const struct abi_iovec *iov,
 			   unsigned count, uint64_t size)
 {
-	uint8_t bytes[PIPE_ATOMIC];
+	uint8_t few[PIPE_ATOMIC], *bytes = size > sizeof(few) ? malloc(size) : few;
 	uint64_t at = 0;
-	for (unsigned i = 0; i < count; i++) {
-		int err = uaccess_read(t, bytes + at, iov[i].base, iov[i].len);
-		if (err)
-			return err;
-		at += iov[i].len;
+	int64_t n = bytes ? 0 : -ENOMEM;
+	for (unsigned i = 0; n == 0 && i < count && at < size; i++) {
+		uint64_t part = min_u64(iov[i].len, size - at);
+		n = uaccess_read(t, bytes + at, iov[i].base, part);
+		at += part;
 	}
-	return f->ops->write(f, t, bytes, size, NULL);
+	if (n == 0)
+		n = f->ops->write(f, t, bytes, size, NULL);
+	if (bytes != few)
+		free(bytes);
+	return n;
+}
+
+/* What the kernel has in one piece, into the pages that are held for it. */
+static void scatter(const struct hold *h, const uint8_t *bytes, size_t size)
+{
+	for (unsigned i = 0; i < h->pieces && size > 0; i++) {
+		size_t part = min_u64(size, h->piece[i].size);
+		memcpy(h->piece[i].bytes, bytes, part);
+		bytes += part;
+		size -= part;
+	}
+}
+
+/* A read of records: into memory that is one piece. */
+static int64_t read_records(struct task *t, struct file *f, const struct abi_iovec *iov,
+			    unsigned count, uint64_t *pos)
+{
+	uint64_t va = 0, left = 0;
+	struct hold h;
+	(void)remaining(iov, count, 0, &va, &left);
+	int64_t n = f->ops->look(f, t, left, pos);
+	if (n <= 0)
+		return n;
+	left = min_u64(min_u64(left, (uint64_t)n), READ_WHOLE);
+	int err = uaccess_hold(t, va, left, ACCESS_WRITE, &h);
+	if (err)
+		return err;
+	uint8_t *bytes = malloc(h.size);
+	n = bytes ? f->ops->read(f, NULL, bytes, h.size, pos) : -ENOMEM;
+	if (n > 0)
+		scatter(&h, bytes, (size_t)n);
+	free(bytes);
+	uaccess_release(&h);
+	return n == -EINVAL && h.size < left ? -EFAULT : n;
 }
 
 /* Moves one stretch of held memory; returns how much, or what is to be returned when that is
@@ -112,6 +151,9 @@ int64_t transfer(struct task *t, struct file *f, bool write, const struct abi_io
 	bool stream = !f->ops->size;
 	if (pos != &f->pos)
 		*pos += t->call.done;
+	if (f->ops->records)
+		return write ? write_whole(t, f, iov, count, min_u64(size, READ_WHOLE))
+			     : read_records(t, f, iov, count, pos);
 	if (size == 0)
 		return 0;
 	if (write && stream && t->call.done == 0 && size <= PIPE_ATOMIC) {

@@ -141,10 +141,10 @@ static int64_t tty_write(struct file *f, struct task *t, const void *bytes, size
 	return stream_write(tty->fd, &tty->out, f, t, bytes, size);
 }
 
-static int tty_poll(struct file *f, struct task *t)
+static int tty_poll(struct file *f, struct waiter *w)
 {
 	struct tty *tty = f->ctx;
-	return stream_poll(tty->fd, &tty->in, &tty->out, t);
+	return stream_poll(tty->fd, &tty->in, &tty->out, w);
 }
 
 static int tty_stat(struct file *f, struct stat *ret_stat)

@@ -111,9 +111,80 @@ void wait_wake(struct task *t)
 		t->call.woken = true;
 }
 
+/* Calls the watches of q, which stand first; returns the first entry behind them. */
+static struct wait_entry *call_watches(struct wait_queue *q, int events, bool call)
+{
+	bool taken = !call;
+	struct wait_entry *e;
+	for (e = TAILQ_FIRST(q); e && !e->task; e = TAILQ_NEXT(e, link)) {
+		if (call && !(e->shares && taken) && e->woken(e, events))
+			taken = taken || e->shares;
+	}
+	return e;
+}
+
+static void wake(struct wait_queue *q, int events, bool watches)
+{
+	struct wait_entry *e = call_watches(q, events, watches);
+	/* Waking a task takes all of its entries away, here too. */
+	const struct wait_entry *last = e ? TAILQ_PREV(e, wait_queue, link) : NULL;
+	while (e) {
+		wait_wake(e->task);
+		e = last ? TAILQ_NEXT(last, link) : TAILQ_FIRST(q);
+	}
+}
+
 void wait_wake_all(struct wait_queue *q)
 {
-	struct wait_entry *e;
-	while ((e = TAILQ_FIRST(q)))
+	wake(q, 0, true);
+}
+
+void wait_wake_for(struct wait_queue *q, int events)
+{
+	wake(q, events, events != 0);
+}
+
+void wait_wake_one(struct wait_queue *q)
+{
+	struct wait_entry *e = call_watches(q, 0, false);
+	if (e)
 		wait_wake(e->task);
+}
+
+void wait_queue_finish(struct wait_queue *q)
+{
+	struct wait_entry *e;
+	wait_wake_all(q);
+	while ((e = TAILQ_FIRST(q)))
+		wait_unwatch(e);
+}
+
+int wait_join(struct waiter *w, struct wait_queue *q)
+{
+	if (!w)
+		return 0;
+	return w->join ? w->join(w, q) : wait_on(w->task, q);
+}
+
+void wait_watch(struct wait_entry *e, struct wait_queue *q)
+{
+	struct wait_entry *at = e->shares ? call_watches(q, 0, false) : TAILQ_FIRST(q);
+	e->task = NULL;
+	e->queue = q;
+	if (at)
+		TAILQ_INSERT_BEFORE(at, e, link);
+	else
+		TAILQ_INSERT_TAIL(q, e, link);
+}
+
+void wait_unwatch(struct wait_entry *e)
+{
+	if (e->queue)
+		TAILQ_REMOVE(e->queue, e, link);
+	e->queue = NULL;
+}
+
+bool wait_watched(const struct wait_queue *q)
+{
+	return !TAILQ_EMPTY(q) && !TAILQ_FIRST(q)->task;
 }

@@ -10,6 +10,17 @@
  *
  * and never assumes that a wake-up means success. Waking clears all of a task's queue entries and
  * its deadline. A wake-up costs the same however many other tasks sleep elsewhere.
+ *
+ * Not only tasks want to hear of a change: an epoll, or an open file with O_ASYNC, puts a *watch* on
+ * the queues, which stays there and is called at each wake-up:
+ *
+ *	queue:  watch  watch  watch | task  task        watches first, the youngest in front;
+ *	                            |                   who shares (EPOLLEXCLUSIVE) behind the others
+ *
+ * A watch is called in the middle of whatever caused the change. It may wake others and send
+ * signals; it never puts a watch on a queue or takes one off, and never touches user memory.
+ *
+ * A file's poll tells which queues are its own: it is given a waiter, and asks wait_join for each.
  */
 #ifndef KERNEL_WAIT_H
 #define KERNEL_WAIT_H
@@ -23,6 +34,23 @@ struct task;
 struct wait_entry;
 
 TAILQ_HEAD(wait_queue, wait_entry);
+
+struct wait_entry {
+	struct task *task; /* sleeps; NULL: a watch */
+	/* events: what became true (POLLIN, ...), 0: unknown. Of those that share a queue the first to
+	 * return true is the last to be called. */
+	bool (*woken)(struct wait_entry *e, int events);
+	bool shares;
+	struct wait_queue *queue; /* of a watch, NULL: none (any more) */
+	TAILQ_ENTRY(wait_entry) link;
+};
+
+/* Who asks a file to be put on its queues. */
+struct waiter {
+	struct task *task; /* is put there itself; or */
+	/* puts a watch of its own there. Returns 0 or -ENOMEM. */
+	int (*join)(struct waiter *w, struct wait_queue *q);
+};
 
 /* What a handler returns to sleep; not an errno that a program can see. */
 #define CALL_WAIT (-10000)
@@ -43,7 +71,23 @@ int64_t wait_result(struct task *t, int64_t result);
 bool wait_is_for_io(const struct task *t);
 /* Takes t off every queue and makes it runnable, if it sleeps. */
 void wait_wake(struct task *t);
-/* Wakes all who wait on q. Called before q is freed. */
+/* Wakes all who wait on q and calls all watches. */
 void wait_wake_all(struct wait_queue *q);
+/* The same, for a change that concerns only who looks for these events; 0: no watch. Edges that
+ * epoll reports are as exact as this is. */
+void wait_wake_for(struct wait_queue *q, int events);
+/* Wakes the task that waits longest, and no watch. */
+void wait_wake_one(struct wait_queue *q);
+/* Wakes all, and lets go of the watches: before q is freed. */
+void wait_queue_finish(struct wait_queue *q);
+
+/* For a file's poll: w NULL is nobody. Returns 0 or -ENOMEM. */
+int wait_join(struct waiter *w, struct wait_queue *q);
+/* Puts a watch on q; its woken and shares are set. */
+void wait_watch(struct wait_entry *e, struct wait_queue *q);
+/* Takes a watch off its queue, if it is on one. */
+void wait_unwatch(struct wait_entry *e);
+/* Has q a watch? */
+bool wait_watched(const struct wait_queue *q);
 
 #endif

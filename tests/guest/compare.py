@@ -118,6 +118,11 @@ SAME = {
     'usage': 'a_program_learns_what_it_used_and_where_it_runs',
 }
 
+SAME |= {
+    'epoll': 'epoll_tells_levels_edges_and_turns_as_on_linux_and_follows_open_files',
+    'eventfd': 'an_eventfd_counts_waits_and_overflows_as_on_linux',
+}
+
 # Those of them whose words do not tell of residence or fault counts.
 DROPPED = ['handlers', 'groups', 'restart', 'altstack', 'children', 'faultinfo', 'forks', 'args', 'misaligned', 'cuts', 'memfd',
            'protect', 'shm']
