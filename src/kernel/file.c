@@ -13,6 +13,7 @@
 #include "kernel/fd.h"
 #include "kernel/file.h"
 #include "kernel/hostnode.h"
+#include "kernel/ipc.h"
 #include "kernel/kernel.h"
 #include "kernel/lock.h"
 #include "kernel/path.h"
@@ -132,7 +133,8 @@ bool object_file_name(const struct object *o, struct text *ret_name, uint64_t *r
 		      uint64_t *ret_inode)
 {
 	return hostnode_name(o, ret_name, ret_device, ret_inode) ||
-	       shm_name(o, ret_name, ret_device, ret_inode);
+	       shm_name(o, ret_name, ret_device, ret_inode) ||
+	       shm_segment_name(o, ret_name, ret_device, ret_inode);
 }
 
 /* Descriptors: an array as long as the highest one in use ever was, doubled as it grows. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel.c - a machine is put together, given programs, and taken apart */
+#include "kernel/ipc.h"
 #include "kernel/kernel.h"
 
 #include <errno.h>
@@ -222,6 +223,8 @@ int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel
 	}
 	if (r == 0)
 		r = files_create(k);
+	if (r == 0)
+		r = ipc_create(k);
 	if (r != 0) {
 		kernel_destroy(k);
 		return r;
@@ -248,6 +251,7 @@ static void end_all(struct kernel *k)
 void kernel_destroy(struct kernel *k)
 {
 	end_all(k);
+	ipc_destroy(k);
 	if (k->mm)
 		signals_finish_kernel(k);
 	if (k->mounts)

@@ -22,6 +22,7 @@
 #include "machine/hart.h"
 #include "vm/mm.h"
 
+struct ipc;
 struct mounts;
 struct tty;
 
@@ -117,6 +118,7 @@ struct kernel {
 	uint64_t drop_state, drop_at;
 	int32_t last_pid;
 	bool pids_again; /* they have all been used once */
+	struct ipc *ipc; /* System V's: see ipc.h */
 	struct mounts *mounts;
 	struct tty *tty; /* the console: the host's terminal, if there is one */
 	struct host_watches watches;

@@ -41,6 +41,8 @@ proc_fill proc_overcommit_memory, proc_overcommit_ratio, proc_overcommit_kbytes,
 proc_store proc_set_overcommit_memory, proc_set_overcommit_ratio, proc_set_overcommit_kbytes,
 	   proc_set_user_reserve, proc_set_admin_reserve;
 
+proc_fill proc_sysvipc_shm, proc_sysvipc_sem, proc_sysvipc_msg;
+
 proc_fill proc_maps, proc_smaps, proc_smaps_rollup, proc_statm;
 
 /* What a process has of memory, in pages, for stat, statm and status. */

@@ -280,6 +280,10 @@ FILL_TEXT(pipe_max_size, "1048576\n")
 FILL_TEXT(file_max, "1048576\n")
 FILL_TEXT(shmmax, "18446744073692774399\n")
 FILL_TEXT(shmmni, "4096\n")
+FILL_TEXT(sem, "32000\t1024000000\t500\t32000\n")
+FILL_TEXT(msgmax, "8192\n")
+FILL_TEXT(msgmnb, "16384\n")
+FILL_TEXT(msgmni, "32000\n")
 FILL_TEXT(tty_drivers, "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
 		       "pty_slave            /dev/pts      136 0-1048575 pty:slave\n")
 FILL_TEXT(empty, "%s", "")
@@ -297,6 +301,9 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/kernel/cap_last_cap", fill_cap_last_cap, 0444, NULL},
     {"sys/kernel/domainname", fill_domainname, 0444, NULL},
     {"sys/kernel/hostname", fill_hostname, 0444, NULL},
+    {"sys/kernel/msgmax", fill_msgmax, 0444, NULL},
+    {"sys/kernel/msgmnb", fill_msgmnb, 0444, NULL},
+    {"sys/kernel/msgmni", fill_msgmni, 0444, NULL},
     {"sys/kernel/ngroups_max", fill_ngroups_max, 0444, NULL},
     {"sys/kernel/osrelease", fill_osrelease, 0444, NULL},
     {"sys/kernel/ostype", fill_ostype, 0444, NULL},
@@ -305,6 +312,8 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/kernel/random/entropy_avail", fill_entropy, 0444, NULL},
     {"sys/kernel/random/uuid", fill_uuid, 0444, NULL},
     {"sys/kernel/randomize_va_space", fill_zero, 0444, NULL},
+    {"sys/kernel/sem", fill_sem, 0444, NULL},
+    {"sys/kernel/shm_rmid_forced", fill_zero, 0444, NULL},
     {"sys/kernel/shmall", fill_shmmax, 0444, NULL},
     {"sys/kernel/shmmax", fill_shmmax, 0444, NULL},
     {"sys/kernel/shmmni", fill_shmmni, 0444, NULL},
@@ -318,6 +327,9 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/vm/overcommit_ratio", proc_overcommit_ratio, 0644, proc_set_overcommit_ratio},
     {"sys/vm/swappiness", fill_swappiness, 0444, NULL},
     {"sys/vm/user_reserve_kbytes", proc_user_reserve, 0644, proc_set_user_reserve},
+    {"sysvipc/msg", proc_sysvipc_msg, 0444, NULL},
+    {"sysvipc/sem", proc_sysvipc_sem, 0444, NULL},
+    {"sysvipc/shm", proc_sysvipc_shm, 0444, NULL},
     {"tty/drivers", fill_tty_drivers, 0444, NULL},
     {"uptime", fill_uptime, 0444, NULL},
     {"version", fill_version, 0444, NULL},

@@ -18,6 +18,7 @@
 #include "base/bits.h"
 #include "kernel/file.h"
 #include "kernel/futex.h"
+#include "kernel/ipc.h"
 #include "kernel/kernel.h"
 #include "kernel/limits.h"
 #include "kernel/sched.h"
@@ -122,6 +123,7 @@ int process_create(struct kernel *k, struct process *parent, struct process **re
 	TAILQ_INIT(&p->children);
 	TAILQ_INIT(&p->tasks);
 	LIST_INIT(&p->timers);
+	LIST_INIT(&p->sem_undos);
 	wait_queue_init(&p->child_wait);
 	wait_queue_init(&p->vfork_wait);
 	signals_init_process(p);
@@ -303,6 +305,7 @@ static void give_all_back(struct process *p)
 		task_end(t);
 	}
 	timers_finish(p);
+	sem_undo_all(p);
 	if (p->files)
 		fd_table_put(p->files);
 	p->files = NULL;

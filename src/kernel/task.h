@@ -74,6 +74,7 @@ struct task {
 	TAILQ_ENTRY(task) sibling; /* process->tasks */
 };
 
+struct sem_undo;
 struct timer;
 
 struct process {
@@ -120,6 +121,7 @@ struct process {
 	struct wait_queue vfork_wait; /* where that parent waits */
 	struct wait_queue child_wait; /* the parent's tasks that wait for any child of its */
 	LIST_HEAD(, timer) timers; /* see timer.h */
+	LIST_HEAD(, sem_undo) sem_undos; /* see ipc_sem.c */
 	int oom_score_adj;
 	unsigned long personality;
 	bool dumpable, no_new_privs, keep_caps, thp_disable;

@@ -292,7 +292,8 @@ static uint32_t fault_commit(struct space *s, const struct fault_request *q,
 		f->flags |= FRAME_DIRTY;
 		f->owner.object->stored = true;
 	}
-	if (p->region->flags & REGION_LOCKED && frame != mm->zero)
+	const struct object *o = p->region->object;
+	if ((p->region->flags & REGION_LOCKED || (o && o->locked)) && frame != mm->zero)
 		f->flags |= FRAME_LOCKED;
 	if (q->by == BY_PROGRAM)
 		mm_hold_for_instruction(mm, frame);

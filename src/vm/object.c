@@ -136,6 +136,8 @@ void object_mapped(struct object *o, struct region *r, struct regions *in)
 		o->regions->mapping_prev = &r->mapping_next;
 	o->regions = r;
 	o->sharers += region_stores(r);
+	if (o->pager && o->pager->mapped)
+		o->pager->mapped(o->ctx, r, true);
 }
 
 void object_unmapped(struct object *o, struct region *r)
@@ -144,6 +146,19 @@ void object_unmapped(struct object *o, struct region *r)
 	if (r->mapping_next)
 		r->mapping_next->mapping_prev = r->mapping_prev;
 	o->sharers -= region_stores(r);
+	if (o->pager && o->pager->mapped)
+		o->pager->mapped(o->ctx, r, false);
+}
+
+void object_lock(struct mm *mm, struct object *o, bool lock)
+{
+	const struct anon *a;
+	o->locked = lock;
+	for (uint64_t index = 0; lock && (a = sparse_next(&o->pages, &index, UINT64_MAX >> PAGE_SHIFT));
+	     index++) {
+		if (a->frame != NO_FRAME)
+			frame_at(mm, a->frame)->flags |= FRAME_LOCKED;
+	}
 }
 
 void object_settle(struct mm *mm, struct object *o)

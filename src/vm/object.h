@@ -45,6 +45,8 @@ struct pager {
 	/* Pages first to last of the file itself become zeros, for MADV_REMOVE. NULL: a file cannot;
 	 * shared memory without a pager always can. */
 	int (*punch)(void *ctx, uint64_t first, uint64_t last);
+	/* A region maps it from now on (begins), or is about to do so no more. May be NULL. */
+	void (*mapped)(void *ctx, const struct region *r, bool begins);
 };
 
 /* How many pages the objects of one file system may have together. */
@@ -64,6 +66,7 @@ struct object {
 	struct region *regions; /* that map it: region.c keeps them */
 	uint32_t sharers; /* of these: those through which a store may reach it */
 	bool stored; /* a page may be dirty */
+	bool locked; /* its pages stay in their frames while a region maps them: object_lock */
 	struct object_quota *quota; /* SHARED: counts its pages; NULL: without limit. Owned by the file system */
 	struct sparse evicted; /* FILE: by page, the number of the eviction that took it */
 	const struct pager *pager;
@@ -118,6 +121,8 @@ bool object_has_grown(struct object *o);
 /* A region of a space maps it, or does so no more. */
 void object_mapped(struct object *o, struct region *r, struct regions *in);
 void object_unmapped(struct object *o, struct region *r);
+/* Pages of shared memory that are mapped, now or later, are no victims from now on; or are again. */
+void object_lock(struct mm *mm, struct object *o, bool lock);
 /* Writes back what was stored, if nobody is left who could store. */
 void object_settle(struct mm *mm, struct object *o);
 

@@ -236,7 +236,7 @@ static bool region_continues(const struct region *lower, const struct region *up
 	return extent_joins(region_extent(lower), region_extent(upper)) &&
 	       lower->object == upper->object && lower->source == upper->source &&
 	       lower->prot_max == upper->prot_max &&
-	       !((lower->flags ^ upper->flags) & ~apart) && !(lower->flags & REGION_SPECIAL);
+	       !((lower->flags ^ upper->flags) & ~apart) && !(lower->flags & (REGION_SPECIAL | REGION_APART));
 }
 
 static bool lineages_agree(const struct region *a, const struct region *b)

@@ -47,6 +47,7 @@ enum region_flag {
 	REGION_NOHUGEPAGE = 1 << 15,
 	REGION_MERGEABLE = 1 << 16,
 	REGION_SPECIAL = 1 << 17, /* the kernel's own: never merged, locked or grown */
+	REGION_APART = 1 << 18, /* never merged: System V counts attachments */
 	REGION_LOCK_MASK = REGION_LOCKED | REGION_LOCKONFAULT,
 };
 

@@ -128,6 +128,14 @@ DROPPED = ['handlers', 'groups', 'restart', 'altstack', 'children', 'faultinfo',
            'protect', 'shm']
 
 
+# Shared memory, message queues, and windows into memory.
+SAME |= {
+    'sysvshm': 'system_v_segments_are_shared_counted_and_gone_with_the_last_who_has_them',
+    'sysvsem': 'system_v_semaphores_change_together_in_order_and_are_given_back_by_the_dead',
+    'sysvmsg': 'system_v_messages_reach_who_wants_their_type_and_none_is_lost',
+}
+DROPPED += ['sysvshm', 'sysvsem', 'sysvmsg']
+
 # Those that root is not held to.
 PLAIN = ['limits']
 
