@@ -4,7 +4,7 @@
 BUILD = build
 PREFIX = /usr/local
 
-.PHONY: all build setup demo bench check check-long prove install clean format help
+.PHONY: all build setup demo bench bundle check check-long prove install clean format help
 
 all: build
 
@@ -48,12 +48,17 @@ prove:
 	@sh scripts/setup prove
 	@scripts/prove $(PROVE)
 
+# Carrel, a root with a compiler, and examples in one archive, for machines without network or root.
+bundle:
+	@sh scripts/setup bundle
+	@scripts/bundle $(BUNDLE)
+
 install: build
 	meson configure $(BUILD) --prefix "$(PREFIX)"
 	meson install -C $(BUILD) $(if $(DESTDIR),--destdir "$(DESTDIR)")
 
 clean:
-	rm -rf $(BUILD) build-check
+	rm -rf $(BUILD) build-check build-bundle
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
@@ -62,6 +67,7 @@ help:
 	@echo 'make             build Carrel in $(BUILD)/'
 	@echo 'make demo        set up, build, and show two programs at one address'
 	@echo 'make bench       compare speed with this Linux and with qemu-riscv64'
+	@echo 'make bundle      one archive with Carrel, a root, a compiler and examples'
 	@echo 'make check       set up, and run all tests'
 	@echo 'make check-long  the same, with the slow tests'
 	@echo 'make prove       set up Frama-C, and prove the contracts in the code'

@@ -47,6 +47,27 @@ int root_default_dir(char *ret_path, size_t size)
 	return r;
 }
 
+/* Where a bundle has its root: beside the program, in ../share/carrel/root. */
+static int root_bundled(char *ret_path, size_t size)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n < 0)
+		return -errno;
+	path[n] = 0;
+	for (int up = 0; up < 2; up++) {
+		char *slash = strrchr(path, '/');
+		if (!slash)
+			return -ENOENT;
+		*slash = 0;
+	}
+	char *root = text_format("%s/share/carrel/root", path);
+	int r = root_state(root) == ROOT_COMPLETE ? copy_out(root, ret_path, size) : -ENOENT;
+	free(root);
+	return r;
+}
+
 int root_default(char *ret_path, size_t size)
 {
 	const char *named = getenv("CARREL_ROOT"), *cross = "/usr/riscv64-linux-gnu";
@@ -57,6 +78,8 @@ int root_default(char *ret_path, size_t size)
 		return copy_out(named, ret_path, size);
 	if (root_default_dir(path, sizeof(path)) == 0 && root_state(path) == ROOT_COMPLETE)
 		return copy_out(path, ret_path, size);
+	if (root_bundled(ret_path, size) == 0)
+		return 0;
 	if (stat(cross, &st) == 0 && S_ISDIR(st.st_mode))
 		return copy_out(cross, ret_path, size);
 	return -ENOENT;

@@ -18,7 +18,8 @@
 int verb_root(int argc, char **argv);
 
 /* Finds the guest root to use when nobody named one: $CARREL_ROOT, else the default root if it is
- * complete, else the cross compiler's libraries. Returns 0, -ENOENT when there is none of them, or
+ * complete, else a bundle's (share/carrel/root beside the program's bin), else the cross compiler's
+ * libraries. Returns 0, -ENOENT when there is none of them, or
  * -ENAMETOOLONG. */
 int root_default(char *ret_path, size_t size);
 

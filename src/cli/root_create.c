@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <ftw.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "cli/root.h"
 #include "cli/root_apt.h"
@@ -190,8 +194,37 @@ static int package_unpack(struct create *c, const char *file)
 	return r == 0 ? 0 : EXIT_OWN;
 }
 
+/* nftw gives its function nothing of the caller's. */
+static uint64_t tree_bytes;
+
+static int tree_add(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	tree_bytes += (uint64_t)st->st_blocks * 512;
+	return 0;
+}
+
+/* What it cost: packages, where they are from, their size, the room that the root takes, time. */
+static void cost_print(const struct create *c, const struct words *files, time_t began)
+{
+	uint64_t fetched = 0;
+	struct stat st;
+
+	for (size_t i = 0; i < files->n; i++) {
+		char *deb = apt_file(&c->apt, files->items[i]);
+		fetched += stat(deb, &st) == 0 ? (uint64_t)st.st_size : 0;
+		free(deb);
+	}
+	tree_bytes = 0;
+	(void)nftw(c->dir, tree_add, 16, FTW_PHYS | FTW_MOUNT);
+	printf("%s: %zu packages of Debian %s from %s\n"
+	       "  %.0f MB of packages, %.0f MB on disk, %lld s\n",
+	       c->dir, files->n, c->apt.suite, c->apt.source, (double)fetched / 1e6,
+	       (double)tree_bytes / 1e6, (long long)(time(NULL) - began));
+}
+
 static int create_in(struct create *c)
 {
+	time_t began = time(NULL);
 	struct words files = {0};
 	int r = apt_init(&c->apt, c->dir);
 
@@ -221,8 +254,7 @@ static int create_in(struct create *c)
 			r = root_error("cannot write in %s: %s", c->dir, strerror(-r));
 	}
 	if (r == 0 && files.n > 0)
-		printf("%s: %zu packages of Debian %s from %s\n", c->dir, files.n, c->apt.suite,
-		       c->apt.source);
+		cost_print(c, &files, began);
 	else if (r == 0)
 		printf("%s: has all of that already\n", c->dir);
 	words_finish(&files);
