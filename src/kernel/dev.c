@@ -12,15 +12,16 @@
 #include "kernel/dev.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
+#include "kernel/pty.h"
 #include "kernel/tty.h"
 
-enum { ROOT_INODE = 1, PTS_INODE = 2, FIRST_INODE = 3 };
+enum { ROOT_INODE = 1, FIRST_INODE = 3 };
 
 struct device {
 	const char *name;
 	const char *link; /* it is a symbolic link to this */
 	uint8_t major, minor;
-	const struct file_ops *ops; /* NULL: the terminal */
+	const struct file_ops *ops; /* NULL: terminals */
 };
 
 static int64_t null_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
@@ -101,12 +102,12 @@ static const struct file_ops random_ops = {.name = "random",
 					   .stat = dev_file_stat,
 					   .seek = dev_seek};
 
-/* Sorted by name; inodes count from 3 in this order. pts is the one directory. */
+/* Sorted by name; inodes count from 3 in this order. */
 static const struct device devices[] = {
     {"fd", "/proc/self/fd", 0, 0, NULL},
     {"full", NULL, 1, 7, &full_ops},
     {"null", NULL, 1, 3, &null_ops},
-    {"pts/0", NULL, 136, 0, NULL},
+    {"ptmx", NULL, 5, 2, NULL},
     {"random", NULL, 1, 8, &random_ops},
     {"stderr", "/proc/self/fd/2", 0, 0, NULL},
     {"stdin", "/proc/self/fd/0", 0, 0, NULL},
@@ -156,16 +157,16 @@ static const struct device *device_find(const char *name)
 static int dev_stat(const struct place *at, struct stat *ret_stat)
 {
 	const char *rel = place_rel(at);
-	if (*rel == '\0' || strcmp(rel, "pts") == 0) {
+	if (*rel == '\0') {
 		*ret_stat = (struct stat){.st_dev = at->mount->device,
-					  .st_ino = *rel ? PTS_INODE : ROOT_INODE,
+					  .st_ino = ROOT_INODE,
 					  .st_mode = S_IFDIR | 0755,
 					  .st_nlink = 2,
 					  .st_blksize = PAGE_SIZE};
 		return 0;
 	}
 	const struct device *d = device_find(rel);
-	if (!d || (d->major == TTY_MAJOR && !at->kernel->tty))
+	if (!d)
 		return -ENOENT;
 	device_stat(d, at->mount->device, ret_stat);
 	return 0;
@@ -185,9 +186,11 @@ static int device_open(struct kernel *k, struct task *t, const struct device *d,
 		       struct file **ret_file)
 {
 	char path[32] = "/dev/";
-	if (!d->ops)
-		return tty_open(k, d->major == TTY_MAJOR ? NULL : t, flags, ret_file);
+	if (!d->ops && d->minor == 0)
+		return tty_open_current(k, t, flags, ret_file);
 	strcat(path, d->name);
+	if (!d->ops)
+		return ptmx_open(k, t, flags, path, ret_file);
 	return file_create(k, d->ops, flags, path, (void *)(uintptr_t)d, ret_file);
 }
 
@@ -207,16 +210,10 @@ static int dev_open(const struct place *at, struct task *t, uint32_t flags, uint
 
 static int dev_list(const struct place *at, struct dir *dir)
 {
-	bool pts = *place_rel(at) != '\0';
-	int err = pts ? 0 : dir_add(dir, "pts", PTS_INODE, DT_DIR);
-	for (size_t i = 0; i < array_size(devices) && !err; i++) {
-		const char *slash = strchr(devices[i].name, '/');
-		if (pts && slash && at->kernel->tty)
-			err = dir_add(dir, slash + 1, FIRST_INODE + i, DT_CHR);
-		else if (!pts && !slash)
-			err = dir_add(dir, devices[i].name, FIRST_INODE + i,
-				      devices[i].link ? DT_LNK : DT_CHR);
-	}
+	int err = 0;
+	for (size_t i = 0; i < array_size(devices) && !err; i++)
+		err = dir_add(dir, devices[i].name, FIRST_INODE + i,
+			      devices[i].link ? DT_LNK : DT_CHR);
 	return err;
 }
 

@@ -182,6 +182,18 @@ struct host_watch {
 void host_watch_add(struct kernel *k, struct host_watch *w);
 void host_watch_remove(struct host_watch *w);
 
+/* Host descriptors that somebody outside the machine speaks through: looked at with the others,
+ * whether or not a task waits. What ready does may add and remove any of them. */
+struct host_service {
+	int fd;
+	short events; /* 0: not now */
+	bool awaited; /* as long as it is there the machine may yet be told something */
+	void (*ready)(struct host_service *s, short revents);
+	LIST_ENTRY(host_service) link;
+};
+void host_service_add(struct kernel *k, struct host_service *s);
+void host_service_remove(struct host_service *s);
+
 /* Contents of /proc/PID/NAME as text; used by the verbs too (maps). Returns 0, -ENOENT or
  * -ENOMEM. */
 int proc_text(struct kernel *k, struct process *p, const char *name, struct text *ret_text);

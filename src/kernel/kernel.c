@@ -20,7 +20,9 @@
 #include "kernel/abi.h"
 #include "kernel/limits.h"
 #include "kernel/path.h"
+#include "kernel/pty.h"
 #include "kernel/sched.h"
+#include "kernel/stream.h"
 #include "pmap/sv.h"
 
 /* 2026-01-01 00:00:00 UTC */
@@ -209,6 +211,7 @@ int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel
 	TAILQ_INIT(&k->ready);
 	TAILQ_INIT(&k->dead);
 	LIST_INIT(&k->watches);
+	LIST_INIT(&k->services);
 	for (unsigned i = 0; i < array_size(k->io); i++)
 		wait_queue_init(&k->io[i]);
 	for (unsigned i = 0; i < array_size(k->futexes); i++)
@@ -333,15 +336,27 @@ static void explain(struct kernel *k, const struct kernel_program *program, int 
 		kernel_say(k, "%s: cannot be opened: %s", name, strerror(-error));
 }
 
-static int give_stdio(struct process *p, const int stdio[3])
+static int stdio_open(struct process *p, const struct kernel_program *program, int fd,
+		      struct file **ret_file)
+{
+	if (program->relay)
+		return relay_open(program->relay, ABI_O_RDWR, ret_file);
+	int host_fd = program->stdio[fd], flags = fcntl(host_fd, F_GETFL);
+	/* One that the host closed is closed for the guest too. */
+	if (flags < 0)
+		return 1;
+	if (program->streams && isatty(host_fd))
+		return stream_open(p->kernel, host_fd, (uint32_t)flags & O_ACCMODE, ret_file);
+	return file_from_host(p->kernel, host_fd, (uint32_t)flags & O_ACCMODE, ret_file);
+}
+
+static int give_stdio(struct process *p, const struct kernel_program *program)
 {
 	for (int fd = 0; fd < 3; fd++) {
 		struct file *f;
-		int flags = fcntl(stdio[fd], F_GETFL);
-		/* One that the host closed is closed for the guest too. */
-		if (flags < 0)
+		int r = stdio_open(p, program, fd, &f);
+		if (r > 0)
 			continue;
-		int r = file_from_host(p->kernel, stdio[fd], (uint32_t)flags & O_ACCMODE, &f);
 		if (r != 0)
 			return r;
 		r = fd_install(p->files, f, fd, p->limit[RLIMIT_NOFILE].soft, false);
@@ -351,17 +366,30 @@ static int give_stdio(struct process *p, const int stdio[3])
 			return r < 0 ? r : -EMFILE;
 		}
 	}
+	if (program->relay)
+		relay_joined(program->relay, p);
+	else if (!program->apart)
+		tty_console_joined(p);
 	return 0;
 }
 
 /* Programs that are started together are one job: a session and a group of the first. */
-static void join_session(struct kernel *k, struct process *p)
+static void join_session(struct kernel *k, struct process *p, bool apart)
 {
 	const struct process *first =
-	    k->spawned_count > 0 ? process_find(k, k->spawned[0].pid) : NULL;
+	    k->spawned_count > 0 && !apart ? process_find(k, k->spawned[0].pid) : NULL;
 	p->sid = first && !first->zombie ? first->pid : p->pid;
 	process_group_leave(p);
 	process_group_join(p, p->sid);
+}
+
+static const char *start_in(struct kernel *k, const struct kernel_program *program)
+{
+	struct place at;
+	if (program->cwd && path_find(k, NULL, ABI_AT_FDCWD, program->cwd, FIND_FOLLOW, &at) == 0 &&
+	    at.exists && S_ISDIR(at.stat.st_mode))
+		return program->cwd;
+	return k->mounts->cwd;
 }
 
 static int start(struct kernel *k, struct process *p, const struct kernel_program *program)
@@ -371,9 +399,9 @@ static int start(struct kernel *k, struct process *p, const struct kernel_progra
 	char path[PATH_SIZE];
 	int r = fd_table_create(&p->files);
 	if (r == 0)
-		r = fs_create(k, k->mounts->cwd, &p->fs);
+		r = fs_create(k, start_in(k, program), &p->fs);
 	if (r == 0)
-		r = give_stdio(p, program->stdio);
+		r = give_stdio(p, program);
 	if (r != 0) {
 		kernel_say(k, "%s: its working directory and standard files cannot be set up: %s",
 			   program->path, strerror(-r));
@@ -412,7 +440,7 @@ int kernel_spawn(struct kernel *k, const struct kernel_program *program)
 	if (r != 0)
 		return r;
 	EVENT(k->events, &p->tally, p->pid, kernel_now(k), process_new, .parent = k->init->pid);
-	join_session(k, p);
+	join_session(k, p, program->apart);
 	/* What an observer says of these events cannot stop a run that has not begun. */
 	bool stop = k->stop;
 	r = start(k, p, program);

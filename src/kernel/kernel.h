@@ -19,12 +19,13 @@
 
 #include "kernel/file.h"
 #include "kernel/task.h"
+#include "kernel/tty.h"
 #include "machine/hart.h"
 #include "vm/mm.h"
 
 struct ipc;
 struct mounts;
-struct tty;
+struct relay;
 
 struct kernel_bind {
 	const char *host, *guest;
@@ -73,6 +74,7 @@ RB_PROTOTYPE(process_tree, process, by_pid, pid_order)
 RB_PROTOTYPE(task_sleep, task, sleep, sleep_order)
 RB_HEAD(timer_tree, timer);
 LIST_HEAD(host_watches, host_watch);
+LIST_HEAD(host_services, host_service);
 
 struct kernel_spawned {
 	int32_t pid;
@@ -120,8 +122,13 @@ struct kernel {
 	bool pids_again; /* they have all been used once */
 	struct ipc *ipc; /* System V's: see ipc.h */
 	struct mounts *mounts;
-	struct tty *tty; /* the console: the host's terminal, if there is one */
+	struct tty *console; /* the host's terminal, if there is one: among ttys */
+	struct tty *ttys[TTYS_MAX]; /* by number */
+	struct relay *relay; /* the terminal that the host's signals are for; NULL: the console */
 	struct host_watches watches;
+	struct host_services services;
+	int32_t lead; /* kernel_run ends with this process; 0: with the last */
+	bool lead_ended;
 	volatile sig_atomic_t interrupt; /* the host got SIGINT and the like: signal numbers, see kernel_interrupt */
 	bool stop; /* kernel_stop was called */
 	bool refused_call[512]; /* told once */
@@ -138,6 +145,10 @@ struct kernel_program {
 	const char *const *argv;   /* NULL-terminated, as is env */
 	const char *const *env;
 	int stdio[3];		   /* host descriptors */
+	struct relay *relay;	   /* instead: all three are this terminal, see pty.h; may be NULL */
+	bool apart;		   /* a session of its own, not that of the first program */
+	bool streams;		   /* terminals among stdio are mere streams: they are somebody else's */
+	const char *cwd;	   /* a guest path, if it is a directory there; NULL: as configured */
 };
 
 /* Returns the pid, or -errno: -ENOENT, -EACCES, -ENOEXEC, ... after saying why and what to do. */
@@ -157,6 +168,10 @@ void kernel_stop(struct kernel *k);
 /* A signal of the host (SIGINT, SIGTERM, SIGQUIT, SIGWINCH...) for the guest's terminal; safe in a
  * signal handler. */
 void kernel_interrupt(struct kernel *k, int number);
+
+/* Looks at the host's descriptors for at most ns of host time while nobody can run, as after
+ * KERNEL_IDLE: somebody outside may yet have something to say. */
+void kernel_serve(struct kernel *k, uint64_t ns);
 
 /* Virtual nanoseconds since the machine started. */
 uint64_t kernel_now(const struct kernel *k);

@@ -99,7 +99,7 @@ static int mount_add(struct kernel *k, const struct tree_ops *ops, const char *g
 	struct mounts *m = k->mounts;
 	if (m->count == MOUNTS_MAX) {
 		kernel_say(k, "no more than %d directories can be bound; leave some --bind out.",
-			   MOUNTS_MAX - 6);
+			   MOUNTS_MAX - 7);
 		return -ENOSPC;
 	}
 	char *copy = strdup(guest);
@@ -386,6 +386,8 @@ int mounts_create(struct kernel *k)
 		err = mount_root(k);
 	if (!err)
 		err = mount_add(k, &devfs_tree, "/dev", &x);
+	if (!err)
+		err = mount_add(k, &devpts_tree, "/dev/pts", &x);
 	if (!err)
 		err = mount_shm(k);
 	if (!err)

@@ -201,7 +201,7 @@ static int fill_cpuinfo(struct kernel *k, struct process *p, struct task *t, str
 
 static int fill_filesystems(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
-	text_add(text, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n\text4\n");
+	text_add(text, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tdevpts\n\text4\n");
 	return 0;
 }
 
@@ -254,6 +254,21 @@ static int fill_boot_id(struct kernel *k, struct process *p, struct task *t, str
 	return 0;
 }
 
+static int fill_pty_max(struct kernel *k, struct process *p, struct task *t, struct text *text)
+{
+	text_add(text, "%d\n", TTYS_MAX);
+	return 0;
+}
+
+static int fill_pty_nr(struct kernel *k, struct process *p, struct task *t, struct text *text)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < TTYS_MAX; i++)
+		n += k->ttys[i] != NULL;
+	text_add(text, "%u\n", n);
+	return 0;
+}
+
 #define FILL_TEXT(name, ...)                                                                       \
 	static int fill_##name(struct kernel *k, struct process *p, struct task *t,                \
 			       struct text *text)                                                  \
@@ -285,6 +300,7 @@ FILL_TEXT(msgmax, "8192\n")
 FILL_TEXT(msgmnb, "16384\n")
 FILL_TEXT(msgmni, "32000\n")
 FILL_TEXT(tty_drivers, "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+		       "/dev/ptmx            /dev/ptmx       5       2 system\n"
 		       "pty_slave            /dev/pts      136 0-1048575 pty:slave\n")
 FILL_TEXT(empty, "%s", "")
 
@@ -308,6 +324,8 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/kernel/osrelease", fill_osrelease, 0444, NULL},
     {"sys/kernel/ostype", fill_ostype, 0444, NULL},
     {"sys/kernel/pid_max", fill_pid_max, 0444, NULL},
+    {"sys/kernel/pty/max", fill_pty_max, 0444, NULL},
+    {"sys/kernel/pty/nr", fill_pty_nr, 0444, NULL},
     {"sys/kernel/random/boot_id", fill_boot_id, 0444, NULL},
     {"sys/kernel/random/entropy_avail", fill_entropy, 0444, NULL},
     {"sys/kernel/random/uuid", fill_uuid, 0444, NULL},

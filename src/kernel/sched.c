@@ -212,6 +212,16 @@ static bool watched(const struct kernel *k)
 	return false;
 }
 
+/* Is there somebody at a terminal who may yet press a key? */
+static bool awaited(const struct kernel *k)
+{
+	struct host_service *s;
+	LIST_FOREACH (s, &k->services, link)
+		if (s->awaited)
+			return true;
+	return false;
+}
+
 /* Something came from outside: epolls and O_ASYNC are told once. */
 static void tell_edges(struct kernel *k)
 {
@@ -227,70 +237,118 @@ static void tell_edges(struct kernel *k)
 	}
 }
 
-/* Waits at most ns of host time (NO_DEADLINE: for ever) for what tasks wait for outside, or for
- * kernel_interrupt, and wakes those tasks. */
-static void poll_host(struct kernel *k, uint64_t ns)
+/* What is asked of the host at once: two of the kernel's own, services, then watches. */
+enum { WAKE, EDGES, FIRST };
+struct host_poll {
+	struct pollfd *fds;
+	void **who;
+	unsigned n, watches;
+};
+
+static bool host_poll_fill(struct kernel *k, struct host_poll *p)
 {
-	enum { WAKE, EDGES, FIRST };
-	struct pollfd few[16], *fds = few;
 	struct host_watch *w;
-	unsigned n = FIRST, i = FIRST, room = FIRST;
+	struct host_service *s;
+	unsigned room = FIRST;
+	LIST_FOREACH (s, &k->services, link)
+		room++;
 	LIST_FOREACH (w, &k->watches, link)
 		room++;
-	if (room > array_size(few)) {
-		fds = calloc(room, sizeof(*fds));
-		if (!fds)
-			return;
-	}
-	fds[WAKE] = (struct pollfd){.fd = k->wake_fd, .events = POLLIN};
-	fds[EDGES] = (struct pollfd){.fd = -1, .events = POLLIN};
+	p->fds = calloc(room, sizeof(*p->fds));
+	p->who = calloc(room, sizeof(*p->who));
+	if (!p->fds || !p->who)
+		return false;
+	p->fds[WAKE] = (struct pollfd){.fd = k->wake_fd, .events = POLLIN};
+	p->fds[EDGES] = (struct pollfd){.fd = -1, .events = POLLIN};
+	p->n = FIRST;
+	LIST_FOREACH (s, &k->services, link)
+		if (s->events) {
+			p->who[p->n] = s;
+			p->fds[p->n++] = (struct pollfd){.fd = s->fd, .events = s->events};
+		}
+	p->watches = p->n;
 	LIST_FOREACH (w, &k->watches, link) {
-		if (has_sleepers(&w->queue))
-			fds[n++] = (struct pollfd){.fd = w->fd, .events = w->events};
+		if (has_sleepers(&w->queue)) {
+			p->who[p->n] = w;
+			p->fds[p->n++] = (struct pollfd){.fd = w->fd, .events = w->events};
+		}
 		if (wait_watched(&w->queue))
-			fds[EDGES].fd = k->edge_fd;
+			p->fds[EDGES].fd = k->edge_fd;
 	}
+	return true;
+}
+
+/* Each may have been removed by one before it. */
+static void host_poll_tell(struct kernel *k, const struct host_poll *p)
+{
+	struct host_watch *w;
+	struct host_service *s;
+	for (unsigned i = FIRST; i < p->n; i++) {
+		if (!p->fds[i].revents)
+			continue;
+		if (i < p->watches) {
+			LIST_FOREACH (s, &k->services, link)
+				if (s == p->who[i])
+					break;
+			if (s && s->events)
+				s->ready(s, p->fds[i].revents);
+		} else {
+			LIST_FOREACH (w, &k->watches, link)
+				if (w == p->who[i])
+					break;
+			if (w)
+				wait_wake_for(&w->queue, 0);
+		}
+	}
+	if (p->fds[EDGES].revents)
+		tell_edges(k);
+}
+
+/* Waits at most ns of host time (NO_DEADLINE: for ever) for what tasks wait for outside, for
+ * kernel_interrupt, or for what a service is told, and wakes those tasks. */
+static void poll_host(struct kernel *k, uint64_t ns)
+{
+	struct host_poll p = {0};
 	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000),
 			      .tv_nsec = (long)(ns % 1000000000)};
-	int got = ppoll(fds, n, ns == NO_DEADLINE ? NULL : &ts, NULL);
-	/* Only waking may change who waits, and only of watches that were passed already. */
-	if (got > 0) {
-		uint64_t count;
-		if (fds[WAKE].revents && read(k->wake_fd, &count, sizeof(count)) < 0 &&
+	uint64_t count;
+	if (host_poll_fill(k, &p) && ppoll(p.fds, p.n, ns == NO_DEADLINE ? NULL : &ts, NULL) > 0) {
+		if (p.fds[WAKE].revents && read(k->wake_fd, &count, sizeof(count)) < 0 &&
 		    errno != EAGAIN)
 			kernel_say(k, "the host cannot be asked for its signals: errno %d", errno);
-		LIST_FOREACH (w, &k->watches, link)
-			if (has_sleepers(&w->queue) && i < n && fds[i].fd == w->fd &&
-			    fds[i++].revents)
-				wait_wake_for(&w->queue, 0);
-		if (fds[EDGES].revents)
-			tell_edges(k);
+		host_poll_tell(k, &p);
 	}
-	if (fds != few)
-		free(fds);
+	free(p.fds);
+	free(p.who);
 	k->polled = kernel_now(k);
+}
+
+void kernel_serve(struct kernel *k, uint64_t ns)
+{
+	poll_host(k, ns);
 }
 
 /* Nobody is ready. False: and nobody ever will be. */
 static bool idle(struct kernel *k, uint64_t until)
 {
 	uint64_t now = kernel_now(k), deadline = next_deadline(k), next = min_u64(deadline, until);
-	bool watching = watched(k);
+	bool attended = awaited(k), watching = attended || watched(k),
+	     pace = k->config.pace || attended;
 	if (deadline == NO_DEADLINE && !watching)
 		return false;
-	if (k->config.pace || (watching && next == NO_DEADLINE)) {
+	if (pace || (watching && next == NO_DEADLINE)) {
 		uint64_t before = host_ns();
 		poll_host(k, next == NO_DEADLINE ? NO_DEADLINE : next - now);
 		uint64_t passed = host_ns() - before;
 		/* Time outside is time inside where sleeps are paced; a sleep ends on its deadline. */
-		if (k->config.pace)
+		if (pace)
 			advance(k, min_u64(passed, next - now));
 		if (next != NO_DEADLINE && TAILQ_EMPTY(&k->ready) && passed >= next - now &&
 		    kernel_now(k) < next)
 			advance(k, next - kernel_now(k));
 		return true;
 	}
-	if (watching)
+	if (watching || (!LIST_EMPTY(&k->services) && now - k->polled >= POLL_EVERY))
 		poll_host(k, 0);
 	if (TAILQ_EMPTY(&k->ready))
 		advance(k, next - now);
@@ -308,6 +366,8 @@ static void take_interrupts(struct kernel *k)
 static bool anybody(struct kernel *k)
 {
 	struct process *p = process_first(k);
+	if (k->lead && k->lead_ended)
+		return false;
 	while (p && p == k->init)
 		p = process_next(p);
 	return p != NULL;
@@ -329,7 +389,7 @@ static enum kernel_stop run_until(struct kernel *k, uint64_t until)
 			return KERNEL_ENDED;
 		if (now >= until)
 			return KERNEL_TIME;
-		if (now - k->polled >= POLL_EVERY && watched(k))
+		if (now - k->polled >= POLL_EVERY && (watched(k) || !LIST_EMPTY(&k->services)))
 			poll_host(k, 0);
 		struct task *t = TAILQ_FIRST(&k->ready);
 		if (t) {

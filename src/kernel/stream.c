@@ -45,6 +45,16 @@ void host_watch_remove(struct host_watch *w)
 	LIST_REMOVE(w, link);
 }
 
+void host_service_add(struct kernel *k, struct host_service *s)
+{
+	LIST_INSERT_HEAD(&k->services, s, link);
+}
+
+void host_service_remove(struct host_service *s)
+{
+	LIST_REMOVE(s, link);
+}
+
 int stream_own(int host_fd, int access)
 {
 	char path[32];

@@ -433,6 +433,7 @@ int64_t sys_setsid(struct task *t, const uint64_t a[6])
 	if (process_group_each(p->kernel, p->pid, NULL, NULL) > 0)
 		return -EPERM;
 	p->sid = p->pid;
+	tty_process_leaves(p);
 	process_group_leave(p);
 	process_group_join(p, p->pid);
 	return p->pid;

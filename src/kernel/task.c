@@ -23,6 +23,7 @@
 #include "kernel/limits.h"
 #include "kernel/sched.h"
 #include "kernel/timer.h"
+#include "kernel/tty.h"
 #include "kernel/uaccess.h"
 
 /* As Linux's: pids begin again here when they have all been used once. */
@@ -134,6 +135,7 @@ int process_create(struct kernel *k, struct process *parent, struct process **re
 	if (parent) {
 		TAILQ_INSERT_TAIL(&parent->children, p, sibling);
 		p->sid = parent->sid;
+		p->tty = parent->tty;
 		p->uid = parent->uid;
 		p->euid = parent->euid;
 		p->gid = parent->gid;
@@ -289,6 +291,7 @@ static void remember_status(struct process *p)
 		if (k->spawned[i].pid == p->pid && !k->spawned[i].ended) {
 			k->spawned[i].ended = true;
 			k->spawned[i].status = p->status;
+			k->lead_ended |= p->pid == k->lead;
 		}
 }
 
@@ -326,6 +329,7 @@ void process_exit(struct process *p, int status)
 	/* Told while its memory is still there, for those who look at it. */
 	EVENT(k->events, &p->tally, p->pid, kernel_now(k), process_exit, .status = status);
 	give_all_back(p);
+	tty_process_ended(p);
 	p->zombie = true;
 	remember_status(p);
 	bool reap = signal_exited(p) || p->parent == k->init;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* tty.h - the console: the host's terminal, with sessions and groups of the guest's own
+/* tty.h - terminals: sessions, groups in the foreground, and what every terminal can be asked
  *
- * Settings and window size are those of the host's terminal, which does echo and line editing; they
- * are as they were when the machine ends. Which process group is in the foreground is kept here:
- * the host only knows one process. The first process to use the terminal makes it that of its
- * session.
+ *	console.c  the host's terminal as it is: the host edits and echoes
+ *	pty.c      pseudo-terminals of the guest's own, with the discipline of ldisc.c
+ *	relay.c    one of those whose other side is the host
+ *	tty.c      what they have in common: who may read, write and change it
+ *
+ * A process has the terminal of its session (process->tty), or none. Signals of keys go to the
+ * group in the foreground; others who read are stopped, and with TOSTOP others who write.
  */
 #ifndef KERNEL_TTY_H
 #define KERNEL_TTY_H
@@ -15,18 +18,23 @@ struct kernel;
 struct task;
 struct file;
 struct process;
+struct tty;
 
-enum { TTY_MAJOR = 136 }; /* the console is /dev/pts/0 */
+enum { PTS_MAJOR = 136, TTYS_MAX = 256 };
 
 /* Opens the console over a descriptor of the host that is a terminal. Returns 0 or -errno. */
 int tty_open_host(struct kernel *k, int host_fd, uint32_t flags, struct file **ret_file);
 /* /dev/tty: the terminal of t's session. -ENXIO: it has none. */
-int tty_open(struct kernel *k, struct task *t, uint32_t flags, struct file **ret_file);
-/* For stat: 0 when p has no terminal. tpgid: its foreground group, -1: none. */
+int tty_open_current(struct kernel *k, struct task *t, uint32_t flags, struct file **ret_file);
+/* A program that was started on the console: it becomes that of its session, if it is nobody's. */
+void tty_console_joined(struct process *p);
+/* For /proc/PID/stat: 0 when p has no terminal. Its foreground group, -1: none. */
 uint64_t tty_device(const struct process *p);
 int32_t tty_foreground(const struct process *p);
-/* Gives the host's terminal its settings back; safe in a signal handler. */
-void tty_restore(struct kernel *k);
+/* p, which ended, may have led the session of a terminal. */
+void tty_process_ended(struct process *p);
+/* p begins a session: it has no terminal. */
+void tty_process_leaves(struct process *p);
 void tty_destroy(struct kernel *k);
 
 #endif

@@ -115,6 +115,8 @@ SAME = {
     'shm': 'dev_shm_is_a_file_system_and_its_files_are_memory_that_processes_share',
     'limits': 'every_limit_holds_where_it_holds_on_linux',
     'protect': 'r_w_and_x_mean_what_they_say_for_every_access_to_every_kind_of_page',
+    'ptys': 'a_pseudo_terminal_makes_of_keys_and_text_what_linux_makes_of_them',
+    'jobs': 'sessions_and_jobs_on_a_terminal_stop_and_are_told_as_on_linux',
     'usage': 'a_program_learns_what_it_used_and_where_it_runs',
 }
 
@@ -125,7 +127,7 @@ SAME |= {
 
 # Those of them whose words do not tell of residence or fault counts.
 DROPPED = ['handlers', 'groups', 'restart', 'altstack', 'children', 'faultinfo', 'forks', 'args', 'misaligned', 'cuts', 'memfd',
-           'protect', 'shm']
+           'protect', 'ptys', 'jobs', 'shm']
 
 
 # Shared memory, message queues, and windows into memory.
