@@ -568,8 +568,8 @@ static void show_clone(struct show *s)
 	show_addr(s, a[1]);
 	text_add(s->text, ", flags=");
 	show_clone_flags(s, a[0]);
-	if (a[0] & 0x100000)
-		text_add(s->text, ", parent_tid=0x%" PRIx64, a[2]);
+	if (a[0] & 0x101000)
+		text_add(s->text, ", %s=0x%" PRIx64, a[0] & 0x1000 ? "pidfd" : "parent_tid", a[2]);
 	if (a[0] & 0x80000)
 		text_add(s->text, ", tls=0x%" PRIx64, a[3]);
 	if (a[0] & 0x1200000)

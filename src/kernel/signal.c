@@ -10,6 +10,7 @@
 #include "kernel/signal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,7 @@ void signals_init_process(struct process *p)
 {
 	p->signals = (struct process_signals){.actions = NULL};
 	queue_init(&p->signals.pending);
+	wait_queue_init(&p->signals.sent);
 	p->stop_told = p->continued_told = true;
 }
 
@@ -257,6 +259,7 @@ void signals_exec(struct process *p)
 void signals_finish_process(struct process *p)
 {
 	timers_finish(p);
+	wait_queue_finish(&p->signals.sent);
 	pending_drop(p, ~UINT64_C(0));
 	actions_put(p);
 }
@@ -350,6 +353,7 @@ static int send(struct process *p, struct task *only, const struct signal_info *
 	r = queue_add(p, only ? &only->signals.pending : &p->signals.pending, info);
 	if (r)
 		return r;
+	wait_wake_for(&p->signals.sent, POLLIN);
 	tell(p, only, n);
 	return 0;
 }

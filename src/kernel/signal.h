@@ -29,6 +29,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "kernel/wait.h"
+
 struct task;
 struct process;
 struct kernel;
@@ -81,6 +83,7 @@ struct process_signals {
 	struct signal_actions *actions; /* counted: CLONE_SIGHAND shares it; NULL: all defaults */
 	struct signal_queue pending;
 	unsigned queued; /* entries here and at the tasks, held to RLIMIT_SIGPENDING */
+	struct wait_queue sent; /* told of each signal that is kept, here or at a task: signalfd */
 };
 
 struct task_signals {

@@ -12,6 +12,7 @@
 #include "kernel/file.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
+#include "kernel/pidfd.h"
 #include "kernel/rseq.h"
 #include "kernel/sched.h"
 #include "kernel/uaccess.h"
@@ -20,7 +21,7 @@ static const uint64_t CLONE_VM_ = 0x100, CLONE_FS_ = 0x200, CLONE_FILES_ = 0x400
 		      CLONE_SIGHAND_ = 0x800, CLONE_PIDFD_ = 0x1000, CLONE_VFORK_ = 0x4000,
 		      CLONE_PARENT_ = 0x8000, CLONE_THREAD_ = 0x10000, CLONE_SETTLS_ = 0x80000,
 		      CLONE_PARENT_SETTID_ = 0x100000, CLONE_CHILD_CLEARTID_ = 0x200000,
-		      CLONE_CHILD_SETTID_ = 0x1000000, CLONE_CLEAR_SIGHAND_ = UINT64_C(0x100000000),
+		      CLONE_CHILD_SETTID_ = 0x1000000, CLONE_DETACHED_ = 0x400000, CLONE_CLEAR_SIGHAND_ = UINT64_C(0x100000000),
 		      CLONE_SIGNAL_ = 0xff;
 /* New namespaces: time, mount, cgroup, uts, ipc, user, pid, net. */
 static const uint64_t CLONE_NAMESPACES_ =
@@ -108,7 +109,8 @@ static int clone_check(uint64_t flags)
 {
 	if (flags & CLONE_NAMESPACES_)
 		return -EPERM;
-	if (flags & CLONE_PIDFD_)
+	/* A pidfd of a thread is Linux 6.9's. */
+	if (flags & CLONE_PIDFD_ && flags & (CLONE_THREAD_ | CLONE_DETACHED_))
 		return -EINVAL;
 	if (flags & CLONE_THREAD_ && !(flags & CLONE_SIGHAND_))
 		return -EINVAL;
@@ -159,19 +161,49 @@ static void start_registers(const struct task *t, struct task *child, uint64_t f
 		child->regs.x[REG_TP] = tls;
 }
 
+/* A descriptor for the new process, which goes where it cannot have one. */
+static int clone_pidfd(struct task *t, struct process *child, const struct hold *h)
+{
+	struct process *p = t->process;
+	struct file *f;
+	int32_t fd = pidfd_create(child, 0, &f);
+	if (fd == 0) {
+		fd = fd_install(p->files, f, 0, p->limit[RLIMIT_NOFILE].soft, true);
+		if (fd < 0)
+			file_put(f);
+	}
+	if (fd < 0) {
+		process_abandon(child);
+		return fd;
+	}
+	uaccess_put(h, &fd, sizeof(fd));
+	return 0;
+}
+
 int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t parent_tid,
-		   uint64_t tls, uint64_t child_tid)
+		   uint64_t pidfd, uint64_t tls, uint64_t child_tid)
 {
 	struct task *child;
-	struct hold h = {.pieces = 0};
+	struct hold h = {.pieces = 0}, pidfd_hold = {.pieces = 0};
 	int r = clone_check(flags);
+	if (r == 0 && flags & CLONE_PIDFD_) {
+		r = uaccess_hold(t, pidfd, sizeof(int32_t), ACCESS_WRITE, &pidfd_hold);
+		if (r == 0 && pidfd_hold.size < sizeof(int32_t)) {
+			uaccess_release(&pidfd_hold);
+			r = -EFAULT;
+		}
+	}
 	if (r != 0)
 		return r;
 	/* An address that cannot be written is not told of, as on Linux. */
 	if (flags & CLONE_PARENT_SETTID_ &&
-	    uaccess_hold(t, parent_tid, sizeof(int32_t), ACCESS_WRITE, &h) == CALL_WAIT)
+	    uaccess_hold(t, parent_tid, sizeof(int32_t), ACCESS_WRITE, &h) == CALL_WAIT) {
+		uaccess_release(&pidfd_hold);
 		return CALL_WAIT;
+	}
 	r = flags & CLONE_THREAD_ ? task_add(t->process, &child) : clone_process(t, flags, &child);
+	if (r == 0 && flags & CLONE_PIDFD_)
+		r = clone_pidfd(t, child->process, &pidfd_hold);
 	if (r == 0) {
 		signals_clone_task(t, child, (flags & (CLONE_VM_ | CLONE_VFORK_)) == CLONE_VM_);
 		memcpy(child->comm, t->comm, sizeof(t->comm));
@@ -179,9 +211,10 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 		if (!(flags & CLONE_VM_))
 			rseq_fork(t, child);
 		if (h.size == sizeof(int32_t))
-			memcpy(h.piece[0].bytes, &child->tid, h.piece[0].size);
+			uaccess_put(&h, &child->tid, sizeof(child->tid));
 	}
 	uaccess_release(&h);
+	uaccess_release(&pidfd_hold);
 	if (r == CALL_WAIT)
 		(void)wait_on_io(t); /* the first four cannot fail */
 	if (r != 0)
@@ -197,12 +230,12 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 }
 
 static int64_t clone_and_wait(struct task *t, uint64_t flags, uint64_t stack, uint64_t parent_tid,
-			      uint64_t tls, uint64_t child_tid)
+			      uint64_t pidfd, uint64_t tls, uint64_t child_tid)
 {
 	struct kernel *k = t->process->kernel;
 	uint64_t *child_pid = &t->call.state[0];
 	if (*child_pid == 0) {
-		int64_t r = task_clone(t, flags, stack, parent_tid, tls, child_tid);
+		int64_t r = task_clone(t, flags, stack, parent_tid, pidfd, tls, child_tid);
 		if (r <= 0 || !(flags & CLONE_VFORK_) || flags & CLONE_THREAD_)
 			return r;
 		*child_pid = (uint64_t)r;
@@ -219,7 +252,10 @@ static int64_t clone_and_wait(struct task *t, uint64_t flags, uint64_t stack, ui
 
 int64_t sys_clone(struct task *t, const uint64_t a[6])
 {
-	return clone_and_wait(t, a[0] & UINT32_MAX, a[1], a[2], a[3], a[4]);
+	/* Both have one argument for their address. */
+	if (a[0] & CLONE_PIDFD_ && a[0] & CLONE_PARENT_SETTID_)
+		return -EINVAL;
+	return clone_and_wait(t, a[0] & UINT32_MAX, a[1], a[2], a[2], a[3], a[4]);
 }
 
 int64_t sys_clone3(struct task *t, const uint64_t a[6])
@@ -241,7 +277,7 @@ int64_t sys_clone3(struct task *t, const uint64_t a[6])
 	if (c.exit_signal && c.flags & (CLONE_THREAD_ | CLONE_PARENT_))
 		return -EINVAL;
 	return clone_and_wait(t, c.flags | c.exit_signal, c.stack + c.stack_size, c.parent_tid,
-			      c.tls, c.child_tid);
+			      c.pidfd, c.tls, c.child_tid);
 }
 
 /* --- execve --- */

@@ -283,10 +283,6 @@ int64_t sys_setitimer(struct task *t, const uint64_t a[6])
 
 /* --- timer_create --- */
 
-struct abi_itimerspec {
-	struct abi_timespec interval, value;
-};
-
 struct abi_sigevent {
 	uint64_t value;
 	int32_t signal, notify, tid;
@@ -378,17 +374,6 @@ int64_t sys_timer_create(struct task *t, const uint64_t a[6])
 static struct timer *posix_timer(struct task *t, uint64_t id)
 {
 	return (int32_t)id >= 0 ? timer_find(t->process, (int32_t)id) : NULL;
-}
-
-static int timer_write(struct task *t, uint64_t va, const struct timer *x)
-{
-	uint64_t left = timer_left(x);
-	struct abi_itimerspec v = {
-		.interval = {(int64_t)(x->interval / SECOND), (int64_t)(x->interval % SECOND)},
-		.value = {(int64_t)(left / SECOND), (int64_t)(left % SECOND)},
-	};
-
-	return uaccess_write(t, va, &v, sizeof(v));
 }
 
 int64_t sys_timer_settime(struct task *t, const uint64_t a[6])

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/kernel.h"
 #include "kernel/limits.h"
+#include "kernel/pidfd.h"
 #include "kernel/uaccess.h"
 
 enum {
@@ -26,6 +28,7 @@ struct wish {
 	enum { ANY, PID, GROUP } kind;
 	int32_t id;
 	uint32_t options;
+	bool nonblock; /* a pidfd that does not wait says so */
 };
 
 /* What happened to a child. */
@@ -183,6 +186,22 @@ static int write_info(struct task *t, uint64_t va, const struct news *n)
 	return r != 0 ? r : uaccess_write(t, va + 16, rest, sizeof(rest));
 }
 
+/* The child of a pidfd. */
+static int wish_pidfd(struct task *t, struct wish *w, int fd)
+{
+	struct process *p;
+	uint32_t flags;
+	int r = fd < 0 ? -EINVAL : pidfd_process(t, fd, &p, &flags);
+	if (r)
+		return r == -ESRCH ? -ECHILD : r;
+	w->kind = PID;
+	w->id = p->pid;
+	w->nonblock = (flags & ABI_O_NONBLOCK) && !(w->options & OPT_NOHANG);
+	if (w->nonblock)
+		w->options |= OPT_NOHANG;
+	return 0;
+}
+
 int64_t sys_waitid(struct task *t, const uint64_t a[6])
 {
 	uint32_t options = (uint32_t)a[3];
@@ -207,11 +226,19 @@ int64_t sys_waitid(struct task *t, const uint64_t a[6])
 		if (w.id == 0)
 			w.id = t->process->pgid;
 		break;
+	case 3: {
+		int r = wish_pidfd(t, &w, (int)w.id);
+		if (r)
+			return r;
+		break;
+	}
 	default: return -EINVAL;
 	}
 	int r = find_news(t, &w, &n);
 	if (r < 0)
 		return r;
+	if (r == 0 && w.nonblock)
+		return -EAGAIN;
 	r = a[2] ? write_info(t, a[2], &n) : 0;
 	if (r == 0 && a[4] && n.child)
 		r = write_usage(t, a[4], n.child);

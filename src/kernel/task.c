@@ -21,6 +21,7 @@
 #include "kernel/ipc.h"
 #include "kernel/kernel.h"
 #include "kernel/limits.h"
+#include "kernel/pidfd.h"
 #include "kernel/sched.h"
 #include "kernel/timer.h"
 #include "kernel/tty.h"
@@ -100,6 +101,7 @@ static void process_free(struct process *p)
 		task_free(t);
 	}
 	signals_finish_process(p);
+	pidfd_forget(p);
 	free(p->exe);
 	free(p->cmdline);
 	free(p->environ);
@@ -331,6 +333,7 @@ void process_exit(struct process *p, int status)
 	give_all_back(p);
 	tty_process_ended(p);
 	p->zombie = true;
+	pidfd_exited(p);
 	remember_status(p);
 	bool reap = signal_exited(p) || p->parent == k->init;
 	give_children_away(p);
@@ -393,6 +396,7 @@ void process_reap(struct process *p)
 	RB_REMOVE(process_tree, &k->processes, p);
 	process_group_leave(p);
 	k->process_count--;
+	pidfd_forget(p);
 	p->parent = NULL;
 	TAILQ_INSERT_TAIL(&k->dead, process_task(p), run);
 }

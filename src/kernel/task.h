@@ -123,6 +123,7 @@ struct process {
 	struct wait_queue child_wait; /* the parent's tasks that wait for any child of its */
 	LIST_HEAD(, timer) timers; /* see timer.h */
 	LIST_HEAD(, sem_undo) sem_undos; /* see ipc_sem.c */
+	struct pidref *pidref;	   /* see pidfd.h; NULL: nobody has opened it */
 	int oom_score_adj;
 	unsigned long personality;
 	bool dumpable, no_new_privs, keep_caps, thp_disable;
@@ -138,7 +139,8 @@ struct process {
 int process_create(struct kernel *k, struct process *parent, struct process **ret_process);
 /* fork, vfork, clone: the child of t, with a copy of registers and all that flags do not share.
  * flags, stack and the rest as clone takes them. Returns the new tid or a negative errno. */
-int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t tls, uint64_t child_tid);
+int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t pidfd, uint64_t tls,
+		   uint64_t child_tid);
 /* One more task of a process. Returns 0, -ENOMEM or -EAGAIN. */
 int task_add(struct process *p, struct task **ret_task);
 /* Gives up a process that never ran: nobody is told of its end. */

@@ -44,6 +44,7 @@ int timer_create_for(struct process *p, int32_t id, struct timer **ret_timer)
 
 	if (!x)
 		return -ENOMEM;
+	x->kernel = p->kernel;
 	x->process = p;
 	x->id = id;
 	x->serial = p->kernel->next_timer++;
@@ -55,7 +56,7 @@ int timer_create_for(struct process *p, int32_t id, struct timer **ret_timer)
 static void disarm(struct timer *x)
 {
 	if (x->armed && !x->cpu)
-		RB_REMOVE(timer_tree, &x->process->kernel->timers, x);
+		RB_REMOVE(timer_tree, &x->kernel->timers, x);
 	x->armed = false;
 }
 
@@ -66,11 +67,11 @@ void timer_destroy(struct timer *x)
 	free(x);
 }
 
-uint64_t timer_now(const struct timer *x) { return x->cpu ? x->process->retired : kernel_now(x->process->kernel); }
+uint64_t timer_now(const struct timer *x) { return x->cpu ? x->process->retired : kernel_now(x->kernel); }
 
 static void start(struct timer *x, uint64_t deadline)
 {
-	struct kernel *k = x->process->kernel;
+	struct kernel *k = x->kernel;
 	uint64_t now = timer_now(x);
 
 	x->deadline = deadline;
@@ -95,7 +96,26 @@ uint64_t timer_left(const struct timer *x)
 
 	if (!x->armed)
 		return 0;
-	return x->deadline > now ? x->deadline - now : 1;
+	uint64_t left = x->deadline > now ? x->deadline - now : 1;
+	/* Of periods that are told together, the next. */
+	return x->bunched && left > x->interval ? (left - 1) % x->interval + 1 : left;
+}
+
+void timer_init_file(struct timer *x, struct kernel *k, int32_t clock,
+		     void (*expired)(struct timer *x, uint64_t periods))
+{
+	*x = (struct timer){.kernel = k, .clock = clock, .expired = expired, .serial = k->next_timer++};
+}
+
+void timer_catch_up(struct timer *x)
+{
+	uint64_t now = timer_now(x), first = x->deadline - x->bunched * x->interval;
+
+	if (!x->armed || x->bunched == 0 || now < first)
+		return;
+	uint64_t periods = min_u64((now - first) / x->interval + 1, x->bunched);
+	x->bunched -= periods;
+	x->expired(x, periods);
 }
 
 static void send(struct timer *x, uint64_t periods)
@@ -131,7 +151,10 @@ static void expire(struct timer *x)
 			x->bunched = BUNCH / x->interval;
 		start(x, time_after(x->deadline, (1 + missed + x->bunched) * x->interval));
 	}
-	send(x, periods);
+	if (x->expired)
+		x->expired(x, periods);
+	else
+		send(x, periods);
 }
 
 uint64_t timers_next(struct kernel *k)
@@ -244,4 +267,19 @@ int timespec_write(struct task *t, uint64_t va, uint64_t ns)
 	struct abi_timespec ts = {.sec = (int64_t)(ns / SECOND), .nsec = (int64_t)(ns % SECOND)};
 
 	return uaccess_write(t, va, &ts, sizeof(ts));
+}
+
+struct abi_itimerspec {
+	struct abi_timespec interval, value;
+};
+
+int timer_write(struct task *t, uint64_t va, const struct timer *x)
+{
+	uint64_t left = timer_left(x);
+	struct abi_itimerspec v = {
+		.interval = {(int64_t)(x->interval / SECOND), (int64_t)(x->interval % SECOND)},
+		.value = {(int64_t)(left / SECOND), (int64_t)(left % SECOND)},
+	};
+
+	return uaccess_write(t, va, &v, sizeof(v));
 }

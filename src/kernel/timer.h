@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* timer.h - what happens to a process at a time: setitimer, timer_create, RLIMIT_CPU
+/* timer.h - what happens at a time: setitimer, timer_create, RLIMIT_CPU of a process; timerfds
  *
  * A timer runs on a clock of virtual time, or on the processor time of its process. Armed ones of
  * the first kind lie in one tree of the kernel, by deadline; those of the second kind are few, and
@@ -26,7 +26,9 @@ struct task;
 enum { TIMER_REAL = -1, TIMER_VIRTUAL = -2, TIMER_PROF = -3 };
 
 struct timer {
-	struct process *process;
+	struct kernel *kernel;
+	struct process *process; /* NULL: a file's (timerfd.c), which is told instead of sending */
+	void (*expired)(struct timer *x, uint64_t periods);
 	int32_t id;
 	int32_t clock;	   /* CLOCK_* */
 	bool cpu;	   /* deadline is in processor time of the process */
@@ -65,6 +67,13 @@ int timer_create_for(struct process *p, int32_t id, struct timer **ret_timer);
 void timer_destroy(struct timer *x);
 /* deadline: on the timer's clock, 0: disarms. */
 void timer_arm(struct timer *x, uint64_t deadline, uint64_t interval);
+/* A timer that belongs to a file, idle. */
+void timer_init_file(struct timer *x, struct kernel *k, int32_t clock,
+		     void (*expired)(struct timer *x, uint64_t periods));
+/* Tells of periods that have ended, but were to be told later, several at once. */
+void timer_catch_up(struct timer *x);
+/* The program's struct itimerspec: interval and what is left. */
+int timer_write(struct task *t, uint64_t va, const struct timer *x);
 /* What is left, 0: not armed. A timer that is due has 1 ns left. */
 uint64_t timer_left(const struct timer *x);
 /* The timer's clock now: virtual ns, or processor time. */

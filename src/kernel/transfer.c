@@ -81,17 +81,6 @@ static int64_t write_whole(struct task *t, struct file *f, const struct abi_iove
 	return n;
 }
 
-/* What the kernel has in one piece, into the pages that are held for it. */
-static void scatter(const struct hold *h, const uint8_t *bytes, size_t size)
-{
-	for (unsigned i = 0; i < h->pieces && size > 0; i++) {
-		size_t part = min_u64(size, h->piece[i].size);
-		memcpy(h->piece[i].bytes, bytes, part);
-		bytes += part;
-		size -= part;
-	}
-}
-
 /* A read of records: into memory that is one piece. */
 static int64_t read_records(struct task *t, struct file *f, const struct abi_iovec *iov,
 			    unsigned count, uint64_t *pos)
@@ -109,7 +98,7 @@ static int64_t read_records(struct task *t, struct file *f, const struct abi_iov
 	uint8_t *bytes = malloc(h.size);
 	n = bytes ? f->ops->read(f, NULL, bytes, h.size, pos) : -ENOMEM;
 	if (n > 0)
-		scatter(&h, bytes, (size_t)n);
+		uaccess_put(&h, bytes, (size_t)n);
 	free(bytes);
 	uaccess_release(&h);
 	return n == -EINVAL && h.size < left ? -EFAULT : n;

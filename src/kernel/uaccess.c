@@ -131,3 +131,14 @@ void uaccess_release(struct hold *h)
 	h->pieces = 0;
 	h->size = 0;
 }
+
+void uaccess_put(const struct hold *h, const void *bytes, size_t size)
+{
+	const uint8_t *from = bytes;
+	for (unsigned i = 0; i < h->pieces && size > 0; i++) {
+		size_t part = min_u64(size, h->piece[i].size);
+		memcpy(h->piece[i].bytes, from, part);
+		from += part;
+		size -= part;
+	}
+}

@@ -42,5 +42,7 @@ struct hold {
  * or meets an address that cannot be accessed: at least one byte on success. size > 0. */
 int uaccess_hold(struct task *t, uint64_t va, size_t size, enum access access, struct hold *ret_hold);
 void uaccess_release(struct hold *h);
+/* Copies what the kernel has in one piece to the beginning of what is held; no more than that. */
+void uaccess_put(const struct hold *h, const void *bytes, size_t size);
 
 #endif

@@ -123,6 +123,9 @@ SAME = {
 SAME |= {
     'epoll': 'epoll_tells_levels_edges_and_turns_as_on_linux_and_follows_open_files',
     'eventfd': 'an_eventfd_counts_waits_and_overflows_as_on_linux',
+    'pidfd': 'a_pidfd_polls_signals_and_waits_for_its_process_and_no_other',
+    'signalfd': 'signals_are_read_with_what_is_known_of_them_by_whom_they_are_sent_to',
+    'timerfd': 'a_timerfd_counts_its_periods_once_again_and_from_the_past',
 }
 
 # Those of them whose words do not tell of residence or fault counts.
