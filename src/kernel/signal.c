@@ -28,9 +28,12 @@
 static const signal_set STOPPING = BIT(SIGSTOP) | BIT(SIGTSTP) | BIT(SIGTTIN) | BIT(SIGTTOU);
 static const signal_set HARMLESS = BIT(SIGCHLD) | BIT(SIGURG) | BIT(SIGWINCH) | BIT(SIGCONT);
 static const signal_set SYNCHRONOUS = BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGFPE) | BIT(SIGSYS);
+static const signal_set CORE = BIT(SIGQUIT) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGABRT) | BIT(SIGFPE) | BIT(SIGSEGV) | BIT(SIGBUS) |
+			       BIT(SIGSYS) | BIT(SIGXCPU) | BIT(SIGXFSZ);
 static const signal_set UNSTOPPABLE = BIT(SIGKILL) | BIT(SIGSTOP);
 
 enum { DEFAULT = 0, IGNORE = 1 };
+enum { CORE_DUMPED = 0x80 }; /* in the status */
 
 static void queue_init(struct signal_queue *q)
 {
@@ -508,6 +511,13 @@ static int run_handler(struct task *t, struct signal_queue *q, const struct sign
 	return 0;
 }
 
+/* Does the status say that a core was dumped? As on Linux: not if the limit leaves no room for its
+ * first page, and not if the program must not be looked at. */
+static bool dumps_core(const struct process *p, int n)
+{
+	return CORE & signal_bit(n) && p->dumpable && p->limit[RLIMIT_CORE].soft >= PAGE_SIZE;
+}
+
 bool signal_deliver(struct task *t)
 {
 	struct process *p = t->process;
@@ -542,7 +552,7 @@ bool signal_deliver(struct task *t)
 			continue;
 		}
 		tell_delivery(t, &info);
-		process_exit(p, n);
+		process_exit(p, n | (dumps_core(p, n) ? CORE_DUMPED : 0));
 		return false;
 	}
 	if (p->stopped && t->state != TASK_STOPPED)

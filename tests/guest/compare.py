@@ -125,6 +125,7 @@ SAME |= {
     'eventfd': 'an_eventfd_counts_waits_and_overflows_as_on_linux',
     'pidfd': 'a_pidfd_polls_signals_and_waits_for_its_process_and_no_other',
     'signalfd': 'signals_are_read_with_what_is_known_of_them_by_whom_they_are_sent_to',
+    'sigqueues': 'signals_queue_in_order_stop_continue_and_say_what_they_are',
     'timerfd': 'a_timerfd_counts_its_periods_once_again_and_from_the_past',
 }
 
@@ -241,6 +242,11 @@ def death(how):
 
 for how in DEATHS:
     add(f'a_death_by_{how.replace(" ", "_")}_is_told_and_leaves_the_neighbour_alone', death(how))
+
+
+@test
+def a_limit_that_leaves_room_for_a_core_shows_in_the_status():
+    equal(carrel('sigqueues', 'dumped').out, 'SIGQUIT dumped 1\nSIGTERM dumped 0\n', 'who dumped core')
 
 
 @test

@@ -549,6 +549,17 @@ static unsigned long by_type(int number, enum call_type type, const unsigned lon
 	case T_strings: return pointer(WORDS);
 	case T_iov_in:
 	case T_iov_out: return pointer(VECTORS);
+	case T_eventfd_flags:
+	case T_epoll_flags:
+	case T_timerfd_flags:
+	case T_timer_flags:
+	case T_signalfd_flags:
+	case T_inotify_flags:
+	case T_pidfd_flags:
+	case T_splice_flags:
+	case T_rwf_flags:
+	case T_sync_range: return flags_of(32);
+	case T_inotify_mask: return below(0x1000);
 	case T_prot: return below(8);
 	case T_map_flags:
 		return (unsigned long)ONE_OF(MAP_PRIVATE | MAP_ANONYMOUS, MAP_SHARED | MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED,
