@@ -79,51 +79,95 @@ TEST(only_an_access_that_is_allowed_sets_a_and_only_a_write_sets_d)
 	each_mode(check_accessed_dirty);
 }
 
+/* Where on a level a leaf can stand, and no table does: not beside VA. */
+static uint64_t leaf_place(unsigned level)
+{
+	unsigned shift = PAGE_SHIFT + 9 * level;
+	return ((VA >> shift) + level + 1) << shift | (VA & (PAGE_SIZE - 1));
+}
+
 static void check_permissions(struct guest *g, uint64_t *leaf)
 {
-	uint64_t pa, frame = *leaf & ~UINT64_C(0x3ff);
+	uint64_t pa;
 
-	for (unsigned bits = 0; bits < 32; bits++) {
+	(void)leaf;
+	for (unsigned n = 0; n < mmu_levels(g->mode) * 32; n++) {
+		unsigned level = n / 32, bits = n % 32;
+		uint64_t va = leaf_place(level), *e = guest_pte(g, va, level);
 		bool v = bits & PTE_V, r = bits & PTE_R, w = bits & PTE_W, x = bits & PTE_X,
 		     u = bits & PTE_U, good = v && u && (r || !w);
 		bool allowed[] = {[MMU_READ] = good && r, [MMU_WRITE] = good && w,
 				  [MMU_EXEC] = good && x};
 		for (unsigned access = 0; access < 3; access++) {
-			*leaf = frame | bits;
-			CHECK_EQ(translate(g, VA, (enum mmu_access)access, &pa),
+			*e = bits; /* frame 0, which is all zeros: no table */
+			CHECK_EQ(translate(g, va, (enum mmu_access)access, &pa),
 				 allowed[access] ? MMU_OK : MMU_PAGE_FAULT);
+			CHECK_EQ(*e, bits | (allowed[access] ? PTE_A : 0) |
+					 (allowed[access] && access == MMU_WRITE ? PTE_D : 0));
 		}
+		*e = 0;
 	}
 }
-TEST(permissions_v_r_w_x_and_u_are_all_asked) { each_mode(check_permissions); }
+TEST(permissions_v_r_w_x_and_u_are_all_asked_on_every_level) { each_mode(check_permissions); }
 
-static void check_reserved(struct guest *g, uint64_t *leaf)
+/* No access gets through this entry, and none changes it. */
+static void entry_refuses(struct guest *g, uint64_t va, uint64_t *e, uint64_t pte)
 {
-	uint64_t pa, good = *leaf;
-
-	for (unsigned bit = 54; bit < 64; bit++) {
-		*leaf = good | PTE_BIT(bit);
-		refuses(g, VA, MMU_READ, MMU_PAGE_FAULT);
+	for (unsigned access = 0; access < 3; access++) {
+		*e = pte;
+		refuses(g, va, (enum mmu_access)access, MMU_PAGE_FAULT);
+		CHECK_EQ(*e, pte);
 	}
-	*leaf = good | PTE_RSW0 | PTE_RSW1 | PTE_G;
-	CHECK_EQ(translate(g, VA, MMU_READ, &pa), MMU_OK);
-	*leaf = good;
-	uint64_t *pointer = guest_pte(g, VA, 1), was = *pointer;
-	for (unsigned bit = 54; bit < 64; bit++) {
-		*pointer = was | PTE_BIT(bit);
-		refuses(g, VA, MMU_READ, MMU_PAGE_FAULT);
-	}
-	const unsigned leaf_only[] = {PTE_A, PTE_D, PTE_U};
-	for (unsigned i = 0; i < 3; i++) {
-		*pointer = was | leaf_only[i];
-		refuses(g, VA, MMU_READ, MMU_PAGE_FAULT);
-	}
-	*pointer = was | PTE_G | PTE_RSW0;
-	CHECK_EQ(translate(g, VA, MMU_READ, &pa), MMU_OK);
-	*leaf = (good & ~UINT64_C(0x3ff)) | PTE_V; /* points on from the last level */
-	refuses(g, VA, MMU_READ, MMU_PAGE_FAULT);
+	struct mmu_walk w;
+	mmu_walk(g->ram, satp(g), va, &w);
+	CHECK_EQ(w.result, MMU_PAGE_FAULT);
+	CHECK(w.why);
+	CHECK_EQ(w.step[w.steps - 1].pte, pte);
 }
-TEST(reserved_bits_fault_in_leaves_and_in_pointers) { each_mode(check_reserved); }
+
+/* What is reserved in an entry, whether it is a leaf or points on. */
+static void check_reserved_in(struct guest *g, uint64_t va, uint64_t *e, uint64_t good)
+{
+	uint64_t pa;
+	for (unsigned bit = 54; bit < 64; bit++) /* reserved; Svpbmt; Svnapot */
+		entry_refuses(g, va, e, good | PTE_BIT(bit));
+	entry_refuses(g, va, e, good | PTE_BIT(61) | PTE_BIT(62));
+	entry_refuses(g, va, e, good & ~(uint64_t)PTE_V);
+	*e = good | PTE_G | PTE_RSW0 | PTE_RSW1;
+	CHECK_EQ(translate(g, va, MMU_READ, &pa), MMU_OK);
+	*e = good;
+	CHECK_EQ(translate(g, va, MMU_READ, &pa), MMU_OK);
+}
+
+static void check_reserved_leaves(struct guest *g, uint64_t *leaf)
+{
+	(void)leaf;
+	for (unsigned level = 0; level < mmu_levels(g->mode); level++) {
+		uint64_t va = leaf_place(level), *e = guest_pte(g, va, level);
+		check_reserved_in(g, va, e, GUEST_RWX);
+		entry_refuses(g, va, e, GUEST_RWX & ~(unsigned)PTE_R);
+		entry_refuses(g, va, e, PTE_V | PTE_U | PTE_W);
+		entry_refuses(g, va, e, PTE_V | PTE_W); /* not a pointer either */
+		*e = 0;
+	}
+}
+TEST(reserved_encodings_of_a_leaf_fault_on_every_level) { each_mode(check_reserved_leaves); }
+
+static void check_reserved_pointers(struct guest *g, uint64_t *leaf)
+{
+	uint64_t good = *leaf;
+	for (unsigned level = 1; level < mmu_levels(g->mode); level++) {
+		uint64_t *pointer = guest_pte(g, VA, level), was = *pointer;
+		check_reserved_in(g, VA, pointer, was);
+		for (unsigned bits = 1; bits < 8; bits++)
+			entry_refuses(g, VA, pointer,
+				      was | (bits & 1 ? PTE_A : 0) | (bits & 2 ? PTE_D : 0) |
+					  (bits & 4 ? PTE_U : 0));
+		*pointer = was;
+	}
+	entry_refuses(g, VA, leaf, (good & ~UINT64_C(0x3ff)) | PTE_V); /* points on from the last level */
+}
+TEST(reserved_encodings_of_a_pointer_fault_on_every_level) { each_mode(check_reserved_pointers); }
 
 static void check_superpages(struct guest *g, uint64_t *leaf)
 {
@@ -137,8 +181,7 @@ static void check_superpages(struct guest *g, uint64_t *leaf)
 		CHECK_EQ(pa, 0x123456);
 		CHECK_EQ(*e & (PTE_A | PTE_D), PTE_A | PTE_D);
 		for (unsigned bit = 0; bit < 9 * level; bit++) {
-			*e = PTE_BIT(PTE_PPN_SHIFT + bit) | GUEST_RWX;
-			refuses(g, va, MMU_READ, MMU_PAGE_FAULT);
+			entry_refuses(g, va, e, PTE_BIT(PTE_PPN_SHIFT + bit) | GUEST_RWX);
 		}
 		*e = 0;
 	}
@@ -158,9 +201,22 @@ static void check_outside(struct guest *g, uint64_t *leaf)
 	refuses(g, VA, MMU_WRITE, MMU_PAGE_FAULT);
 	*leaf = (n - 1) << PTE_PPN_SHIFT | GUEST_RWX;
 	CHECK_EQ(translate(g, VA, MMU_READ, &pa), MMU_OK);
-	uint64_t *pointer = guest_pte(g, VA, 1);
-	*pointer = n << PTE_PPN_SHIFT | PTE_V;
-	refuses(g, VA, MMU_READ, MMU_ACCESS_FAULT);
+	for (unsigned level = 1; level < mmu_levels(g->mode); level++) {
+		uint64_t *pointer = guest_pte(g, VA, level), was = *pointer, at = leaf_place(level);
+		*pointer = n << PTE_PPN_SHIFT | PTE_V;
+		refuses(g, VA, MMU_READ, MMU_ACCESS_FAULT);
+		*pointer = was;
+		/* The page alone lies outside, or the superpage begins there. */
+		uint64_t *e = guest_pte(g, at, level);
+		*e = (UINT64_C(1) << 43) << PTE_PPN_SHIFT | GUEST_R;
+		refuses(g, at, MMU_READ, MMU_ACCESS_FAULT);
+		refuses(g, at, MMU_WRITE, MMU_PAGE_FAULT);
+		*e = GUEST_R;
+		at |= ((UINT64_C(1) << (9 * level)) - 1) << PAGE_SHIFT;
+		CHECK_EQ(translate(g, at, MMU_READ, &pa),
+			 n < UINT64_C(1) << (9 * level) ? MMU_ACCESS_FAULT : MMU_OK);
+		*e = 0;
+	}
 	CHECK_EQ(mmu_translate(g->ram, mmu_satp(g->mode, 1, n), VA, MMU_READ, &pa, NULL),
 		 MMU_ACCESS_FAULT);
 }
