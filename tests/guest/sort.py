@@ -7,7 +7,6 @@ sanitizers take ten times as long: there each policy and each store has its turn
 """
 
 import hashlib
-import itertools
 import json
 import os
 import random
@@ -34,9 +33,8 @@ def turns():
     """Which policies with which stores."""
     if not LONG:
         return [('clock', 'file'), ('2q', 'zram'), ('fifo', 'nbd'), ('lru', 'slow')]
-    if os.environ.get('CARREL_BUILD') == 'sanitize':
-        return list(zip(policies(), itertools.cycle(STORES)))
-    return list(itertools.product(policies(), STORES))
+    rounds = 1 if os.environ.get('CARREL_BUILD') == 'sanitize' else len(STORES)
+    return [(policy, STORES[(i + shift) % len(STORES)]) for shift in range(rounds) for i, policy in enumerate(policies())]
 
 
 def check(policy, name, words, path, wanted):
@@ -64,7 +62,8 @@ def debians_sort_of_more_than_ram_gives_the_same_lines_under_every_policy_and_st
             check(policy, name, stores()[name], path, wanted)
             continue
         with Server(256 << 20) as server:
-            check(policy, name, server.words, path, wanted)
+            # A request for each page would take minutes of nothing but answers.
+            check(policy, name, [*server.words, '--swap-cluster', '16', '--swap-readahead', '8'], path, wanted)
 
 
 main()
