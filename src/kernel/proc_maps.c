@@ -22,13 +22,18 @@ static void region_name(const struct kernel *k, const struct process *p, const s
 	if (r->object && signal_is_trampoline(k, r->object))
 		text_add(ret_name, "[vdso]");
 	else if (r->object) {
-		text_add(ret_name, "/dev/zero (deleted)");
+		if (r->name)
+			text_add(ret_name, "[anon_shmem:%s]", r->name->text);
+		else
+			text_add(ret_name, "/dev/zero (deleted)");
 		*ret_device = 1;
 		*ret_inode = r->object->serial;
 	} else if (space_is_heap(p->space, r))
 		text_add(ret_name, "[heap]");
 	else if (r->start <= p->stack_start && p->stack_start < r->end)
 		text_add(ret_name, "[stack]");
+	else if (r->name)
+		text_add(ret_name, "[anon:%s]", r->name->text);
 }
 
 static void header(const struct kernel *k, const struct process *p, const struct region *r,

@@ -197,6 +197,7 @@ enum {
 	PR_GET_NNP = 39,
 	PR_SET_THP = 41,
 	PR_GET_THP = 42,
+	PR_SET_VMA = 0x53564d41,
 };
 
 enum { CAPABILITIES = 41, SLACK_NS = 50000 };
@@ -220,6 +221,23 @@ static int64_t prctl_set_name(struct task *t, uint64_t va)
 	memset(t->comm, 0, sizeof(t->comm));
 	memcpy(t->comm, name, r < 0 ? sizeof(name) - 1 : (size_t)r);
 	return 0;
+}
+
+/* Names a range of anonymous memory, or takes its name away (va 0). */
+static int64_t prctl_set_anon_name(struct task *t, uint64_t start, uint64_t length, uint64_t va)
+{
+	char name[REGION_NAME_SIZE];
+
+	if (va) {
+		int64_t r = uaccess_string(t, name, va, sizeof(name));
+		if (r < 0)
+			return r == -ENAMETOOLONG ? -EINVAL : r;
+		for (const char *c = name; *c; c++)
+			if (*c < ' ' || *c >= 0x7f || strchr("\\`$[]", *c))
+				return -EINVAL;
+	}
+	int64_t r = space_name(t->process->space, start, length, va ? name : NULL);
+	return r == -ENOBUFS ? -EAGAIN : r;
 }
 
 static int64_t flag_set(bool *flag, uint64_t value)
@@ -288,6 +306,8 @@ int64_t sys_prctl(struct task *t, const uint64_t a[6])
 		return 0;
 	case PR_GET_THP:
 		return a[1] || rest ? -EINVAL : p->thp_disable;
+	case PR_SET_VMA:
+		return a[1] == 0 ? prctl_set_anon_name(t, a[2], a[3], a[4]) : -EINVAL;
 	default:
 		return -EINVAL;
 	}

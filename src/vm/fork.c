@@ -192,6 +192,8 @@ static int regions_copy(struct space *parent, struct space *child)
 		}
 		if (c->object)
 			object_get(c->object);
+		if (c->name)
+			refs_get(&c->name->refs);
 		regions_insert(&child->regions, c);
 		space_account(child, c, (int64_t)pages);
 	}

@@ -19,7 +19,15 @@ void region_free(struct mm *mm, struct region *r)
 		object_settle(mm, r->object);
 		object_put(mm, r->object);
 	}
+	if (r)
+		region_name_put(mm, r->name);
 	alloc_put(&mm->host.alloc, r, sizeof(*r));
+}
+
+void region_name_put(struct mm *mm, struct region_name *name)
+{
+	if (name && refs_put(&name->refs))
+		alloc_put(&mm->host.alloc, name, sizeof(*name));
 }
 
 /* The region that a cut at va would split. */

@@ -67,6 +67,8 @@ void space_insert(struct space *s, struct region *r);
 void space_account(struct space *s, const struct region *r, int64_t pages);
 struct region *region_new(struct mm *mm);
 void region_free(struct mm *mm, struct region *r);
+/* One reference less, of a name or of NULL. */
+void region_name_put(struct mm *mm, struct region_name *name);
 
 /* Resident pages of all kinds; keeps the peak. */
 int64_t space_resident(struct space *s);

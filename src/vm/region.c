@@ -5,6 +5,8 @@ struct region;
 static void region_augment(struct region *r);
 #define RB_AUGMENT(r) region_augment(r)
 
+#include <string.h>
+
 #include "vm/region.h"
 
 #include "vm/mm.h"
@@ -225,8 +227,15 @@ void region_split(struct regions *rs, struct region *r, uint64_t va, struct regi
 	region_set_extent(r, extent_below(whole, va));
 	if (r->object)
 		object_get(r->object);
+	if (r->name)
+		refs_get(&r->name->refs);
 	regions_resized(rs, r);
 	regions_insert(rs, upper);
+}
+
+bool region_names_agree(const struct region_name *a, const struct region_name *b)
+{
+	return a == b || (a && b && strcmp(a->text, b->text) == 0);
 }
 
 /* Apart from what mprotect may change. */
@@ -235,7 +244,7 @@ static bool region_continues(const struct region *lower, const struct region *up
 	const uint32_t apart = REGION_INHERITED;
 	return extent_joins(region_extent(lower), region_extent(upper)) &&
 	       lower->object == upper->object && lower->source == upper->source &&
-	       lower->prot_max == upper->prot_max &&
+	       lower->prot_max == upper->prot_max && region_names_agree(lower->name, upper->name) &&
 	       !((lower->flags ^ upper->flags) & ~apart) && !(lower->flags & (REGION_SPECIAL | REGION_APART));
 }
 

@@ -15,6 +15,8 @@
  *	lineage	whose private pages these are, 0 while it never had one: a serial number that the
  *		first private page takes from a neighbour or draws anew, and that each child draws
  *		anew at fork (Linux's anon_vma)
+ *
+ * and one that is shown: the name that a program gave its anonymous memory (space_name).
  */
 #ifndef VM_REGION_H
 #define VM_REGION_H
@@ -56,12 +58,20 @@ enum { STACK_GUARD = 256 << 12 };
 /* Regions of one space, as Linux's vm.max_map_count. */
 enum { REGIONS_MAX = 65530 };
 
+/* What a program calls its anonymous memory; shared by the regions that were cut from one. */
+enum { REGION_NAME_SIZE = 80 }; /* with the 0 at the end, as Linux's ANON_VMA_NAME_MAX_LEN */
+struct region_name {
+	uint32_t refs;
+	char text[REGION_NAME_SIZE];
+};
+
 struct region {
 	uint64_t start, end;
 	uint64_t offset; /* bytes into object at start; page-aligned. Anonymous: see above */
 	struct object *object; /* NULL: anonymous and private */
 	uint64_t source;       /* the open file that it was mapped by; 0: none */
 	uint64_t lineage;
+	struct region_name *name; /* NULL: it has none */
 	uint32_t flags;	       /* enum region_flag */
 	uint8_t prot;	       /* enum prot: what it allows now */
 	uint8_t prot_max;      /* what mprotect may allow: a file opened for reading cannot be written shared */
@@ -111,6 +121,8 @@ void region_split(struct regions *rs, struct region *r, uint64_t va, struct regi
  * have one lineage? Of two different ones none may give way, and one that came by fork does not
  * spread to a region that has none. */
 bool region_alike(const struct region *lower, const struct region *upper);
+/* The same name, or none? */
+bool region_names_agree(const struct region_name *a, const struct region_name *b);
 /* r gets a private page. If it is the first, r takes its lineage from the neighbour that a change of
  * protection may make it alike, or draws ++*serial. */
 void region_begin_lineage(struct region *r, uint64_t *serial);

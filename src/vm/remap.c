@@ -140,6 +140,8 @@ static void region_copy(const struct remap *m, struct region *r)
 	r->offset = r->object || r->lineage ? r->offset + (m->old - m->region->start) : m->to;
 	if (r->object)
 		object_get(r->object);
+	if (r->name)
+		refs_get(&r->name->refs);
 }
 
 /* MREMAP_DONTUNMAP: what stays is no longer locked, all of the region; and if all of it was moved, it is

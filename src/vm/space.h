@@ -96,6 +96,11 @@ int space_remap(struct space *s, uint64_t old, uint64_t old_length, uint64_t len
  * that it would make (Linux says EAGAIN). As on Linux what lies below the first region that refuses
  * is done. */
 int space_advise(struct space *s, uint64_t start, uint64_t length, int advice);
+/* Gives the anonymous memory in the range a name, or takes it away (NULL). name: shorter than
+ * REGION_NAME_SIZE. -EBADF: a file's; -ENOMEM: there are holes, or no memory for the name; -ENOBUFS: none
+ * for the regions that it would make (Linux says EAGAIN). As on Linux what lies below the first region
+ * that refuses is done. */
+int space_name(struct space *s, uint64_t start, uint64_t length, const char *name);
 /* Sets the end of the heap; returns the end as it then is (unchanged if that cannot be). */
 uint64_t space_brk(struct space *s, uint64_t brk);
 /* Writes dirty pages of shared file mappings back; flags are Linux's MS_*. */

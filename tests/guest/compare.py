@@ -146,6 +146,15 @@ DROPPED += ['sysvshm', 'sysvsem', 'sysvmsg']
 PLAIN = ['limits']
 
 
+@test
+def names_of_memory_are_shown_stay_with_it_and_keep_neighbours_apart():
+    got = carrel('names')
+    if 'knows no names' not in native('names').out:
+        same(got, native('names'))
+    with open(os.path.join(HERE, 'programs', 'names.out'), encoding='utf-8') as file:
+        equal((got.out, got.status), (file.read(), 0))
+
+
 def is_tmpfs(path):
     with open('/proc/self/mounts', encoding='utf-8') as mounts:
         return any(line.split()[1:3] == [path, 'tmpfs'] for line in mounts)
