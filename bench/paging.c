@@ -1,102 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* paging.c - what stores and policies cost, without a machine around them
+/* paging.c - what a page through each store costs, beside the same work done bare: bench_paging
+ * DIRECTORY
  *
- *	bench_paging stores DIRECTORY	a page through each store, beside the same work done bare
- *	bench_paging victims		a victim's cost per policy, from 16 MiB to 8 GiB of RAM
- *
- * Pages are those of a real heap: strings of this host's C headers in a hash table of malloc's. Each
- * line is JSON; scripts/bench --paging makes tables of them. Sides take turns; processor time.
+ * Each line is JSON; scripts/bench --paging makes tables of them. Sides take turns; processor time.
  */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <zstd.h>
 
 #include "base/bits.h"
-#include "policy/policies.h"
+#include "heap.h"
 #include "store/store.h"
 
-enum { PAGES = 4096, ROUNDS = 5 };
-
-static uint64_t seed = 1;
-
-static uint64_t draw(void)
-{
-	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return seed >> 33;
-}
-
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-static void die(const char *what)
-{
-	fprintf(stderr, "bench_paging: %s\n", what);
-	exit(1);
-}
-
-static void check(bool good, const char *what)
-{
-	if (!good)
-		die(what);
-}
-
-/* ---- Pages of a heap ---- */
-
-struct word {
-	struct word *next;
-	uint64_t hash, count;
-	char text[];
-};
-
-static struct word *words[4096];
-
-static void heap_add(const char *text, size_t length)
-{
-	uint64_t hash = 5381;
-	for (size_t i = 0; i < length; i++)
-		hash = hash * 33 + (unsigned char)text[i];
-	struct word *w = malloc(sizeof(*w) + length + 1);
-	check(w, "no memory");
-	*w = (struct word){.next = words[hash % 4096], .hash = hash, .count = draw() % 100};
-	memcpy(w->text, text, length);
-	w->text[length] = 0;
-	words[hash % 4096] = w;
-}
-
-static uint8_t *heap_pages(void)
-{
-	static const char *const names[] = {"/usr/include/stdio.h", "/usr/include/stdlib.h",
-					    "/usr/include/string.h", "/usr/include/unistd.h",
-					    "/usr/include/zstd.h"};
-	uint8_t *start = (uint8_t *)align_up((uintptr_t)sbrk(0), PAGE_SIZE);
-	while ((uint8_t *)sbrk(0) < start + PAGES * PAGE_SIZE)
-		for (size_t n = 0; n < array_size(names); n++) {
-			char line[512];
-			FILE *f = fopen(names[n], "r");
-			check(f, "cannot read the C headers");
-			while (fgets(line, sizeof(line), f))
-				for (char *p = line; *p;) {
-					size_t length = strcspn(p, " \t\n(),;*");
-					if (length)
-						heap_add(p, length);
-					p += length + (p[length] != 0);
-				}
-			fclose(f);
-		}
-	return start;
-}
-
-/* ---- Stores ---- */
+enum { PAGES = HEAP_PAGES, ROUNDS = 5 };
 
 static uint8_t *frames[2 * PAGES];
 static uint32_t frame_free[2 * PAGES], frames_free;
@@ -233,94 +153,9 @@ static void bench_stores(const char *directory)
 	report_store("file", store, bare);
 }
 
-/* ---- Policies ---- */
-
-struct ram {
-	uint8_t *a, *d; /* by frame */
-};
-
-static bool yes(void *ctx, uint32_t frame)
-{
-	return true;
-}
-
-static bool harvest(void *ctx, uint32_t frame)
-{
-	struct ram *r = ctx;
-	bool a = r->a[frame];
-	r->a[frame] = 0;
-	return a;
-}
-
-static bool dirty(void *ctx, uint32_t frame)
-{
-	struct ram *r = ctx;
-	return r->d[frame];
-}
-
-static uint64_t any(void *ctx)
-{
-	return draw();
-}
-
-/* Half of all references go to an eighth of the pages. */
-static void bench_policy(const struct policy_ops *ops, uint32_t count)
-{
-	enum { VICTIMS = 200000, REFERENCES = 4 };
-	struct ram r = {calloc(1, count), calloc(1, count)};
-	struct policy_env env = {.ctx = &r,
-				 .alloc = &alloc_libc,
-				 .frames = count,
-				 .evictable = yes,
-				 .harvest = harvest,
-				 .dirty = dirty,
-				 .random = any};
-	struct policy *p;
-	uint64_t key = 0, begun, spent = 0;
-	check(r.a && r.d && ops->create(&env, NULL, &p) == 0, "no memory");
-	for (uint32_t f = 0; f < count; f++) {
-		struct policy_enter how = {.key = ++key};
-		ops->enter(p, f, &how);
-		r.a[f] = draw() % 2;
-		r.d[f] = draw() % 2;
-	}
-	/* Once round first, so that every page has been looked at. */
-	for (uint64_t n = 0; n < (uint64_t)VICTIMS + count; n++) {
-		begun = n == count ? cpu_ns() : 0;
-		if (begun)
-			spent = begun;
-		uint32_t f = ops->victim(p, key + 1);
-		ops->leave(p, f, key, LEAVE_EVICTED);
-		struct policy_enter how = {.key = ++key};
-		ops->enter(p, f, &how);
-		r.a[f] = 1;
-		r.d[f] = draw() % 2;
-		for (unsigned i = 0; i < REFERENCES; i++)
-			r.a[draw() % (i % 2 ? count : count / 8)] = 1;
-	}
-	spent = cpu_ns() - spent;
-	printf("{\"policy\": \"%s\", \"frames\": %" PRIu32 ", \"victim_ns\": %.1f}\n", ops->name,
-	       count, (double)spent / VICTIMS);
-	fflush(stdout);
-	ops->destroy(p);
-	free(r.a);
-	free(r.d);
-}
-
-static void bench_victims(void)
-{
-	for (unsigned i = 0; policies[i]; i++)
-		for (uint32_t mib = 16; mib <= 8192; mib *= 8)
-			bench_policy(policies[i], mib << 8);
-}
-
 int main(int argc, char **argv)
 {
-	if (argc == 3 && strcmp(argv[1], "stores") == 0)
-		bench_stores(argv[2]);
-	else if (argc == 2 && strcmp(argv[1], "victims") == 0)
-		bench_victims();
-	else
-		die("say stores DIRECTORY, or victims");
+	check(argc == 2, "say bench_paging DIRECTORY");
+	bench_stores(argv[1]);
 	return 0;
 }

@@ -85,10 +85,11 @@ static void plan_upper(const struct space *s, const struct fault_request *q, str
 }
 
 /* The lower layer: shared memory. */
-static void plan_shared(const struct space *s, const struct fault_request *q, struct fault_plan *p)
+static void plan_shared(const struct space *s, const struct fault_request *q, struct fault_plan *p,
+			uint64_t index)
 {
 	bool private = !(p->region->flags & REGION_SHARED);
-	p->anon = object_anon(p->region->object, region_index(p->region, p->page));
+	p->anon = object_anon(p->region->object, index);
 	p->as = RESIDENT_SHMEM;
 	if (p->anon && plan_absent(s, p))
 		return;
@@ -113,10 +114,10 @@ static void plan_shared(const struct space *s, const struct fault_request *q, st
 }
 
 /* The lower layer: a file. */
-static void plan_file(const struct space *s, const struct fault_request *q, struct fault_plan *p)
+static void plan_file(const struct space *s, const struct fault_request *q, struct fault_plan *p,
+		      uint64_t index)
 {
 	const struct object *o = p->region->object;
-	uint64_t index = region_index(p->region, p->page);
 	p->from = object_cached(o, index);
 	p->key = object_key(o, index);
 	p->as = RESIDENT_FILE;
@@ -155,6 +156,7 @@ static void plan_file(const struct space *s, const struct fault_request *q, stru
 static void plan_lower(const struct space *s, const struct fault_request *q, struct fault_plan *p)
 {
 	const struct object *o = p->region->object;
+	uint64_t index = o ? region_index(p->region, p->page) : 0;
 	if (!o) {
 		bool write = q->access == ACCESS_WRITE;
 		p->step = write ? STEP_ZERO : STEP_MAP;
@@ -162,12 +164,12 @@ static void plan_lower(const struct space *s, const struct fault_request *q, str
 		p->as = RESIDENT_ANON;
 		p->from = write ? NO_FRAME : s->mm->zero;
 		p->prot &= write ? PROT_ALL : ~PROT_W;
-	} else if (region_index(p->region, p->page) << PAGE_SHIFT >= o->size) {
+	} else if (index << PAGE_SHIFT >= o->size) {
 		plan_fail(p, CAUSE_bus_beyond_end);
 	} else if (o->kind == OBJECT_SHARED) {
-		plan_shared(s, q, p);
+		plan_shared(s, q, p, index);
 	} else {
-		plan_file(s, q, p);
+		plan_file(s, q, p, index);
 	}
 }
 
@@ -313,13 +315,12 @@ static void fault_around(struct space *s, const struct fault_plan *p)
 	uint64_t end = min_u64(start + window, r->end);
 	end = min_u64(end, align_up(p->page + 1, SPAN_SIZE));
 	start = max_u64(start, align_down(p->page, SPAN_SIZE));
+	uint64_t index = region_index(r, start), pages = page_up(r->object->size) >> PAGE_SHIFT;
 	struct pmap_entry e;
 	struct reserve nothing = {0};
-	for (uint64_t va = start; va < end; va += PAGE_SIZE) {
-		uint64_t index = region_index(r, va);
+	for (uint64_t va = start; va < end && index < pages; va += PAGE_SIZE, index++) {
 		uint32_t frame = object_cached(r->object, index);
 		if (frame == NO_FRAME || frame_at(mm, frame)->state != FRAME_OWNED ||
-		    index << PAGE_SHIFT >= r->object->size ||
 		    frame_at(mm, frame)->flags & FRAME_FAILED ||
 		    mm->pmap->lookup(s->pmap, va, &e) || region_anon(s, r, va))
 			continue;
