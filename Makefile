@@ -27,7 +27,8 @@ demo:
 	@sh scripts/demo $(BUILD)
 
 # How fast Carrel is, beside this Linux and qemu-riscv64; see docs/performance.md.
-# BENCH='--growth', BENCH='--memory', BENCH='--paging' and BENCH='--json FILE' say more.
+# BENCH='--growth', BENCH='--memory', BENCH='--paging' and BENCH='--json FILE' say more;
+# BENCH='--system-kernel debian' adds qemu-system-riscv64.
 bench:
 	@sh scripts/setup check
 	@[ -e $(BUILD)/build.ninja ] || meson setup --prefix "$(PREFIX)" $(BUILD)

@@ -27,7 +27,7 @@ def cache():
 
 
 def fetch(carrel):
-    """Debian's riscv64 kernel, by the apt settings of a root that `carrel root create` makes; kept."""
+    """Debian's riscv64 kernel, kept; by the apt settings of a root that `carrel root create` makes for that."""
     kept = os.path.join(cache(), "vmlinux")
     if os.path.exists(kept):
         return kept
@@ -46,8 +46,11 @@ def fetch(carrel):
     deb = os.path.join(work, os.listdir(work)[0])
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE) as tar, open(kept + ".new", "wb") as f:
         subprocess.run(["tar", "-xO", "--wildcards", "./boot/vmlinu*"], stdin=tar.stdout, stdout=f, check=True)
+    if tar.returncode != 0 or os.path.getsize(kept + ".new") == 0:
+        raise Absent(f"{os.path.basename(deb)} could not be unpacked, or has no kernel; give one: --system-kernel FILE")
     os.rename(kept + ".new", kept)
-    shutil.rmtree(work)
+    for made in (work, root):
+        shutil.rmtree(made)
     return kept
 
 
