@@ -167,7 +167,8 @@ enum done mem_store(struct hart *h, uint64_t va, unsigned size, uint64_t value)
 	return leave ? DONE_LEAVE : DONE_NEXT;
 }
 
-void *mem_atomic(struct hart *h, uint64_t va, unsigned size, enum done *ret_done)
+/* reads: it is more than a store. */
+static void *store_at(struct hart *h, uint64_t va, unsigned size, bool reads, enum done *ret_done)
 {
 	const struct tlb_entry *e = &h->store[tlb_index(va)];
 	uint64_t pa;
@@ -175,7 +176,7 @@ void *mem_atomic(struct hart *h, uint64_t va, unsigned size, enum done *ret_done
 	*ret_done = DONE_NEXT;
 	if (likely(e->key == hart_key(h, va)))
 		return (void *)(uintptr_t)(va + e->add);
-	if (watched(h, va, size, true, true)) {
+	if (watched(h, va, size, reads, true)) {
 		*ret_done = DONE_STOP_HERE;
 		return NULL;
 	}
@@ -187,6 +188,11 @@ void *mem_atomic(struct hart *h, uint64_t va, unsigned size, enum done *ret_done
 		*ret_done = DONE_LEAVE;
 	hart_saw(h, va, MMU_WRITE);
 	return h->m->ram.bytes + pa;
+}
+
+void *mem_atomic(struct hart *h, uint64_t va, unsigned size, enum done *ret_done)
+{
+	return store_at(h, va, size, true, ret_done);
 }
 
 enum done mem_reserve(struct hart *h, uint64_t va, unsigned size)
@@ -225,7 +231,7 @@ enum done mem_conditional(struct hart *h, uint64_t va, unsigned size, uint64_t v
 	}
 	/* The page may have been given another frame meanwhile: then translations were flushed,
 	 * and the reservation is for bytes that are no longer here. */
-	void *p = mem_atomic(h, va, size, &done);
+	void *p = store_at(h, va, size, false, &done);
 	if (!p)
 		return done;
 	uint64_t reserved_pa = h->reserved_pa;
