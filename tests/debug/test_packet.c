@@ -5,13 +5,13 @@
 #include "debug/packet.h"
 #include "tests/test.h"
 
-static struct packet_reader r;
+static struct packet_reader reader;
 
 static enum packet_event feed(const char *bytes, size_t size)
 {
 	enum packet_event e = PACKET_NOTHING;
 	for (size_t i = 0; i < size; i++)
-		e = packet_read(&r, (uint8_t)bytes[i]);
+		e = packet_read(&reader, (uint8_t)bytes[i]);
 	return e;
 }
 
@@ -33,10 +33,10 @@ TEST(any_bytes_come_through_as_they_were_sent)
 			bytes[i] = (char)next(&seed);
 		packet_add_binary(&body, bytes, size);
 		packet_add(&packet, text_str(&body), body.size);
-		packet_reader_init(&r);
+		packet_reader_init(&reader);
 		CHECK_EQ(feed(text_str(&packet), packet.size), PACKET_WHOLE);
-		CHECK_EQ(r.size, size);
-		CHECK(memcmp(r.body, bytes, size) == 0);
+		CHECK_EQ(reader.size, size);
+		CHECK(memcmp(reader.body, bytes, size) == 0);
 		text_finish(&body);
 		text_finish(&packet);
 	}
@@ -44,33 +44,33 @@ TEST(any_bytes_come_through_as_they_were_sent)
 
 TEST(a_packet_with_another_sum_or_cut_off_is_told_and_the_next_one_is_good)
 {
-	packet_reader_init(&r);
+	packet_reader_init(&reader);
 	CHECK_EQ(feed_text("$g#66"), PACKET_BROKEN);
 	CHECK_EQ(feed_text("$g#g7"), PACKET_BROKEN);
 	CHECK_EQ(feed_text("$g#6x"), PACKET_BROKEN);
 	CHECK_EQ(feed_text("$m12$"), PACKET_BROKEN);
 	CHECK_EQ(feed_text("g#67"), PACKET_WHOLE);
-	CHECK_STR(r.body, "g");
+	CHECK_STR(reader.body, "g");
 	CHECK_EQ(feed_text("$#00"), PACKET_WHOLE);
-	CHECK_STR(r.body, "");
+	CHECK_STR(reader.body, "");
 }
 
 TEST(ctrl_c_and_acknowledgements_count_outside_of_packets_only)
 {
-	packet_reader_init(&r);
+	packet_reader_init(&reader);
 	CHECK_EQ(feed_text("\003"), PACKET_BREAK);
 	CHECK_EQ(feed_text("+"), PACKET_ACK);
 	CHECK_EQ(feed_text("-"), PACKET_NAK);
 	CHECK_EQ(feed_text("$\003+-#5b"), PACKET_WHOLE);
-	CHECK_EQ(r.size, 3);
+	CHECK_EQ(reader.size, 3);
 }
 
 TEST(a_packet_that_does_not_end_takes_no_more_memory_than_the_longest)
 {
-	packet_reader_init(&r);
-	packet_read(&r, '$');
+	packet_reader_init(&reader);
+	packet_read(&reader, '$');
 	for (unsigned i = 0; i < 3 * PACKET_MOST; i++)
-		CHECK_EQ(packet_read(&r, 0), PACKET_NOTHING);
+		CHECK_EQ(packet_read(&reader, 0), PACKET_NOTHING);
 	CHECK_EQ(feed_text("#00"), PACKET_BROKEN);
 	CHECK_EQ(feed_text("$g#67"), PACKET_WHOLE);
 }
@@ -79,13 +79,13 @@ TEST(a_flood_of_anything_leaves_a_reader_that_reads)
 {
 	static const char alphabet[] = "$$##}}*+-\003\0g00ff";
 	uint64_t seed = 2;
-	packet_reader_init(&r);
+	packet_reader_init(&reader);
 	for (unsigned i = 0; i < 2000000; i++) {
 		uint64_t x = next(&seed);
-		enum packet_event e = packet_read(&r, x & 64 ? (uint8_t)x : (uint8_t)alphabet[x % sizeof(alphabet)]);
-		CHECK(r.size <= PACKET_MOST);
+		enum packet_event e = packet_read(&reader, x & 64 ? (uint8_t)x : (uint8_t)alphabet[x % sizeof(alphabet)]);
+		CHECK(reader.size <= PACKET_MOST);
 		if (e == PACKET_WHOLE)
-			CHECK_EQ(r.body[r.size], 0);
+			CHECK_EQ(reader.body[reader.size], 0);
 	}
 	feed_text("#00");
 	CHECK_EQ(feed_text("$g#67"), PACKET_WHOLE);
