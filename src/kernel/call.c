@@ -15,7 +15,6 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "kernel/debug.h"
 #include "kernel/kernel.h"
 #include "kernel/sched.h"
 #include "kernel/task.h"
@@ -122,7 +121,7 @@ static void begin(struct task *t)
 	const struct regs *r = task_regs(t);
 	struct call *c = &t->call;
 	c->active = true;
-	c->interrupted = false;
+	c->interrupted = c->again = false;
 	c->number = (uint32_t)min_u64(r->x[REG_A7], UINT32_MAX);
 	for (unsigned i = 0; i < array_size(c->arg); i++)
 		c->arg[i] = r->x[REG_A0 + i];
@@ -145,20 +144,6 @@ static void finish(struct task *t, int64_t result)
 	hart_retire(k->hart);
 	if (k->mm->instruction_frames > 0)
 		mm_retired(k->mm);
-	if (unlikely(t->process->traced))
-		(void)debug_tell(t, DEBUG_CALL_EXIT, t->call.number);
-}
-
-void call_give_up(struct task *t)
-{
-	tell_exit(t, -ERESTARTSYS);
-	if (t->call.abandon)
-		t->call.abandon(t);
-	t->call.active = false;
-	if (t->state == TASK_WAITING)
-		wait_wake(t);
-	else if (t->state != TASK_READY)
-		wait_forget(t);
 }
 
 static int64_t perform(struct task *t)
@@ -171,11 +156,8 @@ static int64_t perform(struct task *t)
 
 void call_dispatch(struct task *t)
 {
-	if (!t->call.active) {
+	if (!t->call.active)
 		begin(t);
-		if (unlikely(t->process->traced) && debug_tell(t, DEBUG_CALL_ENTER, t->call.number))
-			return;
-	}
 	for (;;) {
 		int64_t result = perform(t);
 		if (t->state == TASK_DEAD)
@@ -211,7 +193,7 @@ int call_interrupt(struct task *t, bool restart)
 		finish(t, result);
 	} else if (c->done > 0) {
 		finish(t, (int64_t)c->done);
-	} else if (restart && call_info(c->number)->restart == RESTART) {
+	} else if (c->again || (restart && call_info(c->number)->restart == RESTART)) {
 		tell_exit(t, -ERESTARTSYS);
 		c->active = false;
 	} else {

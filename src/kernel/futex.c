@@ -16,8 +16,12 @@ enum {
 	OP_REQUEUE = 3,
 	OP_CMP_REQUEUE = 4,
 	OP_WAKE_OP = 5,
+	OP_LOCK_PI = 6,
+	OP_UNLOCK_PI = 7,
+	OP_TRYLOCK_PI = 8,
 	OP_WAIT_BITSET = 9,
 	OP_WAKE_BITSET = 10,
+	OP_LOCK_PI2 = 13,
 	OP_PRIVATE = 128,
 	OP_CLOCK_REALTIME = 256,
 };
@@ -28,8 +32,13 @@ struct word {
 };
 
 /* What a waiter keeps in call.state. */
-enum { STATE_WHERE, STATE_OFFSET, STATE_BITS, STATE_PHASE };
-enum { PHASE_NEW, PHASE_ASLEEP, PHASE_CALLED };
+enum { STATE_WHERE, STATE_OFFSET, STATE_BITS, STATE_PHASE, STATE_OWNER = STATE_BITS };
+enum { PHASE_NEW, PHASE_ASLEEP, PHASE_CALLED, PHASE_LOCKS, PHASE_ORPHANED };
+
+/* The bits of a lock's word beside its owner's tid. */
+#define OWNER_DIED (UINT32_C(1) << 30)
+#define WAITERS    (UINT32_C(1) << 31)
+#define OWNER_MASK (OWNER_DIED - 1)
 
 static struct word word_at(const struct space *s, uint64_t va)
 {
@@ -121,6 +130,8 @@ static int deadline(struct task *t, const uint64_t a[6], int op, uint64_t *ret_n
 			  : (uint64_t)ts.sec * 1000000000 + (uint64_t)ts.nsec;
 	uint64_t now = kernel_now(k),
 		 zero = a[1] & OP_CLOCK_REALTIME ? kernel_realtime(k) - now : 0;
+	if (op == OP_LOCK_PI)
+		zero = kernel_realtime(k) - now;
 	if (op == OP_WAIT && !(a[1] & OP_CLOCK_REALTIME))
 		ns = ns > NO_DEADLINE - 1 - now ? NO_DEADLINE : now + ns;
 	else if (ns != NO_DEADLINE)
@@ -217,11 +228,157 @@ static int64_t move(struct task *t, const uint64_t a[6], bool compare)
 	return compare ? n + moved : n;
 }
 
+/* --- locks with an owner (FUTEX_LOCK_PI): the kernel passes them on ------------------------------
+ *
+ * Linux lends the owner the priority of who waits. Here all tasks have the same, so that what is left
+ * is the order in which they get the lock, and that it is not lost when its owner dies:
+ *
+ *	NEW --> LOCKS --- unlocked: it is the owner ---> CALLED
+ *	          |  ^
+ *	          v  | taken by another first
+ *	        ORPHANED: its owner died; takes the lock, marked OWNER_DIED
+ */
+
+static bool waits_for_lock(const struct task *t, struct word w)
+{
+	const uint64_t *s = t->call.state;
+	return s[STATE_PHASE] == PHASE_LOCKS && s[STATE_WHERE] == w.where &&
+	       s[STATE_OFFSET] == w.offset;
+}
+
+static void lock_wait_ends(struct task *t)
+{
+	t->process->kernel->lock_waiters--;
+	t->call.abandon = NULL;
+}
+
+/* Who has waited longest for the lock, or NULL. */
+static struct task *lock_waiter(struct kernel *k, struct word w)
+{
+	struct wait_entry *e;
+	TAILQ_FOREACH (e, queue_of(k, w), link)
+		if (waits_for_lock(e->task, w))
+			return e->task;
+	return NULL;
+}
+
+static void lock_owned_by(struct kernel *k, struct word w, uint32_t tid)
+{
+	struct wait_entry *e;
+	TAILQ_FOREACH (e, queue_of(k, w), link)
+		if (waits_for_lock(e->task, w))
+			e->task->call.state[STATE_OWNER] = tid;
+}
+
+/* t dies: who waits for a lock of its is to look again. */
+static void locks_orphan(struct task *t)
+{
+	struct kernel *k = t->process->kernel;
+	struct wait_entry *e, *next;
+	for (unsigned i = 0; k->lock_waiters > 0 && i < array_size(k->futexes); i++)
+		for (e = TAILQ_FIRST(&k->futexes[i]); e; e = next) {
+			uint64_t *s = e->task->call.state;
+			next = TAILQ_NEXT(e, link);
+			if (s[STATE_PHASE] != PHASE_LOCKS || s[STATE_OWNER] != (uint32_t)t->tid)
+				continue;
+			s[STATE_PHASE] = PHASE_ORPHANED;
+			wait_wake(e->task);
+		}
+}
+
+/* Takes the lock if it is free, or its owner is known to be dead. Returns 0, CALL_WAIT for memory,
+ * -EBUSY with the owner, or what is wrong. */
+static int lock_take(struct task *t, uint64_t va, bool orphaned, uint32_t *ret_word)
+{
+	struct kernel *k = t->process->kernel;
+	uint32_t word;
+	int r = uaccess_read(t, &word, va, sizeof(word));
+	if (r != 0)
+		return r;
+	uint32_t owner = word & OWNER_MASK;
+	if (owner == (uint32_t)t->tid)
+		return -EDEADLK;
+	if (owner != 0 && task_find(k, (int32_t)owner)) {
+		*ret_word = word;
+		return -EBUSY;
+	}
+	if (owner != 0 && !orphaned && !(word & OWNER_DIED))
+		return -ESRCH;
+	struct word w = word_at(t->process->space, va);
+	uint32_t mine = (uint32_t)t->tid | (word & OWNER_DIED) | (owner != 0 ? OWNER_DIED : 0) |
+			(lock_waiter(k, w) ? WAITERS : 0);
+	r = uaccess_write(t, va, &mine, sizeof(mine));
+	if (r == 0)
+		lock_owned_by(k, w, (uint32_t)t->tid);
+	return r;
+}
+
+static int64_t lock_pi(struct task *t, const uint64_t a[6], int op)
+{
+	struct kernel *k = t->process->kernel;
+	struct call *c = &t->call;
+	uint64_t *s = c->state;
+	uint32_t word = 0;
+	if (s[STATE_PHASE] == PHASE_CALLED)
+		return 0;
+	if (s[STATE_PHASE] == PHASE_NEW && op != OP_TRYLOCK_PI) {
+		int r = deadline(t, a, op, &c->deadline);
+		if (r != 0)
+			return r;
+	}
+	if (s[STATE_PHASE] != PHASE_LOCKS) {
+		int r = lock_take(t, a[0], s[STATE_PHASE] == PHASE_ORPHANED, &word);
+		if (r != -EBUSY)
+			return r;
+		if (op == OP_TRYLOCK_PI)
+			return -EAGAIN;
+		uint32_t contended = word | WAITERS;
+		r = uaccess_write(t, a[0], &contended, sizeof(contended));
+		if (r != 0)
+			return r;
+		struct word w = word_at(t->process->space, a[0]);
+		s[STATE_WHERE] = w.where;
+		s[STATE_OFFSET] = w.offset;
+		s[STATE_OWNER] = word & OWNER_MASK;
+		s[STATE_PHASE] = PHASE_LOCKS;
+		c->again = true;
+		if (!c->abandon)
+			k->lock_waiters++;
+		c->abandon = lock_wait_ends;
+	}
+	if (c->deadline <= kernel_now(k))
+		return -ETIMEDOUT;
+	(void)wait_on(t, queue_of(k, (struct word){s[STATE_WHERE], s[STATE_OFFSET]}));
+	wait_until(t, c->deadline);
+	return CALL_WAIT;
+}
+
+static int64_t unlock_pi(struct task *t, uint64_t va)
+{
+	struct kernel *k = t->process->kernel;
+	uint32_t word;
+	int r = uaccess_read(t, &word, va, sizeof(word));
+	if (r != 0)
+		return r;
+	if ((word & OWNER_MASK) != (uint32_t)t->tid)
+		return -EPERM;
+	if (va % 4 != 0)
+		return -EINVAL;
+	struct word w = word_at(t->process->space, va);
+	struct task *next = lock_waiter(k, w);
+	uint32_t owner = next ? (uint32_t)next->tid | WAITERS : 0;
+	r = uaccess_write(t, va, &owner, sizeof(owner));
+	if (r != 0 || !next)
+		return r;
+	next->call.state[STATE_PHASE] = PHASE_CALLED;
+	wait_wake(next);
+	lock_owned_by(k, w, (uint32_t)next->tid);
+	return 0;
+}
+
 /* --- robust lists: locks whose owner ends with them --- */
 
 enum { ROBUST_MAX = 2048 };
-#define OWNER_DIED (UINT32_C(1) << 30)
-#define WAITERS    (UINT32_C(1) << 31)
 
 /* At task.robust_list. Entries lead to each other and back to the head, each at offset from its
  * lock's word; bit 0 of a link says that the lock inherits priorities, and has no waiters here. */
@@ -237,7 +394,7 @@ static bool lock_abandon(struct task *t, uint64_t va, bool inherits, bool pendin
 	uint32_t value, owner;
 	if (va % sizeof(value) != 0 || uaccess_read(t, &value, va, sizeof(value)) != 0)
 		return false;
-	owner = value & (OWNER_DIED - 1);
+	owner = value & OWNER_MASK;
 	if (pending && !inherits && owner == 0) {
 		futex_wake(p->kernel, p->space, va, 1);
 		return true;
@@ -276,6 +433,7 @@ void futex_abandon(struct task *t)
 {
 	uint64_t list = t->robust_list;
 	t->robust_list = 0;
+	locks_orphan(t);
 	if (!list || !t->process->space)
 		return;
 	robust_walk(t, list);
@@ -287,8 +445,10 @@ int64_t sys_futex(struct task *t, const uint64_t a[6])
 {
 	struct kernel *k = t->process->kernel;
 	int op = (int)(a[1] & ~(uint64_t)(OP_PRIVATE | OP_CLOCK_REALTIME) & UINT32_MAX);
-	if (a[0] % 4 != 0 || a[0] >= t->process->space->layout.top)
-		return a[0] % 4 != 0 ? -EINVAL : -EFAULT;
+	if (a[0] % 4 != 0 && op != OP_UNLOCK_PI) /* which reads first */
+		return -EINVAL;
+	if (a[0] >= t->process->space->layout.top)
+		return -EFAULT;
 	switch (op) {
 	case OP_WAIT:
 	case OP_WAIT_BITSET: return futex_wait(t, a, op);
@@ -300,6 +460,10 @@ int64_t sys_futex(struct task *t, const uint64_t a[6])
 				 (uint32_t)a[2]);
 	case OP_REQUEUE: return move(t, a, false);
 	case OP_CMP_REQUEUE: return move(t, a, true);
+	case OP_LOCK_PI:
+	case OP_LOCK_PI2:
+	case OP_TRYLOCK_PI: return lock_pi(t, a, op);
+	case OP_UNLOCK_PI: return unlock_pi(t, a[0]);
 	case OP_WAKE_OP: return a[4] % 4 != 0 ? -EINVAL : wake_op(t, a);
 	default: return -ENOSYS;
 	}

@@ -17,8 +17,9 @@ struct task;
 /* Wakes at most count waiters of the word at va; returns how many. */
 int64_t futex_wake(struct kernel *k, struct space *s, uint64_t va, uint64_t count);
 
-/* t leaves its memory: the locks of its robust list that it still has get FUTEX_OWNER_DIED, and a
- * waiter of each is woken. Whatever is in that memory, 2048 entries are all that is looked at. */
+/* t leaves its memory: who waits for a lock that it owns (FUTEX_LOCK_PI) gets it. The locks of its
+ * robust list that it still has get FUTEX_OWNER_DIED, and a waiter of each is woken. Whatever is in
+ * that memory, 2048 entries are all that is looked at. */
 void futex_abandon(struct task *t);
 
 #endif

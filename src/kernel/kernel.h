@@ -107,6 +107,7 @@ struct kernel {
 	struct kernel_spawned *spawned; /* how those ended that kernel_spawn started */
 	unsigned spawned_count;
 	struct wait_queue futexes[64]; /* by hash of the address */
+	unsigned lock_waiters;	       /* of these, who waits for a lock that has an owner */
 	struct wait_queue io[64];      /* who waits for the I/O of a frame, by its number */
 	uint64_t slice_end;	/* virtual time at which the current task is looked at again */
 	uint64_t accounted;	/* instructions retired that tasks have been charged for */
@@ -134,7 +135,6 @@ struct kernel {
 	bool refused_call[512]; /* told once */
 	bool thrash_said;
 	uint64_t forks;		/* processes made, for /proc/stat */
-	const struct debugger *debugger; /* NULL: none; see debug.h */
 };
 
 /* Returns 0, or a negative errno after saying a sentence that names the option to change. */
@@ -166,10 +166,6 @@ enum kernel_stop {
 enum kernel_stop kernel_run(struct kernel *k, uint64_t until);
 /* Ends kernel_run before the next instruction; from an observer of events too. */
 void kernel_stop(struct kernel *k);
-/* Sleeps while the machine stands still, until fd is ready for events (of poll) or one of kernel_stop
- * and kernel_interrupt is called: true, it is ready. What was asked for stays to be seen by
- * kernel_run. */
-bool kernel_wait(struct kernel *k, int fd, short events);
 /* A signal of the host (SIGINT, SIGTERM, SIGQUIT, SIGWINCH...) for the guest's terminal; safe in a
  * signal handler. */
 void kernel_interrupt(struct kernel *k, int number);

@@ -124,6 +124,16 @@ int64_t sys_clock_getres(struct task *t, const uint64_t a[6])
 	return timespec_write(t, a[1], c.coarse ? COARSE : 1);
 }
 
+int64_t sys_clock_settime(struct task *t, const uint64_t a[6])
+{
+	struct clock c;
+	int r = clock_find(t, a[0], &c);
+
+	if (r || c.kind != CLOCK_KIND_REAL || c.coarse)
+		return -EINVAL;
+	return -EPERM;
+}
+
 int64_t sys_gettimeofday(struct task *t, const uint64_t a[6])
 {
 	uint64_t ns = kernel_realtime(t->process->kernel);

@@ -25,7 +25,6 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "kernel/debug.h"
 #include "kernel/signal.h"
 #include "kernel/wait.h"
 #include "machine/hart.h"
@@ -43,6 +42,7 @@ struct call {
 	bool active;	   /* begun and not finished: it is resumed, not begun again */
 	bool told;	   /* its enter event was emitted */
 	bool interrupted;  /* a signal arrived while it waited: finish with what there is, or -EINTR */
+	bool again;	   /* its handler: a signal's handler does not end it, it is begun anew afterwards */
 	bool woken;	   /* its handler waits, but what it waits for has happened already: ask again */
 	uint32_t number;
 	uint64_t arg[6];
@@ -69,7 +69,6 @@ struct task {
 	uint64_t deadline; /* NO_DEADLINE: none */
 	uint64_t retired;  /* instructions */
 	char comm[16];
-	struct task_debug debug;
 	TAILQ_ENTRY(task) run;	   /* the run queue; once dead, those to free */
 	RB_ENTRY(task) sleep;	   /* by deadline, then tid */
 	RB_ENTRY(task) by_tid;	   /* not of the first task of a process */
@@ -130,7 +129,6 @@ struct process {
 	unsigned long personality;
 	bool dumpable, no_new_privs, keep_caps, thp_disable;
 	bool executed; /* it called execve since it was made: setpgid by its parent comes too late */
-	bool traced; /* a debugger is told what happens to it */
 	int nice, sched_policy; /* kept and shown; everybody has the same share */
 	struct tty *tty; /* of its session; NULL: none */
 	int32_t hung_group; /* of a leader: who was in the foreground of the terminal it lost */

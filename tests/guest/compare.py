@@ -102,6 +102,7 @@ SAME = {
     'altstack': 'a_stack_overflow_can_be_handled_on_an_alternate_stack',
     'children': 'a_parent_is_told_of_its_children_and_orphans_are_taken_in',
     'faultinfo': 'a_handler_learns_the_address_and_the_cause_of_a_fault',
+    'threads': 'threads_end_in_any_order_lock_wait_and_are_met_by_signals_as_on_linux',
     'timers': 'timers_come_once_or_again_and_missed_ones_are_counted',
     'maps': 'mmap_and_its_family_keep_their_promises',
     'groups': 'kill_and_tgkill_reach_those_and_only_those_they_name',
@@ -314,6 +315,12 @@ def the_same_program_counts_the_same_faults_on_this_linux():
 @test
 def calls_that_give_bytes_touch_only_the_memory_that_they_write():
     same_as_linux('copyout')
+
+
+@test
+def threads_of_a_cxx_program_share_throw_and_wait():
+    ran = carrel('crowd')
+    same(ran, native('crowd'))
 
 
 @test

@@ -359,6 +359,7 @@ static unsigned long fill(enum kind kind, char *s)
 		((int *)s)[0] = 0x20080522;
 		((int *)s)[1] = 0;
 		break;
+	case CAP_DATA: syscall(SYS_capget, &(int[2]){0x20080522, 0}, s); break;
 	case OFFSET: n[0] = (long)below(24); break;
 	case INFO:
 		memset(s, 0, 128);
@@ -395,7 +396,7 @@ struct special {
 static const struct special special[] = {
 	S(setxattr, 2, BYTES), S(setxattr, 3, SMALL), S(setxattr, 4, ZERO), S(lsetxattr, 4, ZERO), S(fsetxattr, 4, ZERO), S(fsetxattr, 0, FILE_FD),
 	S(fsetxattr, 3, SMALL), S(fgetxattr, 0, FILE_FD), S(fremovexattr, 0, FILE_FD), S(mount, 4, NAME),
-	S(utimensat, 2, TIMES), S(capget, 0, CAP_HEAD), S(capset, 0, CAP_HEAD), S(waitid, 0, WAIT_ID), S(waitid, 1, WHO), S(waitid, 3, WAIT_OPTIONS),
+	S(utimensat, 2, TIMES), S(capget, 0, CAP_HEAD), S(capset, 0, CAP_HEAD), S(capset, 1, CAP_DATA), S(waitid, 0, WAIT_ID), S(waitid, 1, WHO), S(waitid, 3, WAIT_OPTIONS),
 	S(futex, 0, NUMBER), S(futex, 1, FUTEX_OP), S(futex, 2, SMALL), S(futex, 3, TIME), S(futex, 4, NUMBER),
 	S(get_robust_list, 0, SELF), S(set_robust_list, 1, LENGTH_OF_SET),
 	S(getitimer, 0, SMALL), S(setitimer, 0, SMALL), S(setitimer, 1, INTERVAL), S(timer_create, 1, SIGEVENT),
