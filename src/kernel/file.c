@@ -472,3 +472,15 @@ void names_removed(struct kernel *k, const char *path)
 {
 	names_each(k, name_remove, path, NULL);
 }
+
+void names_given(struct file *f, const char *path)
+{
+	char *copy = strdup(path);
+	if (!copy || !f->path) {
+		free(copy);
+		return;
+	}
+	free(f->path);
+	f->path = copy;
+	f->unlinked = false;
+}

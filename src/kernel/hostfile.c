@@ -9,6 +9,7 @@
 
 #include "base/bits.h"
 #include "kernel/abi.h"
+#include "kernel/hostfs.h"
 #include "kernel/hostnode_private.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
@@ -299,6 +300,14 @@ static int host_utimens(struct file *f, struct task *t, const struct timespec ti
 	return host_result(f, futimens(node_of(f)->fd, times));
 }
 
+static int host_link_to(struct file *f, const struct place *to)
+{
+	int err = host_link(node_of(f)->fd, to);
+	if (!err && f->unlinked)
+		names_given(f, to->guest);
+	return err;
+}
+
 static int host_object(struct file *f, struct object **ret_object)
 {
 	struct node *n = node_of(f);
@@ -352,6 +361,7 @@ static const struct file_ops host_ops = {
     .chmod = host_chmod,
     .chown = host_chown,
     .utimens = host_utimens,
+    .link = host_link_to,
     .execute = host_execute,
     .release = host_release,
 };
@@ -371,6 +381,7 @@ static const struct file_ops shared_ops = {
     .chmod = host_chmod,
     .chown = host_chown,
     .utimens = host_utimens,
+    .link = host_link_to,
     .release = host_release,
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -382,6 +383,71 @@ static int hostfs_truncate(const struct place *at, uint64_t size)
 	return err;
 }
 
+static int hostfs_tmpfile(const struct place *at, uint32_t flags, uint32_t mode,
+			  struct file **ret_file)
+{
+	char path[PATH_SIZE + 32];
+	struct stat st;
+	int fd = host_open(at, O_TMPFILE | O_RDWR | (flags & ABI_O_EXCL ? O_EXCL : 0), mode & 07777);
+	if (fd < 0)
+		return fd;
+	if (fchmod(fd, mode & 07777) < 0 || fstat(fd, &st) < 0) {
+		int err = -errno;
+		close(fd);
+		return err;
+	}
+	snprintf(path, sizeof(path), "%s/#%llu", at->size == 1 ? "" : at->guest,
+		 (unsigned long long)st.st_ino);
+	int err = hostnode_open(at->kernel, fd, flags & ~(uint32_t)ABI_O_EXCL, path, false, ret_file);
+	if (!err)
+		names_removed(at->kernel, path);
+	return err;
+}
+
+int host_link(int fd, const struct place *to)
+{
+	char path[32];
+	const char *name;
+	int dir = to->mount->ops == &hostfs_tree ? host_parent(to, &name) : -EXDEV;
+	if (dir < 0)
+		return dir;
+	/* The host checks whether it may have a name at all. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int err = result(dir, linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW));
+	touched(to);
+	return err;
+}
+
+/* The file at a place as a path that the host takes for its extended attributes. */
+static int host_attribute_path(const struct place *at, char ret_path[32])
+{
+	int fd = host_open(at, O_PATH, 0);
+	if (fd >= 0)
+		snprintf(ret_path, 32, "/proc/self/fd/%d", fd);
+	return fd;
+}
+
+static int64_t hostfs_xattr(const struct place *at, enum xattr_op op, const char *name, void *value,
+			    size_t size, int flags)
+{
+	char path[32];
+	int fd = host_attribute_path(at, path);
+	ssize_t n = -1;
+	if (fd < 0)
+		return fd;
+	switch (op) {
+	case XATTR_GET: n = getxattr(path, name, value, size); break;
+	case XATTR_SET: n = setxattr(path, name, value, size, flags); break;
+	case XATTR_LIST: n = listxattr(path, value, size); break;
+	case XATTR_REMOVE: n = removexattr(path, name); break;
+	}
+	int err = n < 0 ? -errno : 0;
+	close(fd);
+	if (!err && (op == XATTR_SET || op == XATTR_REMOVE))
+		touched(at);
+	return err ? err : n;
+}
+
 const struct tree_ops hostfs_tree = {
     .type = "ext4",
     .stat = hostfs_stat,
@@ -399,4 +465,6 @@ const struct tree_ops hostfs_tree = {
     .chown = hostfs_chown,
     .utimens = hostfs_utimens,
     .truncate = hostfs_truncate,
+    .tmpfile = hostfs_tmpfile,
+    .xattr = hostfs_xattr,
 };

@@ -15,5 +15,7 @@ struct mount;
 
 /* Opens at with the host's flags (O_NOFOLLOW is always added). Returns a descriptor or -errno. */
 int host_open(const struct place *at, int flags, uint32_t mode);
+/* Gives the host's open file fd, which has none yet, the name to. Returns 0, -EXDEV or -errno. */
+int host_link(int fd, const struct place *to);
 
 #endif

@@ -34,6 +34,8 @@ enum { PATH_SIZE = 4096, NAME_SIZE = 256, SYMLINKS_MAX = 40 };
 struct place;
 struct dir;
 
+enum xattr_op { XATTR_GET, XATTR_SET, XATTR_LIST, XATTR_REMOVE };
+
 /* Operations on names in one kind of tree. Those that a tree has not are NULL: it is read-only. at
  * is canonical and symbolic links are never followed. All return 0 or -errno. */
 struct tree_ops {
@@ -63,6 +65,9 @@ struct tree_ops {
 	/* An open file without a name, in the directory at: O_TMPFILE. */
 	int (*tmpfile)(const struct place *at, uint32_t flags, uint32_t mode,
 		       struct file **ret_file);
+	/* Attributes of the namespace user, of files and directories; size 0: how large it is. */
+	int64_t (*xattr)(const struct place *at, enum xattr_op op, const char *name, void *value,
+			 size_t size, int flags);
 };
 
 struct mount {
@@ -151,6 +156,8 @@ void names_moved(struct kernel *k, const char *from, const char *to);
 void names_exchanged(struct kernel *k, const char *a, const char *b);
 /* What is called path is gone. */
 void names_removed(struct kernel *k, const char *path);
+/* f, which had no name, has this one. Without memory it goes on having none. */
+void names_given(struct file *f, const char *path);
 
 /* A directory being read: a sorted snapshot, so that positions stay good while entries come and
  * go. */

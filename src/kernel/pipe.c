@@ -366,6 +366,127 @@ int64_t pipe_set_size(struct file *f, uint64_t size)
 	return (int64_t)capacity;
 }
 
+/* --- splice --- */
+
+bool file_is_pipe(const struct file *f)
+{
+	return f->ops == &pipe_ops;
+}
+
+bool pipe_same(const struct file *a, const struct file *b)
+{
+	return a->ctx == b->ctx;
+}
+
+int64_t pipe_bytes(struct file *f, struct task *t)
+{
+	struct pipe *p = f->ctx;
+	if (pipe_used(p) > 0 || p->writers == 0)
+		return (int64_t)pipe_used(p);
+	if (!t)
+		return -EAGAIN;
+	int err = wait_on(t, &p->read_queue);
+	return err ? err : CALL_WAIT;
+}
+
+int64_t pipe_room(struct file *f, struct task *t, bool nonblock)
+{
+	struct pipe *p = f->ctx;
+	if (p->readers == 0) {
+		if (t)
+			(void)signal_send_task(t, &(struct signal_info){.number = SIGPIPE});
+		return -EPIPE;
+	}
+	if (pipe_used(p) < p->capacity)
+		return (int64_t)(p->capacity - pipe_used(p));
+	if (nonblock || !t)
+		return -EAGAIN;
+	int err = wait_on(t, &p->write_queue);
+	return err ? err : CALL_WAIT;
+}
+
+uint64_t pipe_peek(struct file *f, uint64_t offset, void *ret_bytes, uint64_t size)
+{
+	const struct pipe *p = f->ctx;
+	uint8_t *bytes = ret_bytes;
+	uint64_t done = 0;
+	size = min_u64(size, pipe_used(p) - offset);
+	while (done < size) {
+		uint64_t at = p->tail + offset + done;
+		uint64_t part = min_u64(size - done, PAGE_SIZE - at % PAGE_SIZE);
+		memcpy(bytes + done, frame_bytes(p->kernel->mm, *pipe_slot(p, at)) + at % PAGE_SIZE,
+		       part);
+		done += part;
+	}
+	return done;
+}
+
+void pipe_drop(struct file *f, uint64_t size)
+{
+	struct pipe *p = f->ctx;
+	bool was_full = !pipe_writable(p);
+	for (uint64_t end = p->tail + size; p->tail < end;) {
+		uint32_t *slot = pipe_slot(p, p->tail);
+		p->tail += min_u64(end - p->tail, PAGE_SIZE - p->tail % PAGE_SIZE);
+		if (p->tail % PAGE_SIZE == 0) {
+			frame_free(p->kernel->mm, *slot);
+			*slot = NO_FRAME;
+		}
+	}
+	if (pipe_used(p) == 0) {
+		pipe_drop_frames(p);
+		p->head = p->tail = 0;
+	}
+	wait_wake_for(&p->write_queue, was_full && pipe_writable(p) ? POLLOUT | POLLWRNORM : 0);
+}
+
+int64_t pipe_reserve(struct file *f, struct task *t, uint64_t size)
+{
+	struct pipe *p = f->ctx;
+	uint64_t done = 0;
+	int err = 0;
+	size = min_u64(size, p->capacity - pipe_used(p));
+	while (done < size && !err) {
+		uint64_t at = p->head + done;
+		uint32_t *slot = pipe_slot(p, at);
+		if (*slot == NO_FRAME)
+			err = frame_take_kernel(p->kernel->mm, p, slot);
+		if (!err)
+			done += min_u64(size - done, PAGE_SIZE - at % PAGE_SIZE);
+	}
+	if (done > 0 || err != -EAGAIN)
+		return done > 0 ? (int64_t)done : err;
+	return t && wait_on_io(t) == 0 ? CALL_WAIT : -ENOMEM;
+}
+
+void pipe_put(struct file *f, const void *bytes, uint64_t size)
+{
+	struct pipe *p = f->ctx;
+	for (uint64_t done = 0, part; done < size; done += part, p->head += part) {
+		part = min_u64(size - done, PAGE_SIZE - p->head % PAGE_SIZE);
+		memcpy(frame_bytes(p->kernel->mm, *pipe_slot(p, p->head)) + p->head % PAGE_SIZE,
+		       (const uint8_t *)bytes + done, part);
+	}
+	wait_wake_for(&p->read_queue, POLLIN | POLLRDNORM);
+}
+
+void pipe_settle(struct file *f)
+{
+	struct pipe *p = f->ctx;
+	if (pipe_used(p) == 0) {
+		pipe_drop_frames(p);
+		return;
+	}
+	/* Slots behind the one that head is in, or at the start of, up to those from tail on. */
+	uint64_t end = page_down(p->tail) + (uint64_t)p->slots * PAGE_SIZE;
+	for (uint64_t at = page_up(p->head); at < end; at += PAGE_SIZE) {
+		uint32_t *slot = pipe_slot(p, at);
+		if (*slot != NO_FRAME)
+			frame_free(p->kernel->mm, *slot);
+		*slot = NO_FRAME;
+	}
+}
+
 static struct pipe *fifo_find(const struct place *at)
 {
 	struct mounts *m = at->kernel->mounts;

@@ -7,6 +7,8 @@
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/kernel.h"
+#include "kernel/path.h"
+#include "kernel/position.h"
 #include "kernel/transfer.h"
 #include "kernel/uaccess.h"
 
@@ -35,14 +37,13 @@ static int64_t copy(struct task *t, struct file *in, uint64_t *in_pos, struct fi
 	return (int64_t)t->call.done;
 }
 
-/* The file's own position, which may be kept elsewhere. */
-static uint64_t position(struct file *f)
+uint64_t file_position(struct file *f)
 {
 	int64_t at = f->ops->seek ? f->ops->seek(f, 0, SEEK_CUR) : -1;
 	return at < 0 ? f->pos : (uint64_t)at;
 }
 
-static void set_position(struct file *f, uint64_t pos)
+void file_set_position(struct file *f, uint64_t pos)
 {
 	if (!f->ops->seek || f->ops->seek(f, (int64_t)pos, SEEK_SET) < 0)
 		f->pos = pos;
@@ -57,12 +58,12 @@ int64_t sys_sendfile(struct task *t, const uint64_t a[6])
 		err = transfer_file(t, a[1], false, &in);
 	if (err)
 		return err;
-	if (!in->ops->size || (out->flags & ABI_O_APPEND))
+	if ((!in->ops->size && !in->ops->seek) || (out->flags & ABI_O_APPEND) || out->ops->records)
 		return -EINVAL;
 	if (!a[2]) {
-		pos = position(in);
+		pos = file_position(in);
 		int64_t moved = copy(t, in, &pos, out, &out->pos, a[3]);
-		set_position(in, pos);
+		file_set_position(in, pos);
 		return moved;
 	}
 	err = uaccess_read(t, &pos, a[2], sizeof(pos));
@@ -83,22 +84,41 @@ int64_t sys_sendfile(struct task *t, const uint64_t a[6])
 	return err ? err : n;
 }
 
+/* Does what is written lie on what is read of the same file? */
+static bool overlap(struct file *in, uint64_t in_pos, struct file *out, uint64_t out_pos, uint64_t size)
+{
+	struct stat a, b;
+	uint64_t apart = in_pos > out_pos ? in_pos - out_pos : out_pos - in_pos;
+	return apart < size && in->ops->stat && out->ops->stat && in->ops->stat(in, &a) == 0 &&
+	       out->ops->stat(out, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev &&
+	       apart < (uint64_t)a.st_size;
+}
+
+/* Only regular files are copied from and to. */
+static int copy_check(const struct file *in, const struct file *out)
+{
+	if (file_is_dir(in) || file_is_dir(out))
+		return -EISDIR;
+	if (!in->ops->size || !out->ops->size || !in->ops->object || !out->ops->object)
+		return -EINVAL;
+	if ((in->flags & ABI_O_ACCMODE) == ABI_O_WRONLY ||
+	    (out->flags & ABI_O_ACCMODE) == ABI_O_RDONLY || (out->flags & ABI_O_APPEND))
+		return -EBADF;
+	return 0;
+}
+
 int64_t sys_copy_file_range(struct task *t, const uint64_t a[6])
 {
-	struct file *in, *out;
+	struct file *in = fd_get(t->process->files, (int)a[0]),
+		    *out = fd_get(t->process->files, (int)a[2]);
 	uint64_t in_pos, out_pos;
-	int err = transfer_file(t, a[0], false, &in);
-	if (!err)
-		err = transfer_file(t, a[2], true, &out);
+	if (!in || !out || (in->flags & ABI_O_PATH) || (out->flags & ABI_O_PATH))
+		return -EBADF;
+	int err = (uint32_t)a[5] ? -EINVAL : copy_check(in, out);
 	if (err)
 		return err;
-	if ((uint32_t)a[5] || !in->ops->size || !out->ops->size || !in->ops->object ||
-	    !out->ops->object)
-		return -EINVAL;
-	if (out->flags & ABI_O_APPEND)
-		return -EBADF;
-	in_pos = position(in);
-	out_pos = position(out);
+	in_pos = file_position(in);
+	out_pos = file_position(out);
 	if (a[1])
 		err = uaccess_read(t, &in_pos, a[1], sizeof(in_pos));
 	if (!err && a[3])
@@ -108,6 +128,8 @@ int64_t sys_copy_file_range(struct task *t, const uint64_t a[6])
 	if ((int64_t)in_pos < 0 || (int64_t)out_pos < 0)
 		return -EINVAL;
 	int64_t n = t->call.state[0] ? (int64_t)t->call.done : 0;
+	if (!t->call.state[0] && overlap(in, in_pos, out, out_pos, a[4]))
+		return -EINVAL;
 	if (t->call.state[0]) {
 		in_pos = t->call.state[1];
 		out_pos = t->call.state[2];
@@ -122,27 +144,12 @@ int64_t sys_copy_file_range(struct task *t, const uint64_t a[6])
 	if (a[1])
 		err = uaccess_write(t, a[1], &in_pos, sizeof(in_pos));
 	else
-		set_position(in, in_pos);
+		file_set_position(in, in_pos);
 	if (!err && a[3])
 		err = uaccess_write(t, a[3], &out_pos, sizeof(out_pos));
 	else if (!a[3])
-		set_position(out, out_pos);
+		file_set_position(out, out_pos);
 	return err ? err : n;
-}
-
-int64_t sys_splice(struct task *t, const uint64_t a[6])
-{
-	return -EINVAL;
-}
-
-int64_t sys_tee(struct task *t, const uint64_t a[6])
-{
-	return -EINVAL;
-}
-
-int64_t sys_vmsplice(struct task *t, const uint64_t a[6])
-{
-	return -EINVAL;
 }
 
 /* No sockets: programs that ask a name service daemon fall back to files. */

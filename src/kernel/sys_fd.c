@@ -88,7 +88,35 @@ int64_t sys_pipe2(struct task *t, const uint64_t a[6])
 	return err;
 }
 
-/* fcntl's record locks */
+enum fcntl_command {
+	DUPFD = 0,
+	GETFD = 1,
+	SETFD = 2,
+	GETFL = 3,
+	SETFL = 4,
+	GETLK = 5,
+	SETLK = 6,
+	SETLKW = 7,
+	SETOWN = 8,
+	GETOWN = 9,
+	SETSIG = 10,
+	GETSIG = 11,
+	SETOWN_EX = 15,
+	GETOWN_EX = 16,
+	OFD_GETLK = 36,
+	OFD_SETLK = 37,
+	OFD_SETLKW = 38,
+	SETLEASE = 1024,
+	GETLEASE = 1025,
+	DUPFD_QUERY = 1027,
+	DUPFD_CLOEXEC = 1030,
+	SETPIPE_SZ = 1031,
+	GETPIPE_SZ = 1032,
+	ADD_SEALS = 1033,
+	GET_SEALS = 1034,
+};
+
+/* fcntl's record locks, of a process or (OFD) of the open file */
 enum { F_RDLCK_ = 0, F_WRLCK_ = 1, F_UNLCK_ = 2 };
 
 static int lock_range(struct file *f, const struct abi_flock *fl, struct lock *ret_lock)
@@ -124,20 +152,24 @@ static int lock_range(struct file *f, const struct abi_flock *fl, struct lock *r
 
 static int64_t record_lock(struct task *t, struct file *f, int command, uint64_t arg)
 {
-	enum { GETLK = 5, SETLKW = 7 };
+	bool of_file = command >= OFD_GETLK, get = command == GETLK || command == OFD_GETLK;
 	struct abi_flock fl;
-	struct lock l = {.kind = LOCK_RECORD, .owner = t->process->files, .pid = t->process->pid},
+	struct lock l = {.kind = LOCK_RECORD,
+			 .owner = of_file ? (const void *)f : t->process->files,
+			 .pid = of_file ? -1 : t->process->pid},
 		    other;
 	int err = uaccess_read(t, &fl, arg, sizeof(fl));
 	if (err)
 		return err;
-	if (fl.type < F_RDLCK_ || fl.type > F_UNLCK_ || (command == GETLK && fl.type == F_UNLCK_))
+	if (of_file && fl.pid != 0)
+		return -EINVAL;
+	if (fl.type < F_RDLCK_ || fl.type > F_UNLCK_ || (get && fl.type == F_UNLCK_))
 		return -EINVAL;
 	l.type = (enum lock_type)fl.type;
 	err = lock_range(f, &fl, &l);
 	if (err)
 		return err;
-	if (command == GETLK) {
+	if (get) {
 		fl.type = F_UNLCK_;
 		if (lock_conflict(f, &l, &other)) {
 			fl.type = (int16_t)other.type;
@@ -153,7 +185,7 @@ static int64_t record_lock(struct task *t, struct file *f, int command, uint64_t
 	if ((l.type == LOCK_READ && access == ABI_O_WRONLY) ||
 	    (l.type == LOCK_WRITE && access == ABI_O_RDONLY))
 		return -EBADF;
-	return lock_set(f, &l, command == SETLKW ? t : NULL);
+	return lock_set(f, &l, command == SETLKW || command == OFD_SETLKW ? t : NULL);
 }
 
 int64_t sys_flock(struct task *t, const uint64_t a[6])
@@ -171,30 +203,6 @@ int64_t sys_flock(struct task *t, const uint64_t a[6])
 	}
 	return lock_set(f, &l, (int)a[1] & NOWAIT ? NULL : t);
 }
-
-enum fcntl_command {
-	DUPFD = 0,
-	GETFD = 1,
-	SETFD = 2,
-	GETFL = 3,
-	SETFL = 4,
-	GETLK = 5,
-	SETLK = 6,
-	SETLKW = 7,
-	SETOWN = 8,
-	GETOWN = 9,
-	SETSIG = 10,
-	GETSIG = 11,
-	SETOWN_EX = 15,
-	GETOWN_EX = 16,
-	OFD_GETLK = 36,
-	OFD_SETLKW = 38,
-	DUPFD_CLOEXEC = 1030,
-	SETPIPE_SZ = 1031,
-	GETPIPE_SZ = 1032,
-	ADD_SEALS = 1033,
-	GET_SEALS = 1034,
-};
 
 static int set_flags(struct file *f, int fd, uint32_t flags)
 {
@@ -259,7 +267,7 @@ int64_t sys_fcntl(struct task *t, const uint64_t a[6])
 		return -EBADF;
 	int command = (int)a[1];
 	if ((f->flags & ABI_O_PATH) && command != DUPFD && command != DUPFD_CLOEXEC &&
-	    command != GETFD && command != SETFD && command != GETFL)
+	    command != GETFD && command != SETFD && command != GETFL && command != DUPFD_QUERY)
 		return -EBADF;
 	switch (command) {
 	case DUPFD: return dup_above(t, f, arg, false);
@@ -271,7 +279,14 @@ int64_t sys_fcntl(struct task *t, const uint64_t a[6])
 	case SETFL: return set_flags(f, (int)a[0], (uint32_t)arg);
 	case GETLK:
 	case SETLK:
-	case SETLKW: return record_lock(t, f, command, arg);
+	case SETLKW:
+	case OFD_GETLK:
+	case OFD_SETLK:
+	case OFD_SETLKW: return record_lock(t, f, command, arg);
+	/* No file can be leased: as on a file system that does not support it. */
+	case SETLEASE: return -EINVAL;
+	case GETLEASE: return F_UNLCK_;
+	case DUPFD_QUERY: return fd_get(ft, (int)arg) ? fd_get(ft, (int)arg) == f : -EBADF;
 	case SETOWN: return set_owner(f, (int32_t)arg);
 	case GETOWN: return get_owner(f);
 	case SETOWN_EX: return set_owner_ex(t, f, arg);

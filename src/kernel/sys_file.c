@@ -12,6 +12,7 @@
 #include "kernel/fd.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
+#include "kernel/pipe.h"
 #include "kernel/transfer.h"
 #include "kernel/uaccess.h"
 
@@ -195,6 +196,66 @@ int64_t sys_pwritev(struct task *t, const uint64_t a[6])
 	return err ? err : many(t, a, true, &pos);
 }
 
+/* Flags of preadv2 and pwritev2. A file of the host never makes anybody wait, so NOWAIT changes
+ * nothing there; HIPRI is a hint. */
+enum {
+	RWF_HIPRI_ = 1,
+	RWF_DSYNC_ = 2,
+	RWF_SYNC_ = 4,
+	RWF_NOWAIT_ = 8,
+	RWF_APPEND_ = 16,
+	RWF_NOAPPEND_ = 32,
+	RWF_KNOWN = 63,
+};
+
+static int flags_check(const struct file *f, uint32_t flags)
+{
+	if (flags & ~(uint32_t)RWF_KNOWN)
+		return -EOPNOTSUPP;
+	if ((flags & RWF_APPEND_) && (flags & RWF_NOAPPEND_))
+		return -EINVAL;
+	return (flags & RWF_NOWAIT_) && !f->ops->size && !file_is_pipe(f) ? -EOPNOTSUPP : 0;
+}
+
+/* A position of -1 is the file's own. */
+static int64_t many_flags(struct task *t, const uint64_t a[6], bool write)
+{
+	uint64_t pos = a[3];
+	uint32_t flags = (uint32_t)a[5];
+	bool own = (int64_t)pos == -1;
+	struct file *f = fd_get(t->process->files, (int)a[0]);
+	int err = own ? (f ? 0 : -EBADF) : check_position(t, a[0], pos);
+	if (!err)
+		err = flags_check(f, flags);
+	if (err)
+		return err;
+	uint32_t before = f->flags;
+	if (flags & RWF_NOWAIT_)
+		f->flags |= ABI_O_NONBLOCK;
+	if (write && (flags & RWF_APPEND_))
+		f->flags |= ABI_O_APPEND;
+	if (write && (flags & RWF_NOAPPEND_))
+		f->flags &= ~(uint32_t)ABI_O_APPEND;
+	int64_t n = many(t, a, write, own ? NULL : &pos);
+	f->flags = before;
+	if (write && n > 0 && (flags & (RWF_DSYNC_ | RWF_SYNC_)) && f->ops->sync) {
+		err = f->ops->sync(f);
+		if (err)
+			return err;
+	}
+	return n;
+}
+
+int64_t sys_preadv2(struct task *t, const uint64_t a[6])
+{
+	return many_flags(t, a, false);
+}
+
+int64_t sys_pwritev2(struct task *t, const uint64_t a[6])
+{
+	return many_flags(t, a, true);
+}
+
 int64_t sys_lseek(struct task *t, const uint64_t a[6])
 {
 	struct file *f = fd_get(t->process->files, (int)a[0]);
@@ -282,6 +343,21 @@ int64_t sys_fsync(struct task *t, const uint64_t a[6])
 int64_t sys_fdatasync(struct task *t, const uint64_t a[6])
 {
 	return sync_file(t, a[0]);
+}
+
+int64_t sys_sync_file_range(struct task *t, const uint64_t a[6])
+{
+	enum { FLAGS = 7 };
+	struct file *f = fd_get(t->process->files, (int)a[0]);
+	int64_t end;
+	if (!f || (f->flags & ABI_O_PATH))
+		return -EBADF;
+	if (((uint32_t)a[3] & ~(uint32_t)FLAGS) || (int64_t)a[1] < 0 || (int64_t)a[2] < 0 ||
+	    __builtin_add_overflow((int64_t)a[1], (int64_t)a[2], &end))
+		return -EINVAL;
+	if (!f->ops->sync)
+		return -ESPIPE;
+	return (uint32_t)a[3] ? f->ops->sync(f) : 0;
 }
 
 /* What programs wrote is with the host already; what they stored through mappings is not. */

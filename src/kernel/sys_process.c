@@ -64,6 +64,7 @@ static int copy_names(const struct process *p, struct process *child)
 	child->thp_disable = p->thp_disable;
 	child->nice = p->nice;
 	child->sched_policy = p->sched_policy;
+	child->io_priority = p->io_priority;
 	return (p->exe && !child->exe) || !child->cmdline || !child->environ ? -ENOMEM : 0;
 }
 

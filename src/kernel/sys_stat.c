@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sys_stat.c - what is known of files: stat, statx, statfs, access, readlink, extended
- * attributes */
+/* sys_stat.c - what is known of files: stat, statx, statfs, access, readlink */
 #include <errno.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -190,35 +189,3 @@ int64_t sys_readlinkat(struct task *t, const uint64_t a[6])
 	err = uaccess_write(t, a[2], text, (size_t)n);
 	return err ? err : n;
 }
-
-/* No file here has extended attributes; that is no error to those who only list them. */
-static int64_t attribute_path(struct task *t, uint64_t path, unsigned flags, int result)
-{
-	struct place at;
-	int err = find(t, ABI_AT_FDCWD, path, flags, &at);
-	return err ? err : result;
-}
-
-static int64_t attribute_file(struct task *t, uint64_t fd, int result)
-{
-	return fd_get(t->process->files, (int)fd) ? result : -EBADF;
-}
-
-#define ATTRIBUTE_CALLS(call, result)                                                              \
-	int64_t sys_##call(struct task *t, const uint64_t a[6])                                    \
-	{                                                                                          \
-		return attribute_path(t, a[0], FIND_FOLLOW, result);                               \
-	}                                                                                          \
-	int64_t sys_l##call(struct task *t, const uint64_t a[6])                                   \
-	{                                                                                          \
-		return attribute_path(t, a[0], 0, result);                                         \
-	}                                                                                          \
-	int64_t sys_f##call(struct task *t, const uint64_t a[6])                                   \
-	{                                                                                          \
-		return attribute_file(t, a[0], result);                                            \
-	}
-
-ATTRIBUTE_CALLS(getxattr, -ENODATA)
-ATTRIBUTE_CALLS(setxattr, -EOPNOTSUPP)
-ATTRIBUTE_CALLS(listxattr, 0)
-ATTRIBUTE_CALLS(removexattr, -ENODATA)
