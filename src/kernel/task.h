@@ -129,7 +129,6 @@ struct process {
 	unsigned long personality;
 	bool dumpable, no_new_privs, keep_caps, thp_disable;
 	bool executed; /* it called execve since it was made: setpgid by its parent comes too late */
-	int nice, sched_policy; /* kept and shown; everybody has the same share */
 	bool traced; /* a debugger is told what happens to it */
 	int nice, sched_policy, io_priority; /* kept and shown; everybody has the same share */
 	struct tty *tty; /* of its session; NULL: none */
