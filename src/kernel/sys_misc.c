@@ -192,6 +192,7 @@ enum {
 	PR_GET_SECURE_BITS = 27,
 	PR_SET_SLACK = 29,
 	PR_GET_SLACK = 30,
+	PR_SET_SUBREAPER = 36,
 	PR_GET_SUBREAPER = 37,
 	PR_SET_NNP = 38,
 	PR_GET_NNP = 39,
@@ -289,8 +290,11 @@ int64_t sys_prctl(struct task *t, const uint64_t a[6])
 		return 0; /* sleeps end at their very instruction: there is no slack to set */
 	case PR_GET_SLACK:
 		return SLACK_NS;
+	case PR_SET_SUBREAPER:
+		p->subreaper = a[1] != 0;
+		return 0;
 	case PR_GET_SUBREAPER:
-		number = 0;
+		number = p->subreaper;
 		return uaccess_write(t, a[1], &number, sizeof(number));
 	case PR_SET_NNP:
 		if (a[1] != 1 || rest)

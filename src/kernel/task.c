@@ -270,20 +270,31 @@ static void task_end(struct task *t)
 	}
 }
 
+/* Who gets the children of p: the nearest ancestor that asked for them, else init. */
+static struct process *adopter(const struct process *p)
+{
+	struct process *a = p->parent;
+	while (a != p->kernel->init && (!a->subreaper || a->exiting))
+		a = a->parent;
+	return a;
+}
+
 static void give_children_away(struct process *p)
 {
 	struct kernel *k = p->kernel;
-	struct process *c;
+	struct process *c, *to = TAILQ_EMPTY(&p->children) ? NULL : adopter(p);
 	while ((c = TAILQ_FIRST(&p->children))) {
 		TAILQ_REMOVE(&p->children, c, sibling);
-		TAILQ_INSERT_TAIL(&k->init->children, c, sibling);
-		c->parent = k->init;
+		TAILQ_INSERT_TAIL(&to->children, c, sibling);
+		c->parent = to;
 		c->exit_signal = SIGCHLD;
 		if (c->vforked == p)
 			c->vforked = NULL;
-		if (c->zombie)
+		if (c->zombie && (signal_exited(c) || to == k->init))
 			process_reap(c);
 	}
+	if (to)
+		wait_wake_all(&to->child_wait);
 }
 
 static void remember_status(struct process *p)

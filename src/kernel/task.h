@@ -128,6 +128,7 @@ struct process {
 	int oom_score_adj;
 	unsigned long personality;
 	bool dumpable, no_new_privs, keep_caps, thp_disable;
+	bool subreaper; /* orphans among its descendants become its children */
 	bool executed; /* it called execve since it was made: setpgid by its parent comes too late */
 	bool traced; /* a debugger is told what happens to it */
 	int nice, sched_policy, io_priority; /* kept and shown; everybody has the same share */

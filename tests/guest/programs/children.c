@@ -199,6 +199,44 @@ static void stops_itself(void)
 	_exit(5);
 }
 
+/* Orphans become children of the nearest ancestor that asked for them. */
+static void orphans(void)
+{
+	int is = -1, status, pipes[2];
+	char byte;
+
+	say("orphans");
+	say("  subreaper: %s", result(prctl(PR_SET_CHILD_SUBREAPER, 1)));
+	prctl(PR_GET_CHILD_SUBREAPER, &is);
+	say("  it is %d", is);
+	pipe(pipes);
+	pid_t p = fork();
+	if (p == 0) {
+		is = -1;
+		prctl(PR_GET_CHILD_SUBREAPER, &is);
+		say("  its child is %d", is);
+		if (fork() == 0)
+			_exit(3); /* dead before its parent */
+		if (fork() == 0) {
+			close(pipes[1]);
+			if (read(pipes[0], &byte, 1) == 0)
+				_exit(4);
+		}
+		sleep_ms(20);
+		_exit(5);
+	}
+	waitpid(p, &status, 0);
+	say("  the child: %d", WEXITSTATUS(status));
+	close(pipes[1]);
+	int sum = 0, n = 0;
+	while (waitpid(-1, &status, 0) > 0) {
+		sum += WEXITSTATUS(status);
+		n++;
+	}
+	say("  %d orphans, %d in all", n, sum);
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
+
 int main(void)
 {
 	pid_t a, b;
@@ -228,5 +266,6 @@ int main(void)
 		pid_t r = waitpid(-a, &status, 0);
 		say("  %s", r > 0 ? how_it_ended(status) : strerrorname_np(errno));
 	}
+	orphans();
 	return 0;
 }
