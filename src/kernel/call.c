@@ -18,6 +18,7 @@
 #include "kernel/kernel.h"
 #include "kernel/sched.h"
 #include "kernel/task.h"
+#include "kernel/userfault.h"
 
 #define CALL(number, name, restart, result, ...)                                                   \
 	[number] = {                                                                               \
@@ -183,7 +184,7 @@ int call_interrupt(struct task *t, bool restart)
 	if (t->state != TASK_RUNNING)
 		return CALL_WAIT;
 	/* For a page of its own no signal can help it. */
-	if (result == CALL_WAIT && wait_is_for_io(t)) {
+	if (result == CALL_WAIT && (wait_is_for_io(t) || userfault_sleeps(t))) {
 		t->state = TASK_WAITING;
 		return CALL_WAIT;
 	}

@@ -14,6 +14,7 @@
 #include "kernel/path.h"
 #include "kernel/pty.h"
 #include "kernel/tty.h"
+#include "kernel/userfault.h"
 
 enum { ROOT_INODE = 1, FIRST_INODE = 3 };
 
@@ -114,6 +115,7 @@ static const struct device devices[] = {
     {"stdout", "/proc/self/fd/1", 0, 0, NULL},
     {"tty", NULL, 5, 0, NULL},
     {"urandom", NULL, 1, 9, &random_ops},
+    {"userfaultfd", NULL, 10, 126, &userfault_device_ops},
     {"zero", NULL, 1, 5, &zero_ops},
 };
 

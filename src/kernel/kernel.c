@@ -212,6 +212,7 @@ int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel
 	TAILQ_INIT(&k->dead);
 	LIST_INIT(&k->watches);
 	LIST_INIT(&k->services);
+	LIST_INIT(&k->userfaults);
 	for (unsigned i = 0; i < array_size(k->io); i++)
 		wait_queue_init(&k->io[i]);
 	for (unsigned i = 0; i < array_size(k->futexes); i++)

@@ -26,6 +26,7 @@
 struct ipc;
 struct mounts;
 struct relay;
+struct userfault;
 
 struct kernel_bind {
 	const char *host, *guest;
@@ -121,6 +122,7 @@ struct kernel {
 	uint64_t drop_state, drop_at;
 	int32_t last_pid;
 	bool pids_again; /* they have all been used once */
+	LIST_HEAD(, userfault) userfaults;
 	struct ipc *ipc; /* System V's: see ipc.h */
 	struct mounts *mounts;
 	struct tty *console; /* the host's terminal, if there is one: among ttys */

@@ -68,6 +68,11 @@ struct task {
 	unsigned waits, wait_more_size;
 	uint64_t deadline; /* NO_DEADLINE: none */
 	uint64_t retired;  /* instructions */
+	struct {
+		uint64_t watcher, va; /* who was told of its fault, and where that is: see userfault.h */
+		uint32_t flags;
+		bool told;
+	} handed;
 	char comm[16];
 	TAILQ_ENTRY(task) run;	   /* the run queue; once dead, those to free */
 	RB_ENTRY(task) sleep;	   /* by deadline, then tid */

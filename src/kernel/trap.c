@@ -11,6 +11,7 @@
 #include "kernel/kernel.h"
 #include "kernel/sched.h"
 #include "kernel/task.h"
+#include "kernel/userfault.h"
 
 enum { CODE_MAPERR = 1, CODE_ACCERR = 2, CODE_ADRERR = 2 };
 
@@ -188,6 +189,16 @@ void trap_fault(struct task *t, uint64_t va, enum access access)
 		if (r == FAULT_WAIT && wait_on_io(t) == 0) {
 			t->state = TASK_WAITING;
 			return;
+		}
+		if (r == FAULT_HANDED) {
+			int err = userfault_wait(t, va, false);
+			if (err == 0)
+				continue;
+			if (err == CALL_WAIT) {
+				t->state = TASK_WAITING;
+				return;
+			}
+			r = FAULT_BUS_END;
 		}
 		if (r != FAULT_WAIT && r != FAULT_NO_MEMORY) {
 			refuse(t, &q, r);

@@ -8,6 +8,7 @@
 #include "kernel/kernel.h"
 #include "kernel/sched.h"
 #include "kernel/task.h"
+#include "kernel/userfault.h"
 
 /* The frame of one page of t's memory, held. may_kill: when no frame can be had somebody dies for
  * it; else -ENOMEM. */
@@ -26,6 +27,12 @@ static int page_hold(struct task *t, uint64_t va, enum access access, bool may_k
 			if (access == ACCESS_WRITE)
 				k->mm->pmap->frame_changed(k->mm, *ret_frame);
 			return 0;
+		case FAULT_HANDED: {
+			int err = userfault_wait(t, va, true);
+			if (err)
+				return err == CALL_WAIT ? CALL_WAIT : -EFAULT;
+			break;
+		}
 		case FAULT_WAIT: return wait_on_io(t) == 0 ? CALL_WAIT : -EFAULT;
 		case FAULT_NO_MEMORY:
 			if (!may_kill)

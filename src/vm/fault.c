@@ -55,6 +55,17 @@ static enum cause plan_cause(const struct space *s, const struct fault_plan *p, 
 	return frame_at(s->mm, p->from)->kind == FRAME_ANON ? CAUSE_swap_in : CAUSE_file_read;
 }
 
+/* Is it handed over to who watches the region for that? Then the plan says so. */
+static bool plan_watched(const struct fault_request *q, struct fault_plan *p, uint32_t what)
+{
+	if (q->answered || !(p->region->flags & what))
+		return false;
+	p->step = STEP_HAND_OVER;
+	p->cause = CAUSE_handed_over;
+	p->watched = what;
+	return true;
+}
+
 /* The private page at va, if there is one. */
 static struct anon *region_anon(const struct space *s, const struct region *r, uint64_t va)
 {
@@ -91,6 +102,12 @@ static void plan_shared(const struct space *s, const struct fault_request *q, st
 	bool private = !(p->region->flags & REGION_SHARED);
 	p->anon = object_anon(p->region->object, index);
 	p->as = RESIDENT_SHMEM;
+	struct pmap_entry e;
+	if (!p->anon && !private && plan_watched(q, p, REGION_WATCH_MISSING))
+		return;
+	if (p->anon && !private && !s->mm->pmap->lookup(s->pmap, p->page, &e) &&
+	    plan_watched(q, p, REGION_WATCH_MINOR))
+		return;
 	if (p->anon && plan_absent(s, p))
 		return;
 	if (!p->anon && object_is_full(p->region->object)) {
@@ -157,6 +174,8 @@ static void plan_lower(const struct space *s, const struct fault_request *q, str
 {
 	const struct object *o = p->region->object;
 	uint64_t index = o ? region_index(p->region, p->page) : 0;
+	if (!o && plan_watched(q, p, REGION_WATCH_MISSING))
+		return;
 	if (!o) {
 		bool write = q->access == ACCESS_WRITE;
 		p->step = write ? STEP_ZERO : STEP_MAP;
@@ -184,9 +203,28 @@ static bool plan_makes_page(const struct fault_plan *p)
 	return p->step == STEP_COPY || p->step == STEP_ZERO;
 }
 
+/* Entries of tracked pages are written through once they have been stored to, those of guarded ones
+ * never. */
+static void plan_track(const struct space *s, const struct fault_request *q, struct fault_plan *p)
+{
+	const struct region *r = p->region;
+	bool write = q->access == ACCESS_WRITE, guarded = track_get(s, p->page, TRACK_GUARDED);
+	struct pmap_entry e;
+	if (p->step == STEP_FAIL || p->step == STEP_HAND_OVER)
+		return;
+	if (write && guarded && plan_watched(q, p, REGION_WATCH_GUARD))
+		return;
+	p->stores = write && !track_stored(s, r, p->page);
+	if (guarded || (!write && !track_may_store(s, r, p->page)))
+		p->prot &= ~PROT_W;
+	bool had = p->as == RESIDENT_ANON || s->mm->pmap->lookup(s->pmap, p->page, &e);
+	if (p->stores && p->step == STEP_MAP && had && cause_class(p->cause) == CLASS_minor)
+		p->cause = CAUSE_soft_dirty;
+}
+
 /* 1. Find the region.		none, and no stack grows there: segv-unmapped
  * 2. May it do that?		no: segv-protection
- * 3. Look in the upper layer, then in the lower: the four cases of fault.h.
+ * 3. Look in the upper layer, then in the lower: the four cases of fault.h. Is it watched, or tracked?
  * 4. Count what it takes: frames, anons, the chunk, tables that are missing or shared. */
 void fault_plan(struct space *s, const struct fault_request *q, struct fault_plan *ret_plan)
 {
@@ -207,7 +245,7 @@ void fault_plan(struct space *s, const struct fault_request *q, struct fault_pla
 		}
 	}
 	/* 2. */
-	if (p.region && !region_allows(r, q->access))
+	if (p.region && !q->answered && !region_allows(r, q->access))
 		plan_fail(&p, CAUSE_segv_protection);
 	if (p.cause != CAUSE_none) {
 		*ret_plan = p;
@@ -220,6 +258,8 @@ void fault_plan(struct space *s, const struct fault_request *q, struct fault_pla
 		plan_upper(s, q, &p);
 	else
 		plan_lower(s, q, &p);
+	if (unlikely(r->flags & REGION_TRACKED || s->tracks.root))
+		plan_track(s, q, &p);
 	if (p.grow_to && cause_class(p.cause) == CLASS_minor)
 		p.cause = CAUSE_stack_grow;
 	/* 4. */
@@ -227,7 +267,7 @@ void fault_plan(struct space *s, const struct fault_request *q, struct fault_pla
 		p.need.frames = p.need.anons = 1;
 		p.need.chunks = plan_is_private(&p) ? anon_map_needs(&s->anons, p.page) : 0;
 	}
-	if (p.step != STEP_FAIL)
+	if (p.step != STEP_FAIL && p.step != STEP_HAND_OVER)
 		p.need.tables = s->mm->pmap->tables_needed(s->pmap, p.page);
 	*ret_plan = p;
 }
@@ -244,8 +284,8 @@ static void region_grow(struct space *s, struct region *r, uint64_t start)
 }
 
 /* The frame that will be mapped, filled. */
-static uint32_t commit_page(struct space *s, const struct fault_plan *p, struct reserve *r,
-			    struct anon **ret_anon)
+static uint32_t commit_page(struct space *s, const struct fault_request *q, const struct fault_plan *p,
+			    struct reserve *r, struct anon **ret_anon)
 {
 	struct mm *mm = s->mm;
 	if (!plan_makes_page(p))
@@ -253,6 +293,8 @@ static uint32_t commit_page(struct space *s, const struct fault_plan *p, struct 
 	struct anon *a = anon_new(mm, r);
 	if (p->step == STEP_COPY)
 		memcpy(frame_bytes(mm, a->frame), frame_bytes(mm, p->from), PAGE_SIZE);
+	else if (q->fill)
+		memcpy(frame_bytes(mm, a->frame), q->fill, PAGE_SIZE);
 	else
 		frame_zero(mm, a->frame);
 	*ret_anon = a;
@@ -272,9 +314,11 @@ static uint32_t fault_commit(struct space *s, const struct fault_request *q,
 	if (p->grow_to)
 		region_grow(s, p->region, p->grow_to);
 	/* 6. */
-	uint32_t frame = commit_page(s, p, r, &made);
+	uint32_t frame = commit_page(s, q, p, r, &made);
 	if (p->from != NO_FRAME)
 		frame_at(mm, p->from)->flags &= ~FRAME_FETCHED;
+	if (p->stores)
+		track_set(s, p->page, TRACK_STORED);
 	/* 7. */
 	mm->pmap->enter(s->pmap, p->page, frame, p->prot, p->as, r);
 	/* 8. */
@@ -324,7 +368,8 @@ static void fault_around(struct space *s, const struct fault_plan *p)
 		    frame_at(mm, frame)->flags & FRAME_FAILED ||
 		    mm->pmap->lookup(s->pmap, va, &e) || region_anon(s, r, va))
 			continue;
-		mm->pmap->enter(s->pmap, va, frame, p->prot, p->as, &nothing);
+		unsigned prot = track_may_store(s, r, va) ? p->prot : p->prot & ~PROT_W;
+		mm->pmap->enter(s->pmap, va, frame, prot, p->as, &nothing);
 	}
 }
 
@@ -388,6 +433,8 @@ static int fault_read(struct space *s, const struct fault_plan *p, uint32_t *ret
 static int fault_reserve(struct space *s, const struct fault_plan *p, struct reserve *ret_reserve)
 {
 	struct mm *mm = s->mm;
+	if (p->stores && track_prepare(s, p->page) != 0)
+		return -ENOMEM;
 	/* Then nothing is evicted either. */
 	if (!(p->need.frames | p->need.tables | p->need.anons | p->need.chunks)) {
 		ret_reserve->frames = ret_reserve->tables = 0;
@@ -461,6 +508,11 @@ static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *
 		else if (p.cause == CAUSE_bus_io && p.from != NO_FRAME)
 			object_drop(mm, p.region->object, region_index(p.region, p.page));
 		*ret_result = fault_fail(s, q, &p, p.cause);
+		return true;
+	case STEP_HAND_OVER:
+		mm->handed = (struct handed){p.region->watcher, p.watched, q->access == ACCESS_WRITE};
+		fault_tell(s, q, &p, 0, NO_FRAME, 0);
+		*ret_result = FAULT_HANDED;
 		return true;
 	case STEP_WAIT:
 		frame_want(mm, p.from);

@@ -22,6 +22,10 @@
  *   (object)   (file-cached, file-read)      map, RW              (cow-copy)
  *   neither  map the zero frame, R         new zeroed anon, RW    (zero-fill)
  *            (zero-map)
+ *
+ * Before them comes who watches the region (watch.h): what is missing or guarded is handed over. After
+ * them, a page that is tracked (track.h) is entered with W only once it has been stored to, so that the
+ * first store is a fault (soft-dirty).
  */
 #ifndef VM_FAULT_H
 #define VM_FAULT_H
@@ -41,11 +45,14 @@ struct fault_request {
 	enum access access;
 	enum agent by;
 	uint64_t pc; /* 0 where the kernel did it */
+	bool answered;	     /* by who watches the region: not handed over again; protection is no matter */
+	const uint8_t *fill; /* what a page that is made has, instead of zeros; NULL: zeros */
 };
 
 /* What a commit does. */
 enum fault_step {
 	STEP_FAIL,	/* nothing: the cause says why */
+	STEP_HAND_OVER, /* tell who watches the region */
 	STEP_WAIT,	/* its frame is BUSY: sleep, then plan again */
 	STEP_READ,	/* have the object's page read in, then plan again */
 	STEP_MAP,	/* map from (the zero frame for zero-map) */
@@ -66,12 +73,22 @@ struct fault_plan {
 	uint64_t grow_to;	/* stack-grow: the region's new start; 0: no growth */
 	unsigned prot;		/* of the entry that will be made */
 	enum resident as;
+	bool stores;		/* the page is tracked, and stored to from now on */
+	uint32_t watched;	/* STEP_HAND_OVER: the REGION_WATCH_* that it is for */
 	struct need need;
+};
+
+/* A fault that was handed over. */
+struct handed {
+	uint64_t watcher;
+	uint32_t watched;
+	bool write;
 };
 
 enum fault_result {
 	FAULT_DONE,
 	FAULT_WAIT, /* I/O is under way: sleep until host.wake(mm->waits_for), then repeat */
+	FAULT_HANDED, /* tell the watcher of mm->handed, sleep until it answers, then repeat */
 	FAULT_SEGV_UNMAPPED,
 	FAULT_SEGV_PROTECTION,
 	FAULT_BUS_END,

@@ -184,7 +184,8 @@ static int regions_copy(struct space *parent, struct space *child)
 		*c = *r;
 		/* Memory locks are not inherited; a wiped region starts without a page. Others begin a
 		 * lineage each, so that they stay apart even where their like was one lineage. */
-		c->flags &= ~(uint32_t)(REGION_LOCK_MASK | REGION_INHERITED);
+		c->flags &= ~(uint32_t)(REGION_LOCK_MASK | REGION_INHERITED | REGION_WATCH_MASK);
+		c->watcher = 0;
 		c->lineage = 0;
 		if (r->lineage && !(r->flags & REGION_WIPEONFORK)) {
 			c->lineage = ++parent->mm->next_lineage;
@@ -212,6 +213,8 @@ int space_fork(struct space *parent, int32_t pid, struct tally *tally, struct sp
 	f.child->limits = parent->limits;
 	group_join(parent->group, f.child);
 	error = regions_copy(parent, f.child);
+	if (!error)
+		error = track_fork(parent, f.child);
 	for (struct region *r = regions_first(&parent->regions); r && !error; r = region_next(r))
 		if (region_carried(r))
 			error = region_carry(&f, r);

@@ -28,6 +28,8 @@
 #include "vm/space.h"
 #include "vm/swap.h"
 #include "vm/thrash.h"
+#include "vm/track.h"
+#include "vm/watch.h"
 
 /* The smallest RAM: root, tables, the zero frame and four pages must fit at once. */
 enum { MM_FRAMES_MIN = 16 };
@@ -73,6 +75,7 @@ struct mm {
 	uint64_t locked_pages;	/* of all spaces: 0 saves a look at each victim */
 	uint32_t waits_for;	/* the frame that the last FAULT_WAIT or -EAGAIN waits for */
 	struct space *current;	/* for whom frames are wanted: whose program runs; NULL: nobody's */
+	struct handed handed;	/* the last FAULT_HANDED */
 	uint32_t brought;	/* the frame that a fault just brought in for the program's next reference */
 	struct victim victim;	/* since the fault began */
 	struct swap swap;

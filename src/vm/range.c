@@ -117,7 +117,9 @@ struct region *range_join(struct space *s, struct region *r)
 	if (!upper || !region_alike(r, upper))
 		return r;
 	region_set_extent(r, extent_join(region_extent(r), region_extent(upper)));
-	r->flags |= upper->flags;
+	/* As Linux does: who joins what was mapped since counts as mapped since. */
+	uint32_t tracked = r->flags & upper->flags & REGION_TRACKED;
+	r->flags = ((r->flags | upper->flags) & ~(uint32_t)REGION_TRACKED) | tracked;
 	r->lineage |= upper->lineage; /* alike: they are the same, or one is 0 */
 	regions_remove(&s->regions, upper);
 	regions_resized(&s->regions, r);
@@ -162,6 +164,8 @@ void range_zap(struct space *s, uint64_t start, uint64_t end)
 {
 	s->mm->pmap->unmap(s->pmap, start, end);
 	anon_map_clear(s->mm, &s->anons, start, end);
+	track_clear(s, start, end, TRACK_STORED);
+	track_clear(s, start, end, TRACK_GUARDED);
 }
 
 void range_remove(struct space *s, uint64_t start, uint64_t end)

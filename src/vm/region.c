@@ -241,10 +241,11 @@ bool region_names_agree(const struct region_name *a, const struct region_name *b
 /* Apart from what mprotect may change. */
 static bool region_continues(const struct region *lower, const struct region *upper)
 {
-	const uint32_t apart = REGION_INHERITED;
+	const uint32_t apart = REGION_INHERITED | REGION_TRACKED;
 	return extent_joins(region_extent(lower), region_extent(upper)) &&
 	       lower->object == upper->object && lower->source == upper->source &&
 	       lower->prot_max == upper->prot_max && region_names_agree(lower->name, upper->name) &&
+	       lower->watcher == upper->watcher &&
 	       !((lower->flags ^ upper->flags) & ~apart) && !(lower->flags & (REGION_SPECIAL | REGION_APART));
 }
 

@@ -50,6 +50,11 @@ enum region_flag {
 	REGION_MERGEABLE = 1 << 16,
 	REGION_SPECIAL = 1 << 17, /* the kernel's own: never merged, locked or grown */
 	REGION_APART = 1 << 18, /* never merged: System V counts attachments */
+	REGION_WATCH_MISSING = 1 << 19, /* faults are handed over: see watch.h */
+	REGION_WATCH_GUARD = 1 << 20,
+	REGION_WATCH_MINOR = 1 << 21,
+	REGION_TRACKED = 1 << 22, /* it is known which pages were stored to: see track.h */
+	REGION_WATCH_MASK = REGION_WATCH_MISSING | REGION_WATCH_GUARD | REGION_WATCH_MINOR,
 	REGION_LOCK_MASK = REGION_LOCKED | REGION_LOCKONFAULT,
 };
 
@@ -72,6 +77,7 @@ struct region {
 	uint64_t source;       /* the open file that it was mapped by; 0: none */
 	uint64_t lineage;
 	struct region_name *name; /* NULL: it has none */
+	uint64_t watcher;      /* whom its faults are handed over to; 0: nobody */
 	uint32_t flags;	       /* enum region_flag */
 	uint8_t prot;	       /* enum prot: what it allows now */
 	uint8_t prot_max;      /* what mprotect may allow: a file opened for reading cannot be written shared */

@@ -137,6 +137,9 @@ static void region_copy(const struct remap *m, struct region *r)
 	*r = *m->region;
 	r->start = m->to;
 	r->end = m->to + m->length;
+	/* Nobody watches the new place, and as on Linux what moved counts as stored to. */
+	r->flags &= ~(uint32_t)(REGION_WATCH_MASK | REGION_TRACKED);
+	r->watcher = 0;
 	r->offset = r->object || r->lineage ? r->offset + (m->old - m->region->start) : m->to;
 	if (r->object)
 		object_get(r->object);

@@ -37,6 +37,7 @@ int space_create(struct mm *mm, int32_t pid, struct tally *tally, const struct s
 	}
 	regions_init(&s->regions);
 	anon_map_init(mm, &s->anons);
+	track_init(s);
 	if (s->next)
 		s->next->prev = &s->next;
 	mm->spaces = s;
@@ -51,6 +52,7 @@ void space_destroy(struct space *s)
 	int64_t resident = space_resident(s);
 	mm->pmap->destroy(s->pmap);
 	anon_map_finish(mm, &s->anons);
+	track_finish(s);
 	for (struct region *r = regions_first(&s->regions), *next; r; r = next) {
 		next = region_next(r);
 		regions_remove(&s->regions, r);
@@ -214,8 +216,8 @@ static unsigned entry_prot(const struct space *s, const struct region *r, uint64
 			   const struct pmap_entry *e)
 {
 	unsigned prot = region_entry_prot(r), read_only = prot & ~PROT_W;
-	if (prot == read_only)
-		return prot;
+	if (prot == read_only || !track_may_store(s, r, va))
+		return read_only;
 	if (r->flags & REGION_SHARED) {
 		bool notify = r->object->kind == OBJECT_FILE &&
 			      !(e->dirty && frame_at(s->mm, e->frame)->flags & FRAME_DIRTY);

@@ -22,6 +22,7 @@
 #include "vm/limits.h"
 #include "vm/pmap.h"
 #include "vm/region.h"
+#include "vm/track.h"
 
 #define NO_PAGE UINT64_MAX
 
@@ -41,6 +42,7 @@ struct space {
 	struct regions regions;
 	struct anon_map anons;
 	struct pmap *pmap;
+	struct sparse tracks; /* va >> SPAN_SHIFT -> struct track_span: see track.h */
 	struct space_layout layout;
 	uint64_t brk_start, brk;
 	uint32_t future; /* REGION_LOCKED, LOCKONFAULT: what each new region gets, by mlockall(MCL_FUTURE) */

@@ -301,7 +301,7 @@ static bool verify_space(struct verify *v, struct space *s)
 		uint32_t frame = layers_show(s, r, va, &write);
 		if (frame != e.frame)
 			return say(v, "an entry at # shows frame # and should not", va, e.frame);
-		if (e.prot & ~region_entry_prot(r) || (e.prot & PROT_W && (!write || e.shared)))
+		if (e.prot & ~region_entry_prot(r) || (e.prot & PROT_W && (!write || e.shared || !track_may_store(s, r, va))))
 			return say(v, "the entry at # of pid # allows too much", va,
 				   (uint64_t)s->pid);
 		if (frame != s->mm->zero)
