@@ -425,6 +425,62 @@ static const struct file_ops proc_ops = {
     .release = proc_release,
 };
 
+/* Of a process that is gone there is nothing any more. Who asks is who runs. */
+static int64_t window_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
+{
+	struct proc_file *pf = f->ctx;
+	t = t ? t : f->kernel->current;
+	int err = t ? revive(f->kernel, pf) : -EINVAL;
+	if (err)
+		return err == -ESRCH ? 0 : err;
+	int64_t n = pf->node.entry->window->read(t, pf->node.process, ret_bytes, size, *pos);
+	*pos += n > 0 ? (uint64_t)n : 0;
+	return n;
+}
+
+static int64_t window_write(struct file *f, struct task *t, const void *bytes, size_t size, uint64_t *pos)
+{
+	struct proc_file *pf = f->ctx;
+	int err = t && pos ? revive(f->kernel, pf) : -EINVAL;
+	if (err)
+		return err == -ESRCH ? 0 : err;
+	int64_t n = pf->node.entry->window->write(t, pf->node.process, bytes, size, *pos);
+	*pos += n > 0 ? (uint64_t)n : 0;
+	return n;
+}
+
+static int window_size(struct file *f, uint64_t *ret_size)
+{
+	*ret_size = 0;
+	return 0;
+}
+
+static const struct file_ops window_ops = {
+    .name = "proc",
+    .read = window_read,
+    .write = window_write,
+    .size = window_size,
+    .seek = proc_seek,
+    .stat = proc_file_stat,
+    .release = proc_release,
+};
+
+static int64_t words_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
+{
+	return (int64_t)min_u64(size, INT64_MAX);
+}
+
+/* Those of words are read in one piece, so that no word is cut. */
+static const struct file_ops words_ops = {
+    .name = "proc",
+    .records = true,
+    .look = words_look,
+    .read = window_read,
+    .seek = proc_seek,
+    .stat = proc_file_stat,
+    .release = proc_release,
+};
+
 static int proc_open(const struct place *at, struct task *t, uint32_t flags, uint32_t mode,
 		     struct file **ret_file)
 {
@@ -436,7 +492,8 @@ static int proc_open(const struct place *at, struct task *t, uint32_t flags, uin
 		return err;
 	if (n.kind != SYSTEM_FILE && n.kind != PID_FILE && n.kind != FDINFO)
 		return -EACCES;
-	if ((flags & ABI_O_ACCMODE) != ABI_O_RDONLY && (!n.entry || !n.entry->store))
+	if ((flags & ABI_O_ACCMODE) != ABI_O_RDONLY &&
+	    (!n.entry || !(n.entry->store || (n.entry->window && n.entry->window->write))))
 		return -EACCES;
 	struct proc_file *pf = calloc(1, sizeof(*pf));
 	if (!pf)
@@ -448,7 +505,9 @@ static int proc_open(const struct place *at, struct task *t, uint32_t flags, uin
 		pf->tid = n.task ? n.task->tid : 0;
 		pf->started = n.process->started;
 	}
-	err = file_create(at->kernel, &proc_ops, flags, at->guest, pf, ret_file);
+	const struct proc_window *w = n.entry ? n.entry->window : NULL;
+	const struct file_ops *ops = !w ? &proc_ops : w->write ? &window_ops : &words_ops;
+	err = file_create(at->kernel, ops, flags, at->guest, pf, ret_file);
 	if (err)
 		free(pf);
 	return err;

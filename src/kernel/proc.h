@@ -5,6 +5,7 @@
  *	proc_process.c  /proc/PID/NAME          proc_maps.c  those that tell of memory
  *	proc_system.c   the machine's own: meminfo, stat, sys/kernel/...
  *	proc_vm.c       sys/vm/... that can be set
+ *	proc_window.c   windows into memory: mem, pagemap, kpagecount, ...
  *
  * A file's text is made when it is read from its start, and stays until then. fill returns 0 or a
  * negative errno, and leaves running out of memory to the text.
@@ -12,11 +13,15 @@
 #ifndef KERNEL_PROC_H
 #define KERNEL_PROC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vm/event.h"
+
 struct kernel;
 struct process;
+struct space;
 struct task;
 struct text;
 
@@ -26,11 +31,20 @@ typedef int proc_fill(struct kernel *k, struct process *p, struct task *t, struc
 typedef int proc_store(struct kernel *k, struct process *p, struct task *t, const char *bytes,
 		       size_t size);
 
+/* A file whose bytes are made where they are read, at any position: nothing is kept. Both return how
+ * many bytes, a negative errno, or CALL_WAIT (asker sleeps). */
+struct proc_window {
+	int64_t (*read)(struct task *asker, struct process *p, void *ret_bytes, size_t size, uint64_t pos);
+	int64_t (*write)(struct task *asker, struct process *p, const void *bytes, size_t size,
+			 uint64_t pos); /* NULL: cannot be written */
+};
+
 struct proc_entry {
 	const char *name; /* below /proc/PID, or below /proc */
 	proc_fill *fill;
 	uint16_t mode;
 	proc_store *store; /* NULL: cannot be written */
+	const struct proc_window *window; /* then fill is NULL */
 };
 
 /* Sorted by name; a NULL name ends them. */
@@ -42,6 +56,17 @@ proc_store proc_set_overcommit_memory, proc_set_overcommit_ratio, proc_set_overc
 	   proc_set_user_reserve, proc_set_admin_reserve;
 
 proc_fill proc_sysvipc_shm, proc_sysvipc_sem, proc_sysvipc_msg;
+
+/* proc_window.c */
+extern const struct proc_window proc_mem, proc_pagemap, proc_kpagecount, proc_kpageflags, proc_kpagecgroup;
+proc_store proc_clear_refs;
+proc_fill proc_nothing;
+/* May asker look into p's memory, as ptrace asks? */
+bool process_may_look(const struct task *asker, const struct process *p);
+/* Copies between the host's bytes and another's memory, with faults of his: as much as can be. force: as a
+ * debugger, whatever the region's protection. Returns how many bytes, -EFAULT: none, or CALL_WAIT. */
+int64_t process_copy(struct task *asker, struct space *s, uint64_t va, void *bytes, size_t size,
+		     enum access access, bool force);
 
 proc_fill proc_maps, proc_smaps, proc_smaps_rollup, proc_statm;
 

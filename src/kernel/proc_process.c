@@ -315,6 +315,7 @@ static int fill_coredump_filter(struct kernel *k, struct process *p, struct task
 
 const struct proc_entry proc_process_entries[] = {
     {"auxv", fill_auxv, 0400, NULL},
+    {"clear_refs", proc_nothing, 0200, proc_clear_refs},
     {"cgroup", fill_cgroup, 0444, NULL},
     {"cmdline", fill_cmdline, 0444, NULL},
     {"comm", fill_comm, 0644, store_comm},
@@ -322,10 +323,12 @@ const struct proc_entry proc_process_entries[] = {
     {"environ", fill_environ, 0400, NULL},
     {"limits", fill_limits, 0444, NULL},
     {"maps", proc_maps, 0444, NULL},
+    {"mem", NULL, 0600, NULL, &proc_mem},
     {"mountinfo", fill_mountinfo, 0444, NULL},
     {"mounts", fill_mounts, 0444, NULL},
     {"oom_score", fill_oom_score, 0444, NULL},
     {"oom_score_adj", fill_oom_score_adj, 0644, store_oom_score_adj},
+    {"pagemap", NULL, 0400, NULL, &proc_pagemap},
     {"personality", fill_personality, 0400, NULL},
     {"smaps", proc_smaps, 0444, NULL},
     {"smaps_rollup", proc_smaps_rollup, 0444, NULL},
@@ -339,7 +342,7 @@ const struct proc_entry proc_process_entries[] = {
 int proc_text(struct kernel *k, struct process *p, const char *name, struct text *ret_text)
 {
 	for (const struct proc_entry *e = proc_process_entries; e->name; e++) {
-		if (strcmp(e->name, name) == 0) {
+		if (strcmp(e->name, name) == 0 && e->fill) {
 			int err = e->fill(k, p, process_task(p), ret_text);
 			return err ? err : text_failed(ret_text) ? -ENOMEM : 0;
 		}

@@ -100,8 +100,9 @@ static int64_t read_records(struct task *t, struct file *f, const struct abi_iov
 	if (n > 0)
 		uaccess_put(&h, bytes, (size_t)n);
 	free(bytes);
+	bool cut = h.size < left;
 	uaccess_release(&h);
-	return n == -EINVAL && h.size < left ? -EFAULT : n;
+	return n == -EINVAL && cut ? -EFAULT : n;
 }
 
 /* Moves one stretch of held memory; returns how much, or what is to be returned when that is

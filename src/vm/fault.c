@@ -222,6 +222,12 @@ static void plan_track(const struct space *s, const struct fault_request *q, str
 		p->cause = CAUSE_soft_dirty;
 }
 
+static bool plan_allowed(const struct region *r, const struct fault_request *q)
+{
+	bool force = q->force && (q->access == ACCESS_READ || !(r->flags & REGION_SHARED));
+	return force || region_allows(r, q->access);
+}
+
 /* 1. Find the region.		none, and no stack grows there: segv-unmapped
  * 2. May it do that?		no: segv-protection
  * 3. Look in the upper layer, then in the lower: the four cases of fault.h. Is it watched, or tracked?
@@ -245,7 +251,7 @@ void fault_plan(struct space *s, const struct fault_request *q, struct fault_pla
 		}
 	}
 	/* 2. */
-	if (p.region && !q->answered && !region_allows(r, q->access))
+	if (p.region && !q->answered && !plan_allowed(r, q))
 		plan_fail(&p, CAUSE_segv_protection);
 	if (p.cause != CAUSE_none) {
 		*ret_plan = p;

@@ -46,6 +46,7 @@ struct fault_request {
 	enum agent by;
 	uint64_t pc; /* 0 where the kernel did it */
 	bool answered;	     /* by who watches the region: not handed over again; protection is no matter */
+	bool force;	     /* as a debugger: private pages are read and written whatever the protection */
 	const uint8_t *fill; /* what a page that is made has, instead of zeros; NULL: zeros */
 };
 

@@ -358,10 +358,27 @@ bool space_is_heap(const struct space *s, const struct region *r)
 
 /* ---- Access by the kernel, and by those who only look ---- */
 
+/* Is the page mapped, and may who is forced upon it use it as it is? */
+static bool forced_touch(struct space *s, const struct fault_request *q, uint32_t *ret_frame)
+{
+	uint64_t va = page_down(q->va);
+	const struct region *r = regions_find(&s->regions, va);
+	struct pmap_entry e;
+	if (!q->force || !r || region_allows(r, q->access) || !s->mm->pmap->lookup(s->pmap, va, &e))
+		return false;
+	const struct chunk *c = anon_map_chunk(&s->anons, va);
+	if (q->access == ACCESS_WRITE &&
+	    (r->flags & REGION_SHARED || !c || !anon_map_get(&s->anons, va) || !chunk_writable(c, va) ||
+	     !track_may_store(s, r, va)))
+		return false;
+	*ret_frame = e.frame;
+	return true;
+}
+
 enum fault_result space_access(struct space *s, const struct fault_request *q, uint32_t *ret_frame)
 {
 	uint32_t frame;
-	while (!s->mm->pmap->touch(s->pmap, q->va, q->access, &frame)) {
+	while (!s->mm->pmap->touch(s->pmap, q->va, q->access, &frame) && !forced_touch(s, q, &frame)) {
 		enum fault_result result = fault_handle(s, q);
 		if (result != FAULT_DONE)
 			return result;

@@ -141,9 +141,14 @@ DROPPED = ['handlers', 'groups', 'restart', 'altstack', 'children', 'faultinfo',
 SAME |= {
     'sysvshm': 'system_v_segments_are_shared_counted_and_gone_with_the_last_who_has_them',
     'sysvsem': 'system_v_semaphores_change_together_in_order_and_are_given_back_by_the_dead',
+    'userfault': 'a_program_brings_in_what_is_missing_and_is_told_of_stores_to_what_it_guards',
+    'windows': 'proc_pid_mem_and_pagemap_show_memory_as_it_is',
     'sysvmsg': 'system_v_messages_reach_who_wants_their_type_and_none_is_lost',
 }
-DROPPED += ['sysvshm', 'sysvsem', 'sysvmsg']
+DROPPED += ['sysvshm', 'sysvsem', 'sysvmsg', 'softdirty', 'userfault']
+
+# Those that a Linux allows root only.
+ROOT_ONLY = ['userfault', 'windows']
 
 # Those that root is not held to.
 PLAIN = ['limits']
@@ -166,6 +171,8 @@ def is_tmpfs(path):
 def same_as_linux(name):
     """Carrel is asked once. Linux may be disturbed, by load or a page that it moves: up to six times."""
     plain = name in PLAIN
+    if name in ROOT_ONLY and os.geteuid() != 0:
+        raise Skip('this Linux shows it to root only')
     if name == 'shm' and not is_tmpfs('/dev/shm'):
         raise Skip('/dev/shm of this host is no tmpfs')
     ran, linux = carrel(name, plain=plain), native(name, plain=plain)
@@ -208,6 +215,7 @@ for program in DROPPED:
     add(f'dropping_mappings_changes_nothing_for_{program}', drop(program))
 add('time_begins_in_2026_and_costs_nobody_but_him_who_sleeps', expected('clocks'))
 add('signal_frames_are_laid_out_as_on_riscv64_and_forged_ones_do_no_harm', expected('sigframe'))
+add('pagemap_tells_which_pages_were_stored_to_since_it_was_asked_to_forget', expected('softdirty'))
 add('a_critical_section_that_was_preempted_begins_again', expected('rseq'))
 add('a_thousand_forks_leave_the_free_frames_of_before', expected('thousand'))
 
