@@ -99,6 +99,7 @@ struct mounts {
 	struct shm *memfds;    /* what is in RAM and in no directory */
 	struct pipes *fifos;
 	LIST_HEAD(, lock_held) locks;
+	unsigned lock_count;
 	struct wait_queue lock_queue;
 	uint64_t inode; /* the next number for what has none of its own */
 };

@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "base/text.h"
 #include "kernel/kernel.h"
+#include "kernel/lock.h"
 #include "kernel/proc.h"
 #include "kernel/version.h"
 
@@ -304,6 +305,13 @@ FILL_TEXT(tty_drivers, "/dev/tty             /dev/tty        5       0 system:/d
 		       "pty_slave            /dev/pts      136 0-1048575 pty:slave\n")
 FILL_TEXT(empty, "%s", "")
 
+static int fill_locks(struct kernel *k, struct process *p, struct task *t, struct text *text)
+{
+	(void)p, (void)t;
+	locks_tell(k, text);
+	return 0;
+}
+
 const struct proc_entry proc_system_entries[] = {
     {"cmdline", fill_empty, 0444, NULL},
     {"cpuinfo", fill_cpuinfo, 0444, NULL},
@@ -312,6 +320,7 @@ const struct proc_entry proc_system_entries[] = {
     {"kpagecount", NULL, 0400, NULL, &proc_kpagecount},
     {"kpageflags", NULL, 0400, NULL, &proc_kpageflags},
     {"loadavg", fill_loadavg, 0444, NULL},
+    {"locks", fill_locks, 0444, NULL},
     {"meminfo", fill_meminfo, 0444, NULL},
     {"stat", fill_stat, 0444, NULL},
     {"swaps", fill_swaps, 0444, NULL},
