@@ -120,16 +120,18 @@ static int fill_stat(struct kernel *k, struct process *p, struct task *t, struct
 		 tty_foreground(p), flags);
 	text_add(text, " %lu %lu %lu %lu", tally_minor(&p->tally), tally_minor(&p->children_tally),
 		 tally_major(&p->tally), tally_major(&p->children_tally));
+	const struct task *of = t ? t : process_task((struct process *)(uintptr_t)p);
+	int32_t priority = of ? of->sched.priority : 0;
 	text_add(text, " %lu 0 %lu 0 %d %d %u 0 %lu", ticks(p->retired), ticks(p->children_retired),
-		 20 + p->nice, p->nice, p->threads, ticks(p->started));
+		 priority ? -1 - priority : 20 + p->nice, p->nice, p->threads, ticks(p->started));
 	text_add(text, " %lu %lu %lu", m.size * PAGE_SIZE, m.resident, p->limit[5].soft);
 	text_add(text, " %lu %lu %lu 0 0", s ? p->code_start : 0, s ? p->code_end : 0,
 		 s ? p->stack_start : 0);
 	text_add(text, " %lu %lu %lu %lu", (t ? t->signals.pending.set : 0) & INT32_MAX,
 		 (t ? t->signals.blocked : 0) & INT32_MAX, sets.ignored & INT32_MAX,
 		 sets.caught & INT32_MAX);
-	text_add(text, " %d 0 0 %d 0 0 %d 0 0 0", t && t->state == TASK_WAITING, p->exit_signal,
-		 p->sched_policy);
+	text_add(text, " %d 0 0 %d 0 %d %d 0 0 0", t && t->state == TASK_WAITING, p->exit_signal,
+		 priority, of ? of->sched.policy : 0);
 	text_add(text, " %lu %lu %lu %lu %lu %lu %lu %d\n", s ? p->data_start : 0,
 		 s ? p->data_end : 0, s ? s->brk_start : 0, s ? p->arg_start : 0,
 		 s ? p->arg_end : 0, s ? p->env_start : 0, s ? p->env_end : 0,

@@ -50,4 +50,7 @@ void thrash_look(struct kernel *k);
 /* Lets virtual time pass until the next transfer of the paging system ends. */
 void sched_pass_io(struct kernel *k);
 
+/* What a new thread or process has of its parent's policy and priority. */
+void sched_inherit(const struct task *parent, struct task *child);
+
 #endif

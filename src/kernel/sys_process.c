@@ -63,7 +63,6 @@ static int copy_names(const struct process *p, struct process *child)
 	child->no_new_privs = p->no_new_privs;
 	child->thp_disable = p->thp_disable;
 	child->nice = p->nice;
-	child->sched_policy = p->sched_policy;
 	child->io_priority = p->io_priority;
 	return (p->exe && !child->exe) || !child->cmdline || !child->environ ? -ENOMEM : 0;
 }
@@ -206,6 +205,7 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 	if (r == 0 && flags & CLONE_PIDFD_)
 		r = clone_pidfd(t, child->process, &pidfd_hold);
 	if (r == 0) {
+		sched_inherit(t, child);
 		signals_clone_task(t, child, (flags & (CLONE_VM_ | CLONE_VFORK_)) == CLONE_VM_);
 		memcpy(child->comm, t->comm, sizeof(t->comm));
 		start_registers(t, child, flags, stack, tls);

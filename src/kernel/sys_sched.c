@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* sys_sched.c - sched_getattr and its like: what is asked for, kept and shown; and kcmp
+/* sys_sched.c - policies, priorities and nice values
  *
- * Everybody has the same share of the one processor, and files of the host are written at once: nice,
- * policies and I/O priorities change nothing, but programs that set them find them set.
+ * They are checked, kept, inherited and shown as on Linux; but everybody has the same share, whatever he
+ * asks for: a machine of one processor on which a real-time thread may starve the rest shows nothing
+ * about memory.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,220 +11,421 @@
 
 #include "base/bits.h"
 #include "kernel/call.h"
-#include "kernel/fd.h"
 #include "kernel/kernel.h"
+#include "kernel/limits.h"
+#include "kernel/sched.h"
+#include "kernel/task.h"
 #include "kernel/uaccess.h"
 
-/* Linux's struct sched_attr; the last two came later. */
+enum {
+	POLICY_OTHER = 0, POLICY_FIFO = 1, POLICY_RR = 2, POLICY_BATCH = 3, POLICY_IDLE = 5,
+	POLICY_DEADLINE = 6,
+	RESET_ON_FORK = 0x40000000, /* in the policy */
+	PRIORITY_MAX = 99,
+};
+
+static bool policy_known(int32_t policy)
+{
+	return policy >= POLICY_OTHER && policy <= POLICY_DEADLINE && policy != 4;
+}
+
+static bool real_time(int32_t policy) { return policy == POLICY_FIFO || policy == POLICY_RR; }
+
+static struct task *task_or_self(struct task *t, uint64_t pid)
+{
+	return (int32_t)pid == 0 ? t : task_find(t->process->kernel, (int32_t)pid);
+}
+
+void sched_inherit(const struct task *parent, struct task *child)
+{
+	child->sched = parent->sched;
+	if (!parent->sched.reset_on_fork)
+		return;
+	child->sched.reset_on_fork = false;
+	if (child->process != parent->process && (real_time(child->sched.policy) || child->process->nice < 0))
+		child->process->nice = 0;
+	if (real_time(child->sched.policy)) {
+		child->sched.policy = POLICY_OTHER;
+		child->sched.priority = 0;
+	}
+}
+
+/* May t give this to of? As Linux without CAP_SYS_NICE: no more than RLIMIT_RTPRIO, and what was more than
+ * that already may stay. */
+static bool may_schedule(const struct task *t, const struct task *of, int32_t policy, int32_t priority,
+			 bool reset_on_fork)
+{
+	const struct process *self = t->process, *p = of->process;
+
+	if (self->euid == 0)
+		return true;
+	if (self->euid != p->uid && self->euid != p->euid)
+		return false;
+	if (of->sched.reset_on_fork && !reset_on_fork)
+		return false;
+	if (!real_time(policy))
+		return true;
+	uint64_t limit = p->limit[RLIMIT_RTPRIO].soft;
+	if (policy != of->sched.policy && limit == 0)
+		return false;
+	return priority <= of->sched.priority || (uint64_t)priority <= limit;
+}
+
+static int64_t schedule(struct task *t, uint64_t pid, int32_t policy, int32_t priority, bool reset_on_fork)
+{
+	struct task *of = task_or_self(t, pid);
+
+	if (!of)
+		return -ESRCH;
+	if (!policy_known(policy) || priority < 0 || priority > PRIORITY_MAX ||
+	    (policy != POLICY_DEADLINE && real_time(policy) != (priority != 0)))
+		return -EINVAL;
+	/* No share can be promised to anybody: as Linux when others have it all. */
+	if (policy == POLICY_DEADLINE)
+		return t->process->euid == 0 ? -EBUSY : -EPERM;
+	if (!may_schedule(t, of, policy, priority, reset_on_fork))
+		return -EPERM;
+	of->sched.policy = policy;
+	of->sched.priority = priority;
+	of->sched.reset_on_fork = reset_on_fork;
+	return 0;
+}
+
+int64_t sys_sched_setscheduler(struct task *t, const uint64_t a[6])
+{
+	int32_t policy = (int32_t)a[1], priority;
+	int r;
+
+	if (policy < 0 || (int32_t)a[0] < 0 || !a[2])
+		return -EINVAL;
+	r = uaccess_read(t, &priority, a[2], sizeof(priority));
+	if (r)
+		return r;
+	/* Of a deadline there is no room for the parameters. */
+	if ((policy & ~RESET_ON_FORK) == POLICY_DEADLINE)
+		return task_or_self(t, a[0]) ? -EINVAL : -ESRCH;
+	return schedule(t, a[0], policy & ~RESET_ON_FORK, priority, policy & RESET_ON_FORK);
+}
+
+int64_t sys_sched_getscheduler(struct task *t, const uint64_t a[6])
+{
+	const struct task *of = task_or_self(t, a[0]);
+
+	if ((int32_t)a[0] < 0)
+		return -EINVAL;
+	return of ? of->sched.policy | (of->sched.reset_on_fork ? RESET_ON_FORK : 0) : -ESRCH;
+}
+
+int64_t sys_sched_getparam(struct task *t, const uint64_t a[6])
+{
+	const struct task *of = task_or_self(t, a[0]);
+
+	if ((int32_t)a[0] < 0 || !a[1])
+		return -EINVAL;
+	return of ? uaccess_write(t, a[1], &of->sched.priority, sizeof(of->sched.priority)) : -ESRCH;
+}
+
+int64_t sys_sched_setparam(struct task *t, const uint64_t a[6])
+{
+	const struct task *of = task_or_self(t, a[0]);
+	int32_t priority;
+	int r;
+
+	if ((int32_t)a[0] < 0 || !a[1])
+		return -EINVAL;
+	r = uaccess_read(t, &priority, a[1], sizeof(priority));
+	if (r)
+		return r;
+	return of ? schedule(t, a[0], of->sched.policy, priority, of->sched.reset_on_fork) : -ESRCH;
+}
+
+/* struct sched_attr as it is today; the first edition of it had no utilization. */
 struct abi_sched_attr {
 	uint32_t size, policy;
 	uint64_t flags;
 	int32_t nice;
 	uint32_t priority;
 	uint64_t runtime, deadline, period;
-	uint32_t util_min, util_max;
+	uint32_t utilization_min, utilization_max;
+};
+_Static_assert(sizeof(struct abi_sched_attr) == 56, "struct sched_attr");
+
+enum {
+	ATTR_FIRST = 48,
+	ATTR_RESET_ON_FORK = 1, ATTR_KEEP_POLICY = 8, ATTR_KEEP_PARAMS = 0x10, ATTR_UTILIZATION = 0x60,
+	ATTR_FLAGS = 0x7f,
 };
 
-enum { ATTR_SIZE_FIRST = 48 };
-enum { POLICY_OTHER = 0, POLICY_FIFO = 1, POLICY_RR = 2, POLICY_BATCH = 3, POLICY_IDLE = 5, POLICY_DEADLINE = 6 };
-
-static struct task *named(struct task *t, uint64_t pid)
+/* A program of tomorrow may give more, if it is zero. */
+static int read_attr(struct task *t, uint64_t va, struct abi_sched_attr *ret_attr)
 {
-	return (int32_t)pid == 0 ? t : task_find(t->process->kernel, (int32_t)pid);
-}
+	struct abi_sched_attr attr = {0};
+	uint8_t more[64];
+	uint32_t size, known = sizeof(attr);
+	int r = uaccess_read(t, &size, va, sizeof(size));
 
-int64_t sys_sched_getattr(struct task *t, const uint64_t a[6])
-{
-	uint32_t size = (uint32_t)a[2];
-	if (!a[1] || (int32_t)a[0] < 0 || size > PAGE_SIZE || size < ATTR_SIZE_FIRST || (uint32_t)a[3])
-		return -EINVAL;
-	const struct task *of = named(t, a[0]);
-	if (!of)
-		return -ESRCH;
-	struct abi_sched_attr x = {.size = (uint32_t)min_u64(size, sizeof(x)),
-				   .policy = (uint32_t)of->process->sched_policy,
-				   .nice = of->process->nice,
-				   .util_max = 1024};
-	return uaccess_write(t, a[1], &x, x.size);
-}
-
-/* A structure of another size than this kernel's: what it does not know must be zero. */
-static int attr_read(struct task *t, uint64_t va, struct abi_sched_attr *ret)
-{
-	uint8_t rest[PAGE_SIZE];
-	uint32_t size;
-	int err = uaccess_read(t, &size, va, sizeof(size));
-	if (err)
-		return err;
+	if (r)
+		return r;
 	if (size == 0)
-		size = ATTR_SIZE_FIRST;
-	if (size >= ATTR_SIZE_FIRST && size <= PAGE_SIZE)
-		err = uaccess_read(t, rest, va, size);
-	else
-		err = -E2BIG;
-	for (uint32_t i = sizeof(*ret); !err && i < size; i++)
-		if (rest[i])
-			err = -E2BIG;
-	if (err == -E2BIG) {
-		size = sizeof(*ret);
-		int other = uaccess_write(t, va, &size, sizeof(size));
-		return other == CALL_WAIT ? other : err;
+		size = ATTR_FIRST;
+	bool fits = size >= ATTR_FIRST && size <= PAGE_SIZE;
+	for (uint32_t at = known; !r && fits && at < size; at += sizeof(more)) {
+		uint32_t n = (uint32_t)min_u64(size - at, sizeof(more));
+		r = uaccess_read(t, more, va + at, n);
+		for (uint32_t i = 0; !r && i < n; i++)
+			fits = fits && more[i] == 0;
 	}
-	if (err)
-		return err;
-	memset(ret, 0, sizeof(*ret));
-	memcpy(ret, rest, min_u64(size, sizeof(*ret)));
+	if (r)
+		return r;
+	if (!fits) {
+		r = uaccess_write(t, va, &known, sizeof(known));
+		return r ? r : -E2BIG;
+	}
+	r = uaccess_read(t, &attr, va, min_u64(size, sizeof(attr)));
+	if (r)
+		return r;
+	if (attr.flags & ATTR_UTILIZATION && size < sizeof(attr))
+		return -EINVAL;
+	*ret_attr = attr;
 	return 0;
 }
 
 int64_t sys_sched_setattr(struct task *t, const uint64_t a[6])
 {
-	enum { RESET_ON_FORK = 1, KEEP_POLICY = 8, KEEP_PARAMS = 16, KNOWN = 0x7f };
-	struct abi_sched_attr x;
-	if (!a[1] || (int32_t)a[0] < 0 || (uint32_t)a[2])
+	const struct task *of = task_or_self(t, a[0]);
+	struct abi_sched_attr attr;
+	int64_t r;
+
+	if (!a[1] || (int32_t)a[0] < 0 || a[2])
 		return -EINVAL;
-	int err = attr_read(t, a[1], &x);
-	if (err)
-		return err;
-	if ((int32_t)x.policy < 0 || (x.flags & ~(uint64_t)KNOWN))
+	r = read_attr(t, a[1], &attr);
+	if (r)
+		return r;
+	if ((int32_t)attr.policy < 0)
 		return -EINVAL;
-	const struct task *of = named(t, a[0]);
 	if (!of)
 		return -ESRCH;
-	struct process *p = of->process;
-	if (x.flags & KEEP_POLICY)
-		x.policy = (uint32_t)p->sched_policy;
-	if (x.flags & KEEP_PARAMS)
-		x.nice = p->nice;
-	if (x.policy == POLICY_FIFO || x.policy == POLICY_RR)
-		return x.priority < 1 || x.priority > 99 ? -EINVAL : -EPERM;
-	if (x.policy == POLICY_DEADLINE)
-		return x.runtime == 0 || x.deadline < x.runtime ? -EINVAL : -EPERM;
-	if (x.policy != POLICY_OTHER && x.policy != POLICY_BATCH && x.policy != POLICY_IDLE)
+	if (attr.flags & ~(uint64_t)ATTR_FLAGS)
 		return -EINVAL;
-	if (x.priority != 0)
+	if (attr.flags & ATTR_UTILIZATION)
+		return -EOPNOTSUPP;
+	bool reset = attr.flags & ATTR_RESET_ON_FORK;
+	if (attr.flags & ATTR_KEEP_POLICY) {
+		attr.policy = (uint32_t)of->sched.policy;
+		reset = of->sched.reset_on_fork;
+	}
+	if (attr.flags & ATTR_KEEP_PARAMS) {
+		attr.priority = (uint32_t)of->sched.priority;
+		attr.nice = of->process->nice;
+	}
+	if (attr.policy == POLICY_DEADLINE && (attr.runtime < 1024 || attr.runtime > attr.deadline ||
+					       (attr.period && attr.period < attr.deadline)))
 		return -EINVAL;
-	x.nice = x.nice < -20 ? -20 : x.nice > 19 ? 19 : x.nice;
-	if (x.nice < p->nice && t->process->euid != 0)
+	int32_t nice = attr.nice < -20 ? -20 : attr.nice > 19 ? 19 : attr.nice;
+	bool niced = attr.policy == POLICY_OTHER || attr.policy == POLICY_BATCH;
+	if (niced && nice < of->process->nice && t->process->euid != 0)
 		return -EPERM;
-	p->sched_policy = (int)x.policy;
-	if (x.policy != POLICY_IDLE)
-		p->nice = x.nice;
-	return 0;
+	r = schedule(t, a[0], (int32_t)attr.policy, (int32_t)min_u64(attr.priority, INT32_MAX), reset);
+	if (r == 0 && niced)
+		of->process->nice = nice;
+	return r;
 }
 
-/* --- I/O priorities --- */
-
-enum { IO_PROCESS = 1, IO_GROUP = 2, IO_USER = 3 };
-enum { IO_NONE = 0, IO_REALTIME = 1, IO_BEST_EFFORT = 2, IO_IDLE = 3, IO_CLASS_SHIFT = 13, IO_LEVELS = 8 };
-
-static bool io_meant(const struct task *t, const struct process *p, int32_t which, int32_t who)
+int64_t sys_sched_getattr(struct task *t, const uint64_t a[6])
 {
-	if (p == p->kernel->init || p->zombie)
+	const struct task *of = task_or_self(t, a[0]);
+	uint32_t size = (uint32_t)a[2];
+
+	if (!a[1] || (int32_t)a[0] < 0 || size > PAGE_SIZE || size < ATTR_FIRST || a[3])
+		return -EINVAL;
+	if (!of)
+		return -ESRCH;
+	struct abi_sched_attr attr = {
+	    .size = (uint32_t)min_u64(size, sizeof(attr)),
+	    .policy = (uint32_t)of->sched.policy,
+	    .flags = of->sched.reset_on_fork ? ATTR_RESET_ON_FORK : 0,
+	    .nice = real_time(of->sched.policy) ? 0 : of->process->nice,
+	    .priority = (uint32_t)of->sched.priority,
+	};
+	return uaccess_write(t, a[1], &attr, attr.size);
+}
+
+/* One processor, number 0. */
+int64_t sys_sched_setaffinity(struct task *t, const uint64_t a[6])
+{
+	uint64_t set = 0;
+	int r = uaccess_read(t, &set, a[2], min_u64(a[1], sizeof(set)));
+
+	if (r)
+		return r;
+	if (!task_or_self(t, a[0]))
+		return -ESRCH;
+	return set & 1 ? 0 : -EINVAL;
+}
+
+int64_t sys_sched_getaffinity(struct task *t, const uint64_t a[6])
+{
+	static const uint64_t set = 1;
+	int r;
+
+	if (a[1] < sizeof(set) || a[1] % sizeof(set))
+		return -EINVAL;
+	if (!task_or_self(t, a[0]))
+		return -ESRCH;
+	r = uaccess_write(t, a[2], &set, sizeof(set));
+	return r ? r : (int64_t)sizeof(set);
+}
+
+int64_t sys_sched_get_priority_max(struct task *t, const uint64_t a[6])
+{
+	int32_t policy = (int32_t)a[0];
+
+	(void)t;
+	if (!policy_known(policy))
+		return -EINVAL;
+	return real_time(policy) ? PRIORITY_MAX : 0;
+}
+
+int64_t sys_sched_get_priority_min(struct task *t, const uint64_t a[6])
+{
+	int32_t policy = (int32_t)a[0];
+
+	(void)t;
+	return policy_known(policy) ? real_time(policy) : -EINVAL;
+}
+
+int64_t sys_sched_rr_get_interval(struct task *t, const uint64_t a[6])
+{
+	static const uint64_t slice[2] = {0, 1000000}, forever[2]; /* as sched.c has it */
+	const struct task *of = task_or_self(t, a[0]);
+
+	if ((int32_t)a[0] < 0)
+		return -EINVAL;
+	if (!of)
+		return -ESRCH;
+	return uaccess_write(t, a[1], of->sched.policy == POLICY_FIFO ? forever : slice, sizeof(slice));
+}
+
+/* --- nice --- */
+
+enum { WHICH_PROCESS = 0, WHICH_GROUP = 1, WHICH_USER = 2 };
+
+/* Is p among those that which and who name? */
+static bool chosen(const struct task *t, const struct process *p, int32_t which, int32_t who)
+{
+	const struct process *self = t->process;
+
+	if (p == p->kernel->init && who != p->pid)
 		return false;
 	switch (which) {
-	case IO_GROUP: return p->pgid == (who ? who : t->process->pgid);
-	case IO_USER: return p->uid == (who ? (uint32_t)who : t->process->uid);
-	default: return false;
+	case WHICH_PROCESS:
+		return p->pid == (who ? who : self->pid);
+	case WHICH_GROUP:
+		return p->pgid == (who ? who : self->pgid);
+	default:
+		return p->uid == (who ? (uint32_t)who : self->uid);
 	}
 }
 
-/* The bits between level and class are hints to devices that know them. */
-static int io_check(const struct task *t, int32_t priority)
+/* Those to ask: of a process or a group nobody else is looked at. */
+static struct process *candidate(const struct task *t, const uint64_t a[6])
 {
-	switch (priority >> IO_CLASS_SHIFT) {
-	case IO_REALTIME: return t->process->euid != 0 ? -EPERM : 0;
-	case IO_BEST_EFFORT:
-	case IO_IDLE: return 0;
-	case IO_NONE: return priority & (IO_LEVELS - 1) ? -EINVAL : 0;
-	default: return -EINVAL;
+	const struct process *self = t->process;
+	struct kernel *k = self->kernel;
+	int32_t who = (int32_t)a[1];
+
+	switch ((uint32_t)a[0]) {
+	case WHICH_PROCESS: return process_find(k, who ? who : self->pid);
+	case WHICH_GROUP: return process_group_first(k, who ? who : self->pgid);
+	default: return process_first(k);
 	}
 }
 
-int64_t sys_ioprio_set(struct task *t, const uint64_t a[6])
+static struct process *candidate_next(struct process *p, const uint64_t a[6])
 {
-	int32_t which = (int32_t)a[0], who = (int32_t)a[1], priority = (int32_t)a[2];
-	int64_t result = -ESRCH;
-	int err = io_check(t, priority);
-	if (err)
-		return err;
-	if (which < IO_PROCESS || which > IO_USER)
+	switch ((uint32_t)a[0]) {
+	case WHICH_PROCESS: return NULL;
+	case WHICH_GROUP: return process_group_next(p);
+	default: return process_next(p);
+	}
+}
+
+int64_t sys_getpriority(struct task *t, const uint64_t a[6])
+{
+	int64_t best = -ESRCH;
+
+	if ((uint32_t)a[0] > WHICH_USER)
 		return -EINVAL;
-	if (which == IO_PROCESS) {
-		const struct task *of = named(t, (uint64_t)(int64_t)who);
-		if (!of)
-			return -ESRCH;
-		of->process->io_priority = priority;
-		return 0;
-	}
-	for (struct process *p = process_first(t->process->kernel); p; p = process_next(p)) {
-		if (io_meant(t, p, which, who)) {
-			p->io_priority = priority;
-			result = 0;
+	for (struct process *p = candidate(t, a); p; p = candidate_next(p, a))
+		if (chosen(t, p, (int32_t)a[0], (int32_t)a[1]) && 20 - p->nice > best)
+			best = 20 - p->nice;
+	return best;
+}
+
+int64_t sys_setpriority(struct task *t, const uint64_t a[6])
+{
+	int32_t nice = (int32_t)a[2];
+	int64_t result = -ESRCH;
+
+	if ((uint32_t)a[0] > WHICH_USER)
+		return -EINVAL;
+	nice = nice < -20 ? -20 : nice > 19 ? 19 : nice;
+	for (struct process *p = candidate(t, a); p; p = candidate_next(p, a)) {
+		if (!chosen(t, p, (int32_t)a[0], (int32_t)a[1]))
+			continue;
+		if (nice < p->nice && t->process->euid != 0) {
+			result = -EACCES;
+			continue;
 		}
+		p->nice = nice;
+		if (result == -ESRCH)
+			result = 0;
 	}
 	return result;
 }
 
-/* Of several the best: the lowest class, then the lowest level; none at all counts as best effort. */
-static int io_rank(int priority)
+/* --- the order of block I/O, kept and shown like the rest --- */
+
+enum { IO_WHO = 1, IO_CLASS_SHIFT = 13, IO_NONE = 0, IO_REAL_TIME = 1, IO_BEST_EFFORT = 2, IO_IDLE = 3 };
+
+/* Its which is one more than getpriority's. */
+static bool io_who(const uint64_t a[6], uint64_t ret_who[6])
 {
-	enum { NORMAL = IO_BEST_EFFORT << IO_CLASS_SHIFT | 4 };
-	return priority >> IO_CLASS_SHIFT == IO_NONE ? NORMAL : priority;
+	ret_who[0] = (uint32_t)a[0] - IO_WHO;
+	ret_who[1] = a[1];
+	return (uint32_t)a[0] >= IO_WHO && (uint32_t)a[0] <= IO_WHO + WHICH_USER;
 }
 
 int64_t sys_ioprio_get(struct task *t, const uint64_t a[6])
 {
-	int32_t which = (int32_t)a[0], who = (int32_t)a[1];
-	const struct process *best = NULL;
-	if (which < IO_PROCESS || which > IO_USER)
+	uint64_t who[6];
+	int64_t best = -ESRCH;
+
+	if (!io_who(a, who))
 		return -EINVAL;
-	if (which == IO_PROCESS) {
-		const struct task *of = named(t, (uint64_t)(int64_t)who);
-		return of ? of->process->io_priority : -ESRCH;
-	}
-	for (struct process *p = process_first(t->process->kernel); p; p = process_next(p)) {
-		if (io_meant(t, p, which, who) &&
-		    (!best || io_rank(p->io_priority) < io_rank(best->io_priority)))
-			best = p;
-	}
-	return best ? io_rank(best->io_priority) : -ESRCH;
+	for (struct process *p = candidate(t, who); p; p = candidate_next(p, who))
+		if (chosen(t, p, (int32_t)who[0], (int32_t)who[1]) && (best < 0 || p->io_priority < best))
+			best = p->io_priority;
+	return best;
 }
 
-/* --- kcmp --- */
-
-enum { KCMP_FILE, KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO, KCMP_SYSVSEM, KCMP_EPOLL };
-
-/* 0: the same, else in which order; that of things that have none is that of their processes. */
-static int compare(uint64_t a, uint64_t b)
+int64_t sys_ioprio_set(struct task *t, const uint64_t a[6])
 {
-	return a == b ? 0 : a < b ? 1 : 2;
-}
+	int32_t priority = (int32_t)a[2], kind = priority >> IO_CLASS_SHIFT, level = priority & 7;
+	uint64_t who[6];
+	int64_t result = -ESRCH;
 
-static int kcmp_files(const struct process *p, const struct process *q, uint64_t x, uint64_t y)
-{
-	const struct file *f = p->files ? fd_get(p->files, (int)x) : NULL;
-	const struct file *g = q->files ? fd_get(q->files, (int)y) : NULL;
-	return f && g ? compare(f->serial, g->serial) : -EBADF;
-}
-
-int64_t sys_kcmp(struct task *t, const uint64_t a[6])
-{
-	struct kernel *k = t->process->kernel;
-	const struct task *x = task_find(k, (int32_t)a[0]), *y = task_find(k, (int32_t)a[1]);
-	if (!x || !y)
-		return -ESRCH;
-	const struct process *p = x->process, *q = y->process;
-	int order = compare((uint64_t)p->pid, (uint64_t)q->pid);
-	switch ((int32_t)a[2]) {
-	case KCMP_FILE: return kcmp_files(p, q, a[3], a[4]);
-	case KCMP_VM: return p->space == q->space ? 0 : order;
-	case KCMP_FILES: return p->files == q->files ? 0 : order;
-	case KCMP_FS: return p->fs == q->fs ? 0 : order;
-	case KCMP_SIGHAND: return p->signals.actions == q->signals.actions ? 0 : order;
-	case KCMP_IO:
-	case KCMP_SYSVSEM: return order;
-	case KCMP_EPOLL: return -EOPNOTSUPP;
-	default: return -EINVAL;
+	if (priority < 0 || priority > UINT16_MAX || kind > IO_IDLE || (kind == IO_NONE && level))
+		return -EINVAL;
+	if (kind == IO_REAL_TIME && t->process->euid != 0)
+		return -EPERM;
+	if (!io_who(a, who))
+		return -EINVAL;
+	for (struct process *p = candidate(t, who); p; p = candidate_next(p, who)) {
+		if (!chosen(t, p, (int32_t)who[0], (int32_t)who[1]))
+			continue;
+		p->io_priority = (uint16_t)priority;
+		result = 0;
 	}
+	return result;
 }

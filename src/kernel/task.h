@@ -73,6 +73,10 @@ struct task {
 		uint32_t flags;
 		bool told;
 	} handed;
+	struct {
+		int32_t policy, priority; /* as sched_setscheduler has them; priority: 0, or 1 to 99 of real time */
+		bool reset_on_fork;
+	} sched; /* kept and shown: see sys_sched.c */
 	char comm[16];
 	TAILQ_ENTRY(task) run;	   /* the run queue; once dead, those to free */
 	RB_ENTRY(task) sleep;	   /* by deadline, then tid */
@@ -136,7 +140,8 @@ struct process {
 	bool subreaper; /* orphans among its descendants become its children */
 	bool executed; /* it called execve since it was made: setpgid by its parent comes too late */
 	bool traced; /* a debugger is told what happens to it */
-	int nice, sched_policy, io_priority; /* kept and shown; everybody has the same share */
+	int nice; /* kept and shown, as the next; everybody has the same share */
+	uint16_t io_priority;
 	struct tty *tty; /* of its session; NULL: none */
 	int32_t hung_group; /* of a leader: who was in the foreground of the terminal it lost */
 	int death_signal; /* prctl(PR_SET_PDEATHSIG) */

@@ -109,6 +109,7 @@ SAME = {
     'forks': 'processes_make_processes_pipes_groups_and_sessions',
     'args': 'arguments_environment_auxv_scripts_and_e2big_are_linux_s',
     'locks': 'record_locks_are_cut_joined_and_circles_of_waiters_found',
+    'sched': 'policies_and_priorities_are_kept_and_shown_and_refused_as_on_linux',
     'misaligned': 'loads_and_stores_work_at_every_address',
     'robust': 'a_lock_whose_owner_ends_is_not_lost',
     'busy': 'the_file_of_a_running_program_is_busy_and_a_file_being_written_cannot_run',
