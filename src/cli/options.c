@@ -421,6 +421,7 @@ static bool set(struct options *o, enum option_id id, const char *value)
 	case OPTION_all: o->all = true; break;
 	case OPTION_json: o->json = true; break;
 	case OPTION_jsonl: o->jsonl = true; break;
+	case OPTION_gdb: o->gdb = value; break;
 	case OPTION_output: o->output = value; break;
 	case OPTION_color:
 		good = set_choice(op, value, &n);

@@ -81,6 +81,7 @@ struct options {
 	uint64_t at_number;  /* fault number, ns */
 	int32_t pid;         /* or PID_FIRST, PID_ALL */
 	const char *filter, *output;
+	const char *gdb; /* where a debugger connects; NULL: nowhere */
 };
 
 /* Reads options of argv from argv[*at] on, and leaves *at at the first word that is none. Returns

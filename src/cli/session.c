@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cli/cc.h"
+#include "cli/gdb.h"
 #include "cli/root.h"
 #include "cli/symbol.h"
 #include "cli/verb.h"
@@ -57,6 +58,8 @@ static void session_seen(void *ctx, const struct event *e)
 	struct session *s = ctx;
 	if (s->hooks->seen)
 		s->hooks->seen(s, e);
+	if (s->gdb)
+		gdb_seen(s->gdb, e);
 	struct process *p = e->pid && s->kernel ? process_find(s->kernel, e->pid) : NULL;
 	if (!s->hooks->look || !p)
 		return;
@@ -93,10 +96,10 @@ static void on_signal(int number)
 		s->wish.timed_out = 1;
 		kernel_stop(s->kernel);
 	} else if (s->hooks->ctrl_c_ends && (number == SIGINT || number == SIGTERM)) {
-		s->wish.interrupted = 1;
+		s->wish.interrupted = number;
 		kernel_stop(s->kernel);
 	} else {
-		s->wish.interrupted = 1;
+		s->wish.interrupted = number;
 		kernel_interrupt(s->kernel, number);
 	}
 }
@@ -351,6 +354,7 @@ static void release_files(struct session *s)
 	free(s->compiled);
 	free(s->compiled_guest);
 	free(s->compiled_name);
+	gdb_close(s->gdb);
 	symbol_cache_destroy(s->symbols);
 }
 
@@ -374,7 +378,7 @@ static int session_start(struct session *s, const struct options *o,
 	*s = (struct session){.o = o, .hooks = hooks, .ctx = ctx, .argv = argv, .path = argv[0]};
 	s->events.seen = session_seen;
 	s->events.ctx = s;
-	s->events.observed = hooks->seen || hooks->look;
+	s->events.observed = hooks->seen || hooks->look || o->gdb;
 	s->symbols = symbol_cache_create();
 	while (argv[s->argc])
 		s->argc++;
@@ -383,6 +387,8 @@ static int session_start(struct session *s, const struct options *o,
 		       : say("the current directory: %s; choose another with -w", strerror(errno));
 	if (r < 0 && (ends_with(argv[0], ".c") || ends_with(argv[0], ".cc")))
 		r = compile(s, argv[0]);
+	if (r < 0 && o->gdb)
+		r = gdb_open(o->gdb, &s->gdb);
 	if (r < 0 && says_at_once(o))
 		say_like(s);
 	if (r < 0 && hooks->begin)
@@ -393,8 +399,11 @@ static int session_start(struct session *s, const struct options *o,
 		active = s;
 		signals_catch(o);
 		r = spawn_all(s);
+		if (r < 0 && s->gdb)
+			r = gdb_start(s->gdb, s);
 		if (r >= 0) {
 			signals_release();
+			gdb_stop(s->gdb);
 			kernel_destroy(s->kernel);
 		}
 	}
@@ -496,6 +505,16 @@ static int ended(struct session *s)
 	return guest_status(s);
 }
 
+/* Ctrl-C while the program stands still for a debugger that nobody started, and other ends at any
+ * time that it does. */
+static bool ends_wait(const struct session *s)
+{
+	int number = s->wish.interrupted;
+	if (number == SIGINT || number == SIGQUIT)
+		return gdb_waits(s->gdb);
+	return (number == SIGTERM || number == SIGHUP) && !gdb_runs(s->gdb);
+}
+
 static int session_run(struct session *s)
 {
 	bool looks = s->hooks->look != NULL, idle_told = false;
@@ -506,7 +525,7 @@ static int session_run(struct session *s)
 			return r << 8;
 	}
 	for (;;) {
-		enum kernel_stop stop = kernel_run(s->kernel, next_stop(s));
+		enum kernel_stop stop = s->gdb ? gdb_run(s->gdb, next_stop(s)) : kernel_run(s->kernel, next_stop(s));
 		if (s->wish.timed_out) {
 			say("--timeout: the time is over");
 			return STATUS_TIMEOUT << 8;
@@ -518,6 +537,8 @@ static int session_run(struct session *s)
 				look_at_wanted(s);
 			return 0;
 		}
+		if (s->gdb && ends_wait(s))
+			return s->wish.interrupted;
 		s->wish.interrupted = 0;
 		if (stop == KERNEL_TIME && kernel_now(s->kernel) < deadline(s)) {
 			tick(s);
@@ -560,6 +581,7 @@ static int session_finish(struct session *s, int status)
 {
 	signals_release();
 	s->events.observed = false;
+	gdb_stop(s->gdb);
 	kernel_destroy(s->kernel);
 	release_files(s);
 	if (!WIFSIGNALED(status))

@@ -34,9 +34,12 @@ struct session_hooks {
 	bool ctrl_c_ends;
 };
 
+struct gdb;
+
 /* What has been asked for; written by signal handlers and observers, read between runs. */
 struct session_wishes {
-	volatile sig_atomic_t timed_out, interrupted;
+	volatile sig_atomic_t timed_out;
+	volatile sig_atomic_t interrupted; /* the signal's number */
 	bool look; /* at fault:N and syscall:NAME */
 	bool exec; /* a program was loaded: its stop addresses are to be set */
 };
@@ -60,6 +63,7 @@ struct session {
 	    *compiled_name; /* of a .c file: on the host, in the guest, argv[0] */
 	char *cwd, *root;
 	struct kernel_bind bind[BINDS_MAX + 1];
+	struct gdb *gdb; /* of -g; else NULL */
 	uint64_t next_tick; /* virtual time; with --every */
 	uint64_t faults; /* seen so far, for --at fault:N */
 	bool looked;

@@ -18,6 +18,7 @@
 #include "cli/json.h"
 #include "cli/region_text.h"
 #include "cli/session.h"
+#include "cli/story.h"
 #include "cli/symbol.h"
 #include "cli/verb.h"
 #include "observe/event_text.h"
@@ -40,7 +41,7 @@ struct page {
 
 struct story {
 	const char *word;
-	size_t events, room;
+	size_t events, room, most; /* most: 0, as many as there are */
 	struct event *event;
 	unsigned pages;
 	struct page *page;
@@ -84,11 +85,14 @@ static bool tells_of_pages(enum event_kind kind)
 	}
 }
 
-static void story_seen(struct session *s, const struct event *e)
+void story_keep(struct story *st, const struct event *e)
 {
-	struct story *st = s->ctx;
 	if (!tells_of_pages(e->kind))
 		return;
+	if (st->most && st->events == st->most) {
+		st->events /= 2;
+		memmove(st->event, st->event + (st->most - st->events), st->events * sizeof(*st->event));
+	}
 	if (st->events == st->room) {
 		size_t room = st->room ? 2 * st->room : 1024;
 		struct event *more = realloc(st->event, room * sizeof(*more));
@@ -101,15 +105,20 @@ static void story_seen(struct session *s, const struct event *e)
 	st->event[st->events++] = *e;
 }
 
-static void page_title(struct session *s, struct process *p, struct page *page)
+static void story_seen(struct session *s, const struct event *e)
+{
+	story_keep(s->ctx, e);
+}
+
+static void page_title(struct kernel *k, struct symbol_cache *symbols, struct process *p, struct page *page)
 {
 	struct region_lines lines;
 	char symbol[128], what[128];
-	bool named = symbol_text(s->symbols, p, page->va, symbol, sizeof(symbol));
+	bool named = symbol_text(symbols, p, page->va, symbol, sizeof(symbol));
 	int n =
 	    snprintf(page->title, sizeof(page->title), "0x%" PRIx64 " in %s (pid %d)%s%s", page->va,
 		     process_name(p), p->pid, named ? " is " : "", named ? symbol : "");
-	if (region_lines_read(s->kernel, p, &lines) < 0)
+	if (region_lines_read(k, p, &lines) < 0)
 		return;
 	const struct region_line *l = region_lines_at(&lines, page->va);
 	if (l)
@@ -119,11 +128,26 @@ static void page_title(struct session *s, struct process *p, struct page *page)
 	region_lines_finish(&lines);
 }
 
+/* The page that word names in p now. False: it names none. */
+static bool page_find(const struct story *st, struct kernel *k, struct symbol_cache *symbols, struct process *p,
+		      const char *word, struct page *ret_page)
+{
+	struct page page = {.pid = p->pid, .seen = st->events};
+	if (!symbol_address(symbols, p, word, &page.va))
+		return false;
+	const struct region *r = regions_find(&p->space->regions, page.va);
+	page.alone = r && (r->flags & (REGION_DONTFORK | REGION_WIPEONFORK));
+	page_title(k, symbols, p, &page);
+	page.va &= ~(uint64_t)(PAGE_SIZE - 1);
+	*ret_page = page;
+	return true;
+}
+
 static void story_look(struct session *s, struct process *p)
 {
 	struct story *st = s->ctx;
-	struct page page = {.pid = p->pid, .seen = st->events};
-	if (!symbol_address(s->symbols, p, st->word, &page.va)) {
+	struct page page;
+	if (!page_find(st, s->kernel, s->symbols, p, st->word, &page)) {
 		say("%s: %s (pid %d) has no symbol, region or file of that name; carrel maps shows "
 		    "what it has",
 		    st->word, process_name(p), p->pid);
@@ -134,10 +158,6 @@ static void story_look(struct session *s, struct process *p)
 	if (!more)
 		return;
 	st->page = more;
-	const struct region *r = regions_find(&p->space->regions, page.va);
-	page.alone = r && (r->flags & (REGION_DONTFORK | REGION_WIPEONFORK));
-	page_title(s, p, &page);
-	page.va &= ~(uint64_t)(PAGE_SIZE - 1);
 	st->page[st->pages++] = page;
 }
 
@@ -381,6 +401,39 @@ static void story_tell(const struct story *st, const struct page *page, struct t
 		for (size_t i = stretch[n].from; i < stretch[n].to; i++)
 			tell(&teller, &st->event[i]);
 	}
+}
+
+struct story *story_create(size_t most)
+{
+	struct story *st = calloc(1, sizeof(*st));
+	if (st)
+		st->most = most;
+	return st;
+}
+
+void story_destroy(struct story *st)
+{
+	if (!st)
+		return;
+	free(st->event);
+	free(st->page);
+	free(st);
+}
+
+void story_text(struct story *st, struct kernel *k, struct symbol_cache *symbols, struct process *p, const char *word,
+		struct text *ret_text)
+{
+	struct page page;
+	struct text t = TEXT;
+	if (!page_find(st, k, symbols, p, word, &page)) {
+		text_add(ret_text, "%s: no symbol, region or file of that name\n", word);
+		return;
+	}
+	story_tell(st, &page, &t, NULL);
+	text_add(ret_text, "%s\n%s", page.title, t.size ? text_str(&t) : "  nothing ever happened there\n");
+	if (st->failed || text_failed(&t))
+		text_add(ret_text, "no memory to keep what happened: the story is not whole\n");
+	text_finish(&t);
 }
 
 static int by_pid(const void *a, const void *b)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "kernel/debug.h"
 #include "kernel/kernel.h"
 #include "kernel/sched.h"
 #include "kernel/task.h"
@@ -145,6 +146,20 @@ static void finish(struct task *t, int64_t result)
 	hart_retire(k->hart);
 	if (k->mm->instruction_frames > 0)
 		mm_retired(k->mm);
+	if (unlikely(t->process->traced))
+		(void)debug_tell(t, DEBUG_CALL_EXIT, t->call.number);
+}
+
+void call_give_up(struct task *t)
+{
+	tell_exit(t, -ERESTARTSYS);
+	if (t->call.abandon)
+		t->call.abandon(t);
+	t->call.active = false;
+	if (t->state == TASK_WAITING)
+		wait_wake(t);
+	else if (t->state != TASK_READY)
+		wait_forget(t);
 }
 
 static int64_t perform(struct task *t)
@@ -157,8 +172,11 @@ static int64_t perform(struct task *t)
 
 void call_dispatch(struct task *t)
 {
-	if (!t->call.active)
+	if (!t->call.active) {
 		begin(t);
+		if (unlikely(t->process->traced) && debug_tell(t, DEBUG_CALL_ENTER, t->call.number))
+			return;
+	}
 	for (;;) {
 		int64_t result = perform(t);
 		if (t->state == TASK_DEAD)

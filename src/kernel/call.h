@@ -81,6 +81,10 @@ void call_dispatch(struct task *t);
  * waits for memory). */
 int call_interrupt(struct task *t, bool restart);
 
+/* Ends a call that waits, or has not begun to do anything, as if it had never been made: registers
+ * and pc are left. t can run. */
+void call_give_up(struct task *t);
+
 /* The text of a call as strace prints it: "name(arg, arg" up to what is known before it is done,
  * and the rest with the result after, both from t->call. Memory is peeked at: nothing changes. A
  * text longer than size (1024 is plenty) is cut before its result. */

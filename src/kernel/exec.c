@@ -402,6 +402,7 @@ static void become(struct exec *x, const struct memory *m, bool interpreted)
 		sched_new_space(t);
 	EVENT(x->kernel->events, &p->tally, p->pid, kernel_now(x->kernel), process_exec,
 	      .path = p->exe);
+	(void)debug_tell(t, DEBUG_EXEC, 0);
 }
 
 static int replace(struct exec *x)

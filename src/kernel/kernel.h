@@ -137,6 +137,7 @@ struct kernel {
 	bool refused_call[512]; /* told once */
 	bool thrash_said;
 	uint64_t forks;		/* processes made, for /proc/stat */
+	const struct debugger *debugger; /* NULL: none; see debug.h */
 };
 
 /* Returns 0, or a negative errno after saying a sentence that names the option to change. */
@@ -168,6 +169,10 @@ enum kernel_stop {
 enum kernel_stop kernel_run(struct kernel *k, uint64_t until);
 /* Ends kernel_run before the next instruction; from an observer of events too. */
 void kernel_stop(struct kernel *k);
+/* Sleeps while the machine stands still, until fd is ready for events (of poll) or one of kernel_stop
+ * and kernel_interrupt is called: true, it is ready. What was asked for stays to be seen by
+ * kernel_run. */
+bool kernel_wait(struct kernel *k, int fd, short events);
 /* A signal of the host (SIGINT, SIGTERM, SIGQUIT, SIGWINCH...) for the guest's terminal; safe in a
  * signal handler. */
 void kernel_interrupt(struct kernel *k, int number);

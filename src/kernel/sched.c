@@ -19,6 +19,7 @@
 
 #include "base/bits.h"
 #include "kernel/call.h"
+#include "kernel/debug.h"
 #include "kernel/file.h"
 #include "kernel/kernel.h"
 #include "kernel/rseq.h"
@@ -118,9 +119,12 @@ static void trap_handle(struct kernel *k, struct task *t, const struct trap *tra
 		break;
 	case TRAP_STOP:
 		/* Else hart_stop was called: the flags beside it say why. */
-		if (trap->value != 0)
+		if (trap->value != 0 && k->debugger)
+			debug_tell(t, DEBUG_BREAK, trap->value);
+		else if (trap->value != 0)
 			k->stop = true;
 		break;
+	case TRAP_WATCH: debug_tell(t, DEBUG_WATCH, trap->value); break;
 	case TRAP_BUDGET: break;
 	}
 }
@@ -141,6 +145,8 @@ static void run(struct kernel *k, struct task *t)
 {
 	switch_to(k, t);
 	while (t->state == TASK_RUNNING) {
+		if (unlikely(k->debugger) && k->stop)
+			break;
 		if (signal_waiting(t) && !signal_deliver(t))
 			break;
 		if (t->call.active) {
@@ -149,6 +155,8 @@ static void run(struct kernel *k, struct task *t)
 		}
 		if (unlikely(t->rseq_due) && !rseq_resume(t))
 			continue;
+		if (unlikely(t->debug.step) && debug_stepped(t))
+			break;
 		uint64_t now = kernel_now(k);
 		if (now >= k->slice_end || k->stop ||
 		    __atomic_load_n(&k->interrupt, __ATOMIC_RELAXED))
@@ -156,6 +164,8 @@ static void run(struct kernel *k, struct task *t)
 		uint64_t budget = k->slice_end - now;
 		if (unlikely(k->config.drop_mappings > 0))
 			budget = min_u64(budget, drop_mappings(k));
+		if (unlikely(t->debug.step))
+			budget = 1;
 		struct trap trap = hart_run(k->hart, budget);
 		account(k, t);
 		trap_handle(k, t, &trap);
@@ -328,6 +338,15 @@ void kernel_serve(struct kernel *k, uint64_t ns)
 	poll_host(k, ns);
 }
 
+/* Who runs next: the first that no debugger holds. */
+static struct task *next_ready(struct kernel *k)
+{
+	struct task *t = TAILQ_FIRST(&k->ready);
+	while (unlikely(k->debugger) && t && t->debug.held)
+		t = TAILQ_NEXT(t, run);
+	return t;
+}
+
 /* Nobody is ready. False: and nobody ever will be. */
 static bool idle(struct kernel *k, uint64_t until)
 {
@@ -343,14 +362,14 @@ static bool idle(struct kernel *k, uint64_t until)
 		/* Time outside is time inside where sleeps are paced; a sleep ends on its deadline. */
 		if (pace)
 			advance(k, min_u64(passed, next - now));
-		if (next != NO_DEADLINE && TAILQ_EMPTY(&k->ready) && passed >= next - now &&
+		if (next != NO_DEADLINE && !next_ready(k) && passed >= next - now &&
 		    kernel_now(k) < next)
 			advance(k, next - kernel_now(k));
 		return true;
 	}
 	if (watching || (!LIST_EMPTY(&k->services) && now - k->polled >= POLL_EVERY))
 		poll_host(k, 0);
-	if (TAILQ_EMPTY(&k->ready))
+	if (!next_ready(k) && !k->stop)
 		advance(k, next - now);
 	return true;
 }
@@ -391,7 +410,9 @@ static enum kernel_stop run_until(struct kernel *k, uint64_t until)
 			return KERNEL_TIME;
 		if (now - k->polled >= POLL_EVERY && (watched(k) || !LIST_EMPTY(&k->services)))
 			poll_host(k, 0);
-		struct task *t = TAILQ_FIRST(&k->ready);
+		if (unlikely(k->stop))
+			continue;
+		struct task *t = next_ready(k);
 		if (t) {
 			TAILQ_REMOVE(&k->ready, t, run);
 			k->slice_end = min_u64(now + SLICE, until);
@@ -412,22 +433,40 @@ enum kernel_stop kernel_run(struct kernel *k, uint64_t until)
 	return why;
 }
 
+/* A full eventfd is awake already. */
+static void wake_poll(struct kernel *k)
+{
+	uint64_t one = 1;
+	int saved = errno;
+	ssize_t written = write(k->wake_fd, &one, sizeof(one));
+	(void)written;
+	errno = saved;
+}
+
 void kernel_stop(struct kernel *k)
 {
 	k->stop = true;
 	hart_stop(k->hart);
+	/* A poll that is about to begin must not sleep over it. */
+	wake_poll(k);
+}
+
+bool kernel_wait(struct kernel *k, int fd, short events)
+{
+	struct pollfd fds[2] = {{.fd = fd, .events = events}, {.fd = k->wake_fd, .events = POLLIN}};
+	uint64_t count;
+	if (poll(fds, 2, -1) <= 0)
+		return false;
+	if (fds[1].revents && read(k->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		kernel_say(k, "the host cannot be asked for its signals: errno %d", errno);
+	return fds[0].revents != 0;
 }
 
 void kernel_interrupt(struct kernel *k, int number)
 {
-	uint64_t one = 1;
-	int saved = errno;
 	if (number < 1 || number > 30)
 		return;
 	__atomic_fetch_or(&k->interrupt, 1 << number, __ATOMIC_RELAXED);
 	hart_stop(k->hart);
-	/* A full eventfd is awake already. */
-	if (write(k->wake_fd, &one, sizeof(one)) < 0)
-		errno = saved;
-	errno = saved;
+	wake_poll(k);
 }

@@ -16,7 +16,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/bits.h"
 #include "kernel/call.h"
+#include "kernel/debug.h"
 #include "kernel/kernel.h"
 #include "kernel/rseq.h"
 #include "kernel/signal_private.h"
@@ -339,6 +341,12 @@ static void continue_process(struct process *p)
 	signal_tell_parent(p, CLD_CONTINUED, SIGCONT);
 }
 
+/* Is a debugger told of it, ignored or not? */
+static bool debug_wants(const struct process *p, int n)
+{
+	return unlikely(p->traced) && p->kernel->debugger && p->kernel->debugger->signals & signal_bit(n);
+}
+
 static int send(struct process *p, struct task *only, const struct signal_info *info)
 {
 	struct task *first = only ? only : TAILQ_FIRST(&p->tasks);
@@ -351,7 +359,7 @@ static int send(struct process *p, struct task *only, const struct signal_info *
 	else if (STOPPING & signal_bit(n))
 		pending_drop(p, signal_bit(SIGCONT));
 	/* An ignored signal is kept while it is blocked: the program may yet change its mind. */
-	if (ignores(p, n) && !((first->signals.blocked | first->signals.wanted) & signal_bit(n)))
+	if (ignores(p, n) && !debug_wants(p, n) && !((first->signals.blocked | first->signals.wanted) & signal_bit(n)))
 		return 0;
 	r = queue_add(p, only ? &only->signals.pending : &p->signals.pending, info);
 	if (r)
@@ -536,6 +544,15 @@ bool signal_deliver(struct task *t)
 	while (!p->stopped && (n = next_signal(t, &q)) != 0) {
 		struct signal_action a = signal_action_of(p, n);
 		queue_look(q, n, &info);
+		if (unlikely(p->traced) && n != SIGKILL) {
+			enum debug_signal what = debug_signal(t, &info);
+			if (what == DEBUG_HOLD)
+				return false;
+			if (what == DEBUG_DROP) {
+				queue_take(p, q, n);
+				continue;
+			}
+		}
 		if (a.handler > IGNORE && n != SIGKILL && n != SIGSTOP) {
 			if (run_handler(t, q, &info, &a) == CALL_WAIT)
 				return false;

@@ -118,12 +118,13 @@ static int flags_check(const struct process *p, uint64_t flags)
 	return 0;
 }
 
-/* MAP_POPULATE, from *at on, which is kept while a page is waited for. What cannot be brought in does not
- * matter, as on Linux. */
-static int64_t map_populate(struct task *t, uint64_t start, uint64_t end)
+/* Brings in [start, end) as MAP_POPULATE does and locked memory wants it, and then returns result, which is
+ * not 0; where it stands is kept while a page is waited for. What cannot be brought in does not matter, as
+ * on Linux. */
+static int64_t populate(struct task *t, uint64_t start, uint64_t end, uint64_t result)
 {
 	uint64_t *at = &t->call.state[1];
-	t->call.state[0] = start;
+	t->call.state[0] = result;
 	for (*at = max_u64(*at, start); *at < end; *at += PAGE_SIZE) {
 		int r = space_populate(t->process->space, *at, PAGE_SIZE, true);
 		if (r == -EAGAIN)
@@ -131,13 +132,13 @@ static int64_t map_populate(struct task *t, uint64_t start, uint64_t end)
 		if (r != 0)
 			break;
 	}
-	return (int64_t)start;
+	return (int64_t)result;
 }
 
 int64_t sys_mmap(struct task *t, const uint64_t a[6])
 {
 	if (t->call.state[0])
-		return map_populate(t, t->call.state[0], t->call.state[0] + page_up(a[1]));
+		return populate(t, t->call.state[0], t->call.state[0] + page_up(a[1]), t->call.state[0]);
 	struct process *p = t->process;
 	uint64_t flags = a[3] & UINT32_MAX, start;
 	bool shared = (flags & FLAG_TYPE) != FLAG_PRIVATE,
@@ -189,8 +190,8 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 	r = space_map(p->space, &m, &start);
 	if (m.object)
 		object_put(p->kernel->mm, m.object);
-	if (r == 0 && flags & FLAG_POPULATE && !(flags & FLAG_NONBLOCK))
-		return map_populate(t, start, start + page_up(a[1]));
+	if (r == 0 && (lock || (flags & FLAG_POPULATE && !(flags & FLAG_NONBLOCK))))
+		return populate(t, start, start + page_up(a[1]), start);
 	return r == 0 ? (int64_t)start : memory_result(t, r);
 }
 
@@ -205,13 +206,17 @@ int64_t sys_mremap(struct task *t, const uint64_t a[6])
 {
 	struct process *p = t->process;
 	uint64_t start, old = page_up(a[1]), new = page_up(a[2]);
+	if (t->call.state[0])
+		return populate(t, 0, t->call.state[0] + new, t->call.state[0]);
 	const struct region *moved = regions_find(&p->space->regions, a[0]);
-	if (new > old && new <= p->space->layout.top && moved && moved->flags & REGION_LOCKED &&
-	    !may_lock(p, new - old))
+	bool lock = moved && moved->flags & REGION_LOCKED;
+	if (new > old && new <= p->space->layout.top && lock && !may_lock(p, new - old))
 		return -EAGAIN;
 	if (a[3] & REMAP_FIXED && !may_name(p, a[4]))
 		return -EPERM;
 	int r = space_remap(p->space, a[0], a[1], a[2], (unsigned)a[3], a[4], &start);
+	if (r == 0 && lock && new > old)
+		return populate(t, start + old, start + new, start);
 	return r == 0 ? (int64_t)start : memory_result(t, r);
 }
 
@@ -220,10 +225,13 @@ int64_t sys_brk(struct task *t, const uint64_t a[6])
 	struct process *p = t->process;
 	struct space *s = p->space;
 	uint64_t more = a[0] > s->brk ? page_up(a[0]) - page_up(s->brk) : 0;
+	if (t->call.state[0])
+		return populate(t, 0, page_up(t->call.state[0]), t->call.state[0]);
 	if (!limits_brk(s, a[0], p->data_end - p->data_start) ||
 	    (s->future & REGION_LOCKED && !may_lock(p, more)))
 		return (int64_t)s->brk;
-	return (int64_t)space_brk(s, a[0]);
+	uint64_t old = page_up(s->brk), brk = space_brk(s, a[0]);
+	return more && s->future & REGION_LOCKED ? populate(t, old, page_up(brk), brk) : (int64_t)brk;
 }
 
 /* --- protection --- */

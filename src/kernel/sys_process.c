@@ -227,6 +227,8 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 		wait_forget(child);
 	if (child->state != TASK_DEAD)
 		sched_ready(child);
+	if (!(flags & CLONE_THREAD_))
+		(void)debug_tell(t, flags & CLONE_VFORK_ ? DEBUG_VFORK : DEBUG_FORK, (uint64_t)child->tid);
 	return child->tid;
 }
 
@@ -245,8 +247,10 @@ static int64_t clone_and_wait(struct task *t, uint64_t flags, uint64_t stack, ui
 			new->vforked = t->process;
 	}
 	struct process *child = process_find(k, (int32_t)*child_pid);
-	if (!child || child->vforked != t->process)
+	if (!child || child->vforked != t->process) {
+		(void)debug_tell(t, DEBUG_VFORK_DONE, 0);
 		return (int64_t)*child_pid;
+	}
 	(void)wait_on(t, &child->vfork_wait); /* the first four cannot fail */
 	return CALL_WAIT;
 }

@@ -341,6 +341,7 @@ void process_exit(struct process *p, int status)
 	p->status = status;
 	/* Told while its memory is still there, for those who look at it. */
 	EVENT(k->events, &p->tally, p->pid, kernel_now(k), process_exit, .status = status);
+	(void)debug_tell(process_task(p), DEBUG_EXIT, (uint64_t)status);
 	give_all_back(p);
 	tty_process_ended(p);
 	p->zombie = true;
@@ -371,10 +372,12 @@ int task_add(struct process *p, struct task **ret_task)
 void task_exit(struct task *t, int status)
 {
 	struct process *p = t->process;
-	if (p->threads <= 1)
+	if (p->threads <= 1) {
 		process_exit(p, status);
-	else
-		task_end(t);
+		return;
+	}
+	task_end(t);
+	(void)debug_tell(t, DEBUG_THREAD_EXIT, (uint64_t)status);
 }
 
 void task_leave_alone(struct task *t)

@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "kernel/debug.h"
 #include "kernel/signal.h"
 #include "kernel/wait.h"
 #include "machine/hart.h"
@@ -78,6 +79,7 @@ struct task {
 		bool reset_on_fork;
 	} sched; /* kept and shown: see sys_sched.c */
 	char comm[16];
+	struct task_debug debug;
 	TAILQ_ENTRY(task) run;	   /* the run queue; once dead, those to free */
 	RB_ENTRY(task) sleep;	   /* by deadline, then tid */
 	RB_ENTRY(task) by_tid;	   /* not of the first task of a process */

@@ -113,10 +113,15 @@ static void add_reason(struct text *s, const struct process *p, const struct fau
 		text_add(s, ", which would be a new page of ");
 		if (!add_file(s, r->object))
 			text_add(s, "shared memory");
-		text_add(s,
-			 ", and all %llu KiB of /dev/shm, half of RAM, are in use: remove files "
-			 "there, or give more RAM with -m",
-			 (unsigned long long)r->object->quota->limit * PAGE_SIZE / 1024);
+		const struct object_quota *quota = r->object->quota;
+		if (!quota || quota->pages < quota->limit)
+			text_add(s, ", and beyond what may be promised (--overcommit, --overcommit-ratio): "
+				    "give more RAM with -m, or more --swap");
+		else
+			text_add(s,
+				 ", and all %llu KiB of /dev/shm, half of RAM, are in use: remove files "
+				 "there, or give more RAM with -m",
+				 (unsigned long long)quota->limit * PAGE_SIZE / 1024);
 	} else if (why == FAULT_BUS_IO && plan.anon && trouble->device) {
 		text_add(s, ", which is in a page that the swap device %s %s", trouble->device,
 			 trouble->error == -EBADMSG ? "gave back with other bytes than were written"

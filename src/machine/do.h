@@ -119,8 +119,9 @@ enum { EFFORT_NONE, EFFORT_HASH, EFFORT_ALL };
 		memcpy(&v, MEM_HOST(load, va_), sizeof(type));                                     \
 	} else {                                                                                   \
 		MEM_MISS;                                                                          \
-		if (mem_load(h, va_, sizeof(type)) != DONE_NEXT)                                   \
-			return DONE_TRAP;                                                          \
+		enum done loaded_ = mem_load(h, va_, sizeof(type));                                \
+		if (loaded_ != DONE_NEXT)                                                          \
+			return loaded_;                                                            \
 		v = (type)h->value;                                                                \
 	}
 
@@ -143,15 +144,16 @@ enum { EFFORT_NONE, EFFORT_HASH, EFFORT_ALL };
 
 #define LOAD_RESERVED(type)                                                                        \
 	ALIGNED(type, TRAP_LOAD_MISALIGNED);                                                       \
-	if (mem_reserve(h, va_, sizeof(type)) != DONE_NEXT)                                        \
-		return DONE_TRAP;                                                                  \
+	enum done done_ = mem_reserve(h, va_, sizeof(type));                                       \
+	if (done_ != DONE_NEXT)                                                                    \
+		return done_;                                                                      \
 	RD = SEXT((type)h->value)
 
 #define STORE_CONDITIONAL(type)                                                                    \
 	ALIGNED(type, TRAP_STORE_MISALIGNED);                                                      \
 	uint64_t failed_;                                                                          \
 	enum done done_ = mem_conditional(h, va_, sizeof(type), RS2, &failed_);                    \
-	if (done_ == DONE_TRAP)                                                                    \
+	if (done_ == DONE_TRAP || done_ == DONE_STOP_HERE)                                         \
 		return done_;                                                                      \
 	RD = failed_;                                                                              \
 	return done_

@@ -147,6 +147,47 @@ int hart_stop_forget(struct hart *h, unsigned asid, uint64_t va)
 	return 0;
 }
 
+void hart_stop_again(struct hart *h) { h->stopped.va = 1; }
+
+static int watch_find(const struct hart *h, const struct watch *w)
+{
+	for (unsigned i = 0; i < h->watch_count; i++) {
+		const struct watch *o = &h->watches[i];
+		if (o->asid == w->asid && o->start == w->start && o->end == w->end && o->read == w->read &&
+		    o->write == w->write)
+			return (int)i;
+	}
+	return -1;
+}
+
+int hart_watch(struct hart *h, unsigned asid, uint64_t va, uint64_t size, bool read, bool write)
+{
+	const struct watch w = {asid, va, va + size, read, write};
+
+	if (size == 0 || va + size < va || !(read || write))
+		return -EINVAL;
+	if (watch_find(h, &w) >= 0)
+		return -EEXIST;
+	if (h->watch_count == WATCHES_MAX)
+		return -ENOSPC;
+	h->watches[h->watch_count++] = w;
+	tlb_flush_space(h, asid);
+	return 0;
+}
+
+int hart_watch_forget(struct hart *h, unsigned asid, uint64_t va, uint64_t size, bool read, bool write)
+{
+	const struct watch w = {asid, va, va + size, read, write};
+	int i = watch_find(h, &w);
+
+	if (i < 0)
+		return -ENOENT;
+	h->watches[i] = h->watches[--h->watch_count];
+	return 0;
+}
+
+unsigned hart_watched(const struct hart *h) { return h->watched.did; }
+
 void hart_stats(const struct hart *h, struct hart_stats *ret_stats)
 {
 	*ret_stats = (struct hart_stats){h->miss_count, h->m->code.decoded, h->m->code.forgotten};
@@ -226,9 +267,10 @@ static enum exec_exit run_some(struct hart *h, uint64_t budget, bool step, uint6
 	enum exec_exit why;
 
 	*ret_used = 0;
-	if (step || h->seen || budget <= CODE_INSNS_MAX) {
+	h->stepping = step || h->seen || budget == 1;
+	if (h->stepping || budget <= CODE_INSNS_MAX) {
 		/* A scratch block is left after `left` fell below 0, however short it is. */
-		op = fetch_some(h, h->regs.pc, step || h->seen ? 1 : (unsigned)budget);
+		op = fetch_some(h, h->regs.pc, h->stepping ? 1 : (unsigned)budget);
 		if (!op)
 			return EXEC_TRAP;
 	} else {
@@ -258,11 +300,17 @@ static struct trap stop_at(struct hart *h)
 	return (struct trap){TRAP_STOP, h->regs.pc};
 }
 
+static bool fetch_trapped(const struct hart *h)
+{
+	return h->trap.cause == TRAP_FETCH_PAGE || h->trap.cause == TRAP_FETCH_ACCESS;
+}
+
 static struct trap run(struct hart *h, uint64_t budget)
 {
 	bool step = stops_at(h, h->regs.pc);
 	uint64_t used;
 
+	h->watched.hit = false;
 	if (h->regs.pc & 1)
 		return (struct trap){TRAP_FETCH_MISALIGNED, h->regs.pc};
 	for (; budget > 0; budget -= used) {
@@ -277,8 +325,17 @@ static struct trap run(struct hart *h, uint64_t budget)
 		/* It was stepped off, unless its own fetch trapped. */
 		if (here && used > 0)
 			h->stopped.va = 1;
+		/* What has not happened touched nothing. */
+		if (unlikely(h->watched.hit) && used == 0)
+			h->watched.hit = false;
+		if (unlikely(h->watched.hit))
+			return (struct trap){TRAP_WATCH, h->watched.va};
 		switch (why) {
-		case EXEC_TRAP: return h->trap;
+		case EXEC_TRAP:
+			/* Jumped to, but not there: yet it was reached. */
+			if (fetch_trapped(h) && stops_at(h, h->regs.pc) && !stopped_at(h, h->regs.pc))
+				return stop_at(h);
+			return h->trap;
 		case EXEC_STOP: return stop_at(h);
 		case EXEC_BUDGET: step = false; break;
 		case EXEC_STEP: step = true; break;

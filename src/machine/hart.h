@@ -57,6 +57,7 @@ enum trap_cause {
 	TRAP_STORE_PAGE = 15,
 	TRAP_BUDGET = 32, /* the budget is used up */
 	TRAP_STOP = 33,	  /* hart_stop was called (value 0), or a stop address was reached (value: it) */
+	TRAP_WATCH = 34,  /* an instruction that touched what is watched was executed (value: where) */
 };
 
 struct trap {
@@ -105,10 +106,24 @@ uint64_t hart_retired(const struct hart *h);
 void hart_set_time_offset(struct hart *h, uint64_t ns);
 
 /* A stop address: hart_run returns TRAP_STOP before the instruction at va in this address space is
- * executed; the next run that begins there steps off it. At most 64. Returns 0, -ENOSPC or -EEXIST. */
+ * executed, or found not to be there; the next run that begins there steps off it. At most 256.
+ * Returns 0, -ENOSPC or -EEXIST. */
 int hart_stop_at(struct hart *h, unsigned asid, uint64_t va);
 /* Returns 0 or -ENOENT. */
 int hart_stop_forget(struct hart *h, unsigned asid, uint64_t va);
+/* The next run stops where the last one did, if there is a stop address. */
+void hart_stop_again(struct hart *h);
+
+/* Watches size bytes at va in this address space: hart_run returns TRAP_WATCH behind the instruction
+ * that loaded from them (read), stored to them (write), or either. Their pages leave the TLB, so that
+ * only accesses to those pages become slow. At most 64. Returns 0, -ENOSPC, -EINVAL (no bytes, or no
+ * access) or -EEXIST. */
+int hart_watch(struct hart *h, unsigned asid, uint64_t va, uint64_t size, bool read, bool write);
+/* Returns 0 or -ENOENT: no watch of just that. */
+int hart_watch_forget(struct hart *h, unsigned asid, uint64_t va, uint64_t size, bool read, bool write);
+/* What the last TRAP_WATCH did there: an atomic instruction does both. */
+enum hart_watched { HART_READ = 1, HART_WROTE = 2 };
+unsigned hart_watched(const struct hart *h);
 
 /* Makes a running hart_run return TRAP_STOP soon; safe from a signal handler. */
 void hart_stop(struct hart *h);

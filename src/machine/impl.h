@@ -37,7 +37,8 @@ enum {
 	R_COUNT = R_SINK + 1,
 
 	JUMP_BITS = 11,
-	STOPS_MAX = 64,
+	STOPS_MAX = 256,
+	WATCHES_MAX = 64,
 };
 
 /* From an address to its block, for jumps that have no link. */
@@ -49,6 +50,13 @@ struct jump {
 struct stop {
 	unsigned asid;
 	uint64_t va;
+};
+
+/* Bytes [start, end) that a debugger watches. */
+struct watch {
+	unsigned asid;
+	uint64_t start, end;
+	bool read, write;
 };
 
 struct hart {
@@ -84,6 +92,17 @@ struct hart {
 	struct stop stops[STOPS_MAX];
 	unsigned stop_count;
 	struct stop stopped; /* where the last TRAP_STOP was: a run from there steps off it; va 1: nowhere */
+
+	/* What is watched is in no TLB. Code that comes to it is left before the instruction, which
+	 * is then executed alone (stepping), and noted in watched: there it can be told exactly. */
+	struct watch watches[WATCHES_MAX];
+	unsigned watch_count;
+	bool stepping;
+	struct {
+		bool hit;
+		unsigned did; /* enum hart_watched */
+		uint64_t va;
+	} watched;
 
 	/* Observed harts fill no TLB and run one instruction at a time. */
 	void (*seen)(void *ctx, uint64_t va, enum mmu_access access);
@@ -128,7 +147,19 @@ void hart_saw(struct hart *h, uint64_t va, enum mmu_access access);
 /* Sets h->trap for a failed translation and returns DONE_TRAP. */
 enum done hart_fault(struct hart *h, enum mmu_result result, uint64_t va, enum mmu_access access);
 
-/* mem.c: the access missed the TLB, or is not aligned. size: 1, 2, 4 or 8; it may cross a page. */
+/* Is anything of va's page watched? */
+static inline bool hart_watches_page(const struct hart *h, uint64_t va)
+{
+	for (unsigned i = 0; i < h->watch_count; i++)
+		if (h->watches[i].asid == (h->satp >> 44 & 0xffff) &&
+		    page_down(h->watches[i].start) <= page_down(va) &&
+		    page_down(va) <= page_down(h->watches[i].end - 1))
+			return true;
+	return false;
+}
+
+/* mem.c: the access missed the TLB, or is not aligned. size: 1, 2, 4 or 8; it may cross a page.
+ * DONE_STOP_HERE: it is watched, and must be executed alone. */
 enum done mem_load(struct hart *h, uint64_t va, unsigned size); /* into h->value */
 enum done mem_store(struct hart *h, uint64_t va, unsigned size, uint64_t value);
 

@@ -17,6 +17,31 @@ static bool crosses(uint64_t va, unsigned size)
 	return (va & (PAGE_SIZE - 1)) > PAGE_SIZE - size;
 }
 
+/* Is the access watched, and cannot be told of here? Where it can it is noted. */
+static bool watch_first(struct hart *h, uint64_t va, unsigned size, bool read, bool write)
+{
+	for (unsigned i = 0; i < h->watch_count; i++) {
+		const struct watch *w = &h->watches[i];
+		if (w->asid != (h->satp >> 44 & 0xffff) || va >= w->end || va + size <= w->start ||
+		    !((read && w->read) || (write && w->write)))
+			continue;
+		if (!h->stepping)
+			return true;
+		if (!h->watched.hit) {
+			h->watched.hit = true;
+			h->watched.did = 0;
+			h->watched.va = va < w->start ? w->start : va;
+		}
+		h->watched.did |= (read ? HART_READ : 0) | (write ? HART_WROTE : 0);
+	}
+	return false;
+}
+
+static inline bool watched(struct hart *h, uint64_t va, unsigned size, bool read, bool write)
+{
+	return unlikely(h->watch_count) && watch_first(h, va, size, read, write);
+}
+
 /* Translates both parts of an access that crosses a page. */
 static bool translate_both(struct hart *h, uint64_t va, unsigned size, enum mmu_access access,
 			   uint64_t *ret_pa, uint64_t *ret_second)
@@ -62,12 +87,16 @@ enum done mem_load(struct hart *h, uint64_t va, unsigned size)
 			h->value = bytes_get((void *)(uintptr_t)(va + e->add), size);
 			return DONE_NEXT;
 		}
+		if (watched(h, va, size, true, false))
+			return DONE_STOP_HERE;
 		if (!tlb_translate(h, va, MMU_READ, &pa))
 			return DONE_TRAP;
 		value = bytes_get(bytes + pa, size);
 		hart_saw(h, va, MMU_READ);
 	} else {
 		unsigned first = PAGE_SIZE - (va & (PAGE_SIZE - 1));
+		if (watched(h, va, size, true, false))
+			return DONE_STOP_HERE;
 		if (!translate_both(h, va, size, MMU_READ, &pa, &second))
 			return DONE_TRAP;
 		memcpy(&value, bytes + pa, first);
@@ -115,6 +144,8 @@ enum done mem_store(struct hart *h, uint64_t va, unsigned size, uint64_t value)
 			memcpy((void *)(uintptr_t)(va + e->add), &value, size);
 			return DONE_NEXT;
 		}
+		if (watched(h, va, size, false, true))
+			return DONE_STOP_HERE;
 		if (!tlb_translate(h, va, MMU_WRITE, &pa))
 			return DONE_TRAP;
 		leave = store_noticed(h, pa, size);
@@ -122,6 +153,8 @@ enum done mem_store(struct hart *h, uint64_t va, unsigned size, uint64_t value)
 		hart_saw(h, va, MMU_WRITE);
 	} else {
 		unsigned first = PAGE_SIZE - (va & (PAGE_SIZE - 1));
+		if (watched(h, va, size, false, true))
+			return DONE_STOP_HERE;
 		if (!translate_both(h, va, size, MMU_WRITE, &pa, &second))
 			return DONE_TRAP;
 		leave = store_noticed(h, pa, first);
@@ -134,7 +167,8 @@ enum done mem_store(struct hart *h, uint64_t va, unsigned size, uint64_t value)
 	return leave ? DONE_LEAVE : DONE_NEXT;
 }
 
-void *mem_atomic(struct hart *h, uint64_t va, unsigned size, enum done *ret_done)
+/* reads: it is more than a store. */
+static void *store_at(struct hart *h, uint64_t va, unsigned size, bool reads, enum done *ret_done)
 {
 	const struct tlb_entry *e = &h->store[tlb_index(va)];
 	uint64_t pa;
@@ -142,6 +176,10 @@ void *mem_atomic(struct hart *h, uint64_t va, unsigned size, enum done *ret_done
 	*ret_done = DONE_NEXT;
 	if (likely(e->key == hart_key(h, va)))
 		return (void *)(uintptr_t)(va + e->add);
+	if (watched(h, va, size, reads, true)) {
+		*ret_done = DONE_STOP_HERE;
+		return NULL;
+	}
 	if (!tlb_translate(h, va, MMU_WRITE, &pa)) {
 		*ret_done = DONE_TRAP;
 		return NULL;
@@ -152,10 +190,17 @@ void *mem_atomic(struct hart *h, uint64_t va, unsigned size, enum done *ret_done
 	return h->m->ram.bytes + pa;
 }
 
+void *mem_atomic(struct hart *h, uint64_t va, unsigned size, enum done *ret_done)
+{
+	return store_at(h, va, size, true, ret_done);
+}
+
 enum done mem_reserve(struct hart *h, uint64_t va, unsigned size)
 {
 	uint64_t pa, value = 0;
 
+	if (watched(h, va, size, true, false))
+		return DONE_STOP_HERE;
 	/* Always walks: the physical address is wanted, and LR is rare. */
 	if (!tlb_translate(h, va, MMU_READ, &pa))
 		return DONE_TRAP;
@@ -186,7 +231,7 @@ enum done mem_conditional(struct hart *h, uint64_t va, unsigned size, uint64_t v
 	}
 	/* The page may have been given another frame meanwhile: then translations were flushed,
 	 * and the reservation is for bytes that are no longer here. */
-	void *p = mem_atomic(h, va, size, &done);
+	void *p = store_at(h, va, size, false, &done);
 	if (!p)
 		return done;
 	uint64_t reserved_pa = h->reserved_pa;

@@ -129,7 +129,7 @@ bool tlb_translate(struct hart *h, uint64_t va, enum mmu_access access, uint64_t
 
 	if (!walk(h, va, access, ret_pa, &pte))
 		return false;
-	if (h->seen)
+	if (h->seen || (unlikely(h->watch_count) && hart_watches_page(h, va)))
 		return true;
 	uint64_t frame = *ret_pa >> PAGE_SHIFT;
 	uint64_t host = (uint64_t)(uintptr_t)h->m->ram.bytes + *ret_pa;

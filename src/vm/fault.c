@@ -111,7 +111,7 @@ static void plan_shared(const struct space *s, const struct fault_request *q, st
 	if (p->anon && plan_absent(s, p))
 		return;
 	if (!p->anon && object_is_full(p->region->object)) {
-		plan_fail(p, CAUSE_bus_io);
+		plan_fail(p, CAUSE_out_of_memory);
 		return;
 	}
 	if (private && q->access == ACCESS_WRITE) {
@@ -487,7 +487,8 @@ static enum fault_result fault_done(struct space *s, const struct fault_request 
  * was to get a page of its own has a lineage. */
 static void plan_refused(struct space *s, const struct fault_request *q, const struct fault_plan *p)
 {
-	bool bus = p->cause == CAUSE_bus_beyond_end || p->cause == CAUSE_bus_io;
+	bool bus = p->cause == CAUSE_bus_beyond_end || p->cause == CAUSE_bus_io ||
+		   p->cause == CAUSE_out_of_memory;
 	if (p->grow_to)
 		region_grow(s, p->region, p->grow_to);
 	if (bus && q->access == ACCESS_WRITE && !(p->region->flags & REGION_SHARED))
@@ -514,6 +515,9 @@ static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *
 		else if (p.cause == CAUSE_bus_io && p.from != NO_FRAME)
 			object_drop(mm, p.region->object, region_index(p.region, p.page));
 		*ret_result = fault_fail(s, q, &p, p.cause);
+		/* Shared memory that may not grow: as on Linux SIGBUS, and nobody is killed to make room. */
+		if (p.cause == CAUSE_out_of_memory)
+			*ret_result = FAULT_BUS_IO;
 		return true;
 	case STEP_HAND_OVER:
 		mm->handed = (struct handed){p.region->watcher, p.watched, q->access == ACCESS_WRITE};

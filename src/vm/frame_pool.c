@@ -6,10 +6,10 @@
 /* Each part of the invariant is shown by itself: the provers prefer small questions. */
 /*@ ghost
   /@ requires pool_fits(p);
-     requires pool_top(p);
+     requires pool_fitting(p);
      requires pool_rest(p);
-     requires pool_chain(p);
      requires pool_places(p);
+     requires pool_placed(p);
      requires pool_free_counted(p);
      requires pool_kinds_counted(p);
      requires pool_sound(p);
@@ -22,7 +22,6 @@ void frame_pool_init(struct frame_pool *p, struct frame *frame, uint32_t frames)
 {
 	p->frame = frame;
 	p->frames = p->free = frames;
-	p->first = NO_FRAME;
 	p->untouched = 0;
 	/*@ loop invariant 0 <= k <= FRAME_KINDS;
 	    loop invariant \forall integer i; 0 <= i < k ==> p->kind[i] == 0;
@@ -52,12 +51,12 @@ static struct frame *frame_in(const struct frame_pool *p, uint32_t frame)
 	return &p->frame[frame];
 }
 
-/* How many frames are on the list. */
-/*@ requires \valid_read(p) && 0 <= pool_listed(p) && p->untouched <= p->frames;
+/* How many frames are on the stack. */
+/*@ requires \valid_read(p) && 0 <= pool_stacked(p) && p->untouched <= p->frames;
     assigns \nothing;
-    ensures \result == pool_listed(p);
+    ensures \result == pool_stacked(p);
  */
-static uint32_t listed(const struct frame_pool *p)
+static uint32_t stacked(const struct frame_pool *p)
 {
 	return p->free - (p->frames - p->untouched);
 }
@@ -98,11 +97,8 @@ static void state_set(struct frame_pool *p, uint32_t frame, uint8_t state, uint8
 uint32_t frame_pool_take(struct frame_pool *p)
 {
 	VM_ASSERT(p->free > 0);
-	uint32_t frame = p->first;
-	if (frame != NO_FRAME)
-		p->first = p->frame[frame].next;
-	else
-		frame = p->untouched++;
+	uint32_t places = stacked(p);
+	uint32_t frame = places ? p->frame[places - 1].stacked : p->untouched++;
 	struct frame *f = frame_in(p, frame);
 	VM_ASSERT(f->state == FRAME_FREE);
 	state_set(p, frame, FRAME_RESERVED, f->kind);
@@ -132,17 +128,23 @@ void frame_pool_give(struct frame_pool *p, uint32_t frame)
 	VM_ASSERT(state == FRAME_RESERVED || state == FRAME_OWNED || state == FRAME_ORPHAN);
 	VM_ASSERT(f->maps == 0 && f->holds == 0);
 	state_set(p, frame, FRAME_FREE, FRAME_NONE_KIND);
+	uint32_t place = stacked(p);
+	p->frame[place].stacked = frame;
+	/*@ assert place < p->untouched && frame < p->untouched && place == pool_stacked{Pre}(p); */
+	/*@ assert places_kept{Pre, Here}(p, place); */
+	/*@ assert pool_sound(p); */
 	if (state != FRAME_RESERVED)
 		p->kind[kind]--;
+	/*@ assert pool_kinds_counted(p); */
 	f->flags = 0;
 	f->rmap = 0;
 	f->owner.kernel = NULL;
-	f->next = p->first;
-	f->index = listed(p);
-	p->first = frame;
-	p->free++;
-	/*@ assert pool_listed(p) == \at(pool_listed(p), Pre) + 1; */
+	f->index = place;
 	/*@ assert others_kept{Pre, Here}(p, frame); */
+	p->free++;
+	/*@ assert pool_stacked(p) == place + 1; */
+	/*@ assert places_kept{Pre, Here}(p, place) && p->frame[place].stacked == frame; */
+	/*@ assert others_kept{Pre, Here}(p, frame) && f->index == place; */
 	/*@ ghost pool_kept(p); */
 }
 

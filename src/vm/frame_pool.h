@@ -14,7 +14,14 @@
  *
  * FREE is zero, so that the array of a large RAM costs the host nothing until frames are used. The
  * frame freed last is taken first and untouched ones in order, so that the used ones lie close
- * together.
+ * together. The frames that were used and are free again stand on a stack; its places lie within the
+ * array of frames, which has one for each:
+ *
+ *	place, frame      0    1    2    3    4   ...
+ *	stacked           3    1    -    -    -          three places are needed at most when three
+ *	index             -    1    -    0    -          were used, so no room is sought
+ *
+ * Here 3 was freed first, then 1. No list is followed, neither here nor by the proof.
  */
 #ifndef VM_FRAME_POOL_H
 #define VM_FRAME_POOL_H
@@ -51,7 +58,7 @@ struct frame {
 	uint8_t kind;  /* enum frame_kind; meaningful unless FREE */
 	uint16_t flags; /* enum frame_flag */
 	uint32_t holds;
-	uint32_t next; /* FREE: the next free frame */
+	uint32_t stacked; /* the pool's: which free frame stands at this place of its stack */
 	uint32_t maps; /* entries that map it, a shared table's entry counted once */
 	uint64_t rmap; /* the pmap's own: where its mappings are */
 	union {
@@ -60,8 +67,7 @@ struct frame {
 		struct table *table;
 		void *kernel; /* a tag the kernel chose; only shown */
 	} owner;
-	/* FILE: the page's number in its object. ORPHAN: its key. FREE: the free frames below it on
-	 * the list. */
+	/* FILE: the page's number in its object. ORPHAN: its key. FREE: its place on the stack. */
 	uint64_t index;
 	struct group *group; /* POLICED: whose policy knows it; NULL: the machine's */
 };
@@ -70,8 +76,7 @@ struct frame_pool {
 	struct frame *frame; /* [frames] */
 	uint32_t frames;
 	uint32_t free;		    /* how many are FREE */
-	uint32_t first;		    /* the list of them; NO_FRAME: empty */
-	uint32_t untouched;	    /* frames from here on were never used, and are on no list */
+	uint32_t untouched;	    /* frames from here on were never used, and are not on the stack */
 	uint64_t kind[FRAME_KINDS]; /* OWNED, BUSY and ORPHAN frames by kind */
 };
 
@@ -94,34 +99,31 @@ struct frame_pool {
       (f->state == FRAME_FREE || f->state == FRAME_RESERVED ==> f->holds == 0) &&
       (f->state >= FRAME_OWNED ==> f->kind < FRAME_KINDS);
 
-    // The frames on the free list. Each knows its place: index others lie below it.
-    logic integer pool_listed(struct frame_pool *p) = p->free - (p->frames - p->untouched);
-    predicate pool_free{L}(struct frame_pool *p, integer i) = p->frame[i].state == FRAME_FREE;
-    predicate pool_place{L}(struct frame_pool *p, integer i, integer place) =
-      0 <= i < p->untouched && p->frame[i].state == FRAME_FREE && p->frame[i].index == place;
+    // How many frames are on the stack.
+    logic integer pool_stacked(struct frame_pool *p) = p->free - (p->frames - p->untouched);
 
-    // All frames but one are on the list where they were, or not on it still.
+    // All frames but one are as they were, as far as the stack and the counts know them.
     predicate others_kept{A, B}(struct frame_pool *p, integer frame) =
       \forall integer i; 0 <= i < \at(p->frames, B) && i != frame ==>
         \at(p->frame[i].state, A) == \at(p->frame[i].state, B) &&
-        \at(p->frame[i].index, A) == \at(p->frame[i].index, B) &&
-        \at(p->frame[i].next, A) == \at(p->frame[i].next, B);
+        \at(p->frame[i].index, A) == \at(p->frame[i].index, B);
+    // The lowest places of the stack are as they were.
+    predicate places_kept{A, B}(struct frame_pool *p, integer places) =
+      \forall integer k; 0 <= k < places ==>
+        \at(p->frame[k].stacked, A) == \at(p->frame[k].stacked, B);
 
-    // Every free frame was never touched or is on the list once, and no other frame is on it: first
-    // has the highest place, each next one the place below, and no two have the same.
-    predicate pool_top(struct frame_pool *p) =
-      0 <= pool_listed(p) && p->untouched <= p->frames &&
-      (pool_listed(p) == 0 ? p->first == NO_FRAME : pool_place(p, p->first, pool_listed(p) - 1));
+    // Every free frame was never touched or is on the stack once, and no other frame is on it.
+    predicate pool_fitting(struct frame_pool *p) =
+      0 <= pool_stacked(p) <= p->untouched <= p->frames;
     predicate pool_rest(struct frame_pool *p) =
-      \forall integer i; p->untouched <= i < p->frames ==> pool_free(p, i);
-    predicate pool_chain(struct frame_pool *p) =
-      \forall integer i; 0 <= i < p->untouched && pool_free(p, i) ==>
-        p->frame[i].index < pool_listed(p) &&
-        (p->frame[i].index == 0 ? p->frame[i].next == NO_FRAME
-                                : pool_place(p, p->frame[i].next, p->frame[i].index - 1));
+      \forall integer i; p->untouched <= i < p->frames ==> p->frame[i].state == FRAME_FREE;
     predicate pool_places(struct frame_pool *p) =
-      \forall integer i, j; 0 <= i < j < p->untouched && pool_free(p, i) && pool_free(p, j) ==>
-        p->frame[i].index != p->frame[j].index;
+      \forall integer k; 0 <= k < pool_stacked(p) ==>
+        0 <= p->frame[k].stacked < p->untouched &&
+        p->frame[p->frame[k].stacked].state == FRAME_FREE && p->frame[p->frame[k].stacked].index == k;
+    predicate pool_placed(struct frame_pool *p) =
+      \forall integer i; 0 <= i < p->untouched && p->frame[i].state == FRAME_FREE ==>
+        p->frame[i].index < pool_stacked(p) && p->frame[p->frame[i].index].stacked == i;
 
     predicate pool_free_counted(struct frame_pool *p) =
       p->free == frames_with(p->frame, FRAME_FREE, FRAME_FREE, 0, 255, p->frames);
@@ -136,7 +138,7 @@ struct frame_pool {
 
     // What always holds between calls.
     predicate pool_holds(struct frame_pool *p) =
-      pool_fits(p) && pool_top(p) && pool_rest(p) && pool_chain(p) && pool_places(p) &&
+      pool_fits(p) && pool_fitting(p) && pool_rest(p) && pool_places(p) && pool_placed(p) &&
       pool_free_counted(p) && pool_kinds_counted(p) && pool_sound(p);
  */
 
@@ -152,7 +154,7 @@ void frame_pool_init(struct frame_pool *p, struct frame *frame, uint32_t frames)
 
 /* FREE to RESERVED. There must be a free one. */
 /*@ requires pool_holds(p) && p->free > 0;
-    assigns p->free, p->first, p->untouched, p->frame[0 .. p->frames - 1].state,
+    assigns p->free, p->untouched, p->frame[0 .. p->frames - 1].state,
       p->frame[0 .. p->frames - 1].kind;
     ensures pool_holds(p) && p->free == \old(p->free) - 1;
     ensures \result < p->frames && \old(p->frame[\at(\result, Post)].state) == FRAME_FREE;
@@ -174,8 +176,10 @@ void frame_pool_own(struct frame_pool *p, uint32_t frame, enum frame_kind kind, 
 /*@ requires pool_holds(p) && frame < p->frames && p->frame[frame].maps == 0 && p->frame[frame].holds == 0;
     requires p->frame[frame].state == FRAME_RESERVED || p->frame[frame].state == FRAME_OWNED ||
       p->frame[frame].state == FRAME_ORPHAN;
-    assigns p->free, p->first, p->kind[0 .. FRAME_KINDS - 1], p->frame[frame];
-    ensures pool_holds(p) && p->free == \old(p->free) + 1 && p->frame[frame].state == FRAME_FREE;
+    assigns p->free, p->kind[0 .. FRAME_KINDS - 1], p->frame[frame], p->frame[0 .. p->frames - 1].stacked;
+    ensures pool_holds(p) && p->free == \old(p->free) + 1;
+    ensures \forall integer i; 0 <= i < p->frames ==>
+      p->frame[i].state == (i == frame ? FRAME_FREE : \old(p->frame[i].state));
  */
 void frame_pool_give(struct frame_pool *p, uint32_t frame);
 

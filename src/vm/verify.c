@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* verify.c - does the whole system hold together?
  *
- *	1. frames	states sum to N; each is on the free list or has one owner, who points back;
+ *	1. frames	states sum to N; each is on the stack of free ones or has one owner, who points back;
  *			the policy knows exactly those that can be evicted
  *	2. layers	references to chunks and anons are as many as their counts say; exclusive
  *			means so
@@ -95,7 +95,7 @@ static bool verify_frame(struct verify *v, uint32_t i)
 static bool verify_frames(struct verify *v)
 {
 	const struct mm *mm = v->mm;
-	uint64_t free = mm->frames - mm->pool.untouched, on_list = free, kind[FRAME_KINDS] = {0};
+	uint64_t free = mm->frames - mm->pool.untouched, places = mm->pool.free - free, kind[FRAME_KINDS] = {0};
 	for (uint32_t i = 0; i < mm->pool.untouched; i++) {
 		const struct frame *f = frame_at(mm, i);
 		free += f->state == FRAME_FREE;
@@ -104,14 +104,15 @@ static bool verify_frames(struct verify *v)
 		if (!verify_frame(v, i))
 			return false;
 	}
-	for (uint32_t i = mm->pool.first; i != NO_FRAME; i = frame_at(mm, i)->next, on_list++) {
-		const struct frame *f = frame_at(mm, i);
-		if (f->state != FRAME_FREE || f->index != mm->pool.free - on_list - 1)
-			return say(v, "frame # stands at place # of the free list, which is wrong", i,
-				   f->index);
-	}
-	if (free != mm->pool.free || on_list != mm->pool.free)
+	if (free != mm->pool.free)
 		return say(v, "# frames are free, and # are said to be", free, mm->pool.free);
+	/* As many free frames as places, each at a place of its own: none is missing on the stack. */
+	for (uint32_t i = 0; i < mm->pool.untouched; i++) {
+		const struct frame *f = frame_at(mm, i);
+		if (f->state == FRAME_FREE &&
+		    (f->index >= places || frame_at(mm, (uint32_t)f->index)->stacked != i))
+			return say(v, "free frame # does not stand at its place of the stack, #", i, f->index);
+	}
 	for (unsigned k = 0; k < FRAME_KINDS; k++)
 		if (kind[k] != mm->pool.kind[k])
 			return say(v, "there are # frames of a kind of which # were counted",

@@ -7,10 +7,26 @@ who tell of it say the same.
 import json
 import os
 import re
+import signal
 
 from world import build, carrel, equal, from_json, look, more
 from tap import main, test
 
+BEYOND = r'''
+#define _GNU_SOURCE
+#include <sys/mman.h>
+#include <unistd.h>
+int main(void)
+{
+	int fd = memfd_create("m", 0);
+	if (ftruncate(fd, 64 << 20) < 0)
+		return 1;
+	char *p = mmap(0, 64 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	for (long i = 0; i < 64 << 20; i += 4096)
+		p[i] = 1;
+	return 0;
+}
+'''
 FULL = r'''
 #include <fcntl.h>
 #include <stdlib.h>
@@ -113,6 +129,15 @@ def proc_tells_of_swap_what_stat_counts():
     alone = sum(int(n) for n in re.findall(r'^SwapPss: +(\d+) kB$', r.stdout, re.MULTILINE))
     equal((swapped, alone - swapped), (alone, 0))
     equal(abs(kib['VmSwap'] - swapped) < 200, True, f'VmSwap {kib["VmSwap"]}, smaps {swapped}')
+
+
+@test
+def shared_memory_beyond_what_may_be_promised_is_sigbus_and_says_so():
+    build('beyond', BEYOND)
+    r = carrel('trace', '-e', 'faults', '-m', '16M', '--overcommit', '2', './beyond')
+    equal(r.returncode, -signal.SIGBUS)
+    equal('kind=fatal, cause=out-of-memory' in r.stderr, True, r.stderr[-300:])
+    equal('a new page of memfd:m (deleted), and beyond what may be promised' in r.stderr, True, r.stderr[-300:])
 
 
 main()

@@ -104,6 +104,15 @@ def a_page_that_comes_back_different_is_never_used_and_the_device_is_named():
 
 
 @test
+def what_is_locked_is_there_at_once_though_others_must_go_to_swap_first():
+    program = os.path.join(GUEST, 'locked.rv')
+    need(program, 'which the cross compiler makes')
+    shutil.copy(program, DIR)
+    r = run('run', ['-m', '4M'] + stores()['hdd'], ['./locked.rv'])
+    equal(said(r), (0, b'mapped: 100 of 100\ngrown: 200 of 200\nby mlockall: 100 of 100\nthe heap: 99 of 99\n'), r.stderr.decode())
+
+
+@test
 def swap_that_is_full_ends_one_process_with_a_sentence():
     r = run('run', ['-m', '1M', '--overcommit', '1', '--swap', f'file:{new("a")},size=2M'], larger('3000'))
     text = r.stderr.decode()

@@ -501,6 +501,91 @@ static void note(void *ctx, uint64_t va, enum mmu_access access)
 	s->count++;
 }
 
+TEST(a_watched_store_stops_behind_it_and_what_is_beside_it_does_not)
+{
+	start();
+	CODE_AT(CODE, addi(T0, 0, 5), sd(T0, A0, 0), sd(T0, A0, 16), sw(T0, A0, 12), ld(T1, A0, 8),
+		sd(T0, A0, PAGE_SIZE - 4 - 2048), ECALL);
+	CHECK_EQ(hart_watch(g.h, 1, DATA + 8, 8, false, true), 0);
+	CHECK_EQ(hart_watch(g.h, 1, DATA + 8, 8, false, true), -17);
+	CHECK_EQ(hart_watch(g.h, 1, DATA, 0, true, true), -22);
+	CHECK_EQ(hart_watch(g.h, 2, DATA, 8, true, true), 0); /* of another space */
+	expect(100000, TRAP_WATCH, DATA + 12, CODE + 16, 4);
+	CHECK_EQ(hart_watched(g.h), HART_WROTE);
+	CHECK_EQ(guest_at(&g, DATA)[12], 5);
+	expect(100000, TRAP_ECALL, 0, CODE + 24, 2);
+	CHECK_EQ(g.r->x[T1], 5ll << 32);
+	CHECK_EQ(hart_watch_forget(g.h, 1, DATA + 8, 8, false, true), 0);
+	CHECK_EQ(hart_watch_forget(g.h, 1, DATA + 8, 8, false, true), -2);
+	g.r->pc = CODE;
+	expect(100000, TRAP_ECALL, 0, CODE + 24, 6);
+}
+
+TEST(every_kind_of_access_meets_a_watch_at_any_budget)
+{
+	enum { AMOADD = 0x0000302f };
+	static const struct {
+		bool read, write;
+		unsigned at[4];
+	} runs[] = {
+		/* behind: ld, lr, sc, amoadd, and sd that crosses from the page before */
+		{true, false, {8, 12, 20, 0}}, {false, true, {16, 20, 24, 0}}, {true, true, {8, 12, 16, 20}}};
+
+	for (unsigned i = 0; i < array_size(runs); i++)
+		for (uint64_t budget = 1; budget < 1000; budget = budget * 7 + 1) {
+			start();
+			CODE_AT(CODE, addi(A1, A0, 2044), ld(T0, A0, 0), LR_D(T1, A0), SC_D(T2, T0, A0),
+				AMOADD | 0u << 7 | T0 << 20 | A0 << 15, sd(T0, A0, -1), ECALL);
+			guest_map_new(&g, DATA - PAGE_SIZE, PAGE_SIZE, GUEST_RW);
+			/* Known to the TLB before it is watched. */
+			CHECK_EQ(hart_run(g.h, 100).cause, TRAP_ECALL);
+			g.r->pc = CODE;
+			CHECK_EQ(hart_watch(g.h, 1, DATA, 8, runs[i].read, runs[i].write), 0);
+			unsigned n = 0;
+			struct trap t;
+			while ((t = hart_run(g.h, budget)).cause == TRAP_BUDGET || t.cause == TRAP_WATCH) {
+				if (t.cause != TRAP_WATCH)
+					continue;
+				CHECK_EQ(t.value, DATA);
+				CHECK_EQ(g.r->pc, CODE + runs[i].at[n < 3 ? n : 3]);
+				n++;
+				if (runs[i].read && runs[i].write && n == 4) {
+					CHECK_EQ(hart_watched(g.h), HART_READ | HART_WROTE);
+					break;
+				}
+			}
+			CHECK_EQ(n, runs[i].read && runs[i].write ? 4 : 3);
+		}
+}
+
+TEST(a_watched_access_that_faults_is_no_hit_until_it_is_done)
+{
+	start();
+	CODE_AT(CODE, ld(T0, A0, 0), ECALL);
+	g.r->x[A0] = DATA + 2 * PAGE_SIZE;
+	CHECK_EQ(hart_watch(g.h, 1, DATA + 2 * PAGE_SIZE, 4, true, false), 0);
+	expect(100, TRAP_LOAD_PAGE, DATA + 2 * PAGE_SIZE, CODE, 0);
+	guest_map_new(&g, DATA + 2 * PAGE_SIZE, PAGE_SIZE, GUEST_RW);
+	expect(100, TRAP_WATCH, DATA + 2 * PAGE_SIZE, CODE + 4, 1);
+}
+
+TEST(a_stop_address_that_is_not_there_yet_is_reached_before_its_page)
+{
+	start();
+	uint64_t far = CODE + 64 * PAGE_SIZE;
+	CODE_AT(CODE, jalr(0, A0));
+	g.r->x[A0] = far;
+	CHECK_EQ(hart_stop_at(g.h, 1, far), 0);
+	expect(100, TRAP_STOP, far, far, 1);
+	expect(100, TRAP_FETCH_PAGE, far, far, 0);
+	guest_map_new(&g, far, PAGE_SIZE, GUEST_RWX);
+	CODE_AT(far, addi(T0, 0, 1), ECALL);
+	expect(100, TRAP_ECALL, 0, far + 4, 1);
+	g.r->pc = far;
+	hart_stop_again(g.h);
+	expect(100, TRAP_STOP, far, far, 0);
+}
+
 TEST(an_observer_sees_every_page_reference_in_order)
 {
 	struct seen s = {0};

@@ -360,7 +360,7 @@ TEST(in_never_mode_shared_memory_without_a_promise_ends_at_the_limit)
 		CHECK_EQ(object_page(l.mm, o, 1, true, &frame), 0);
 		frame_unhold(l.mm, frame);
 		CHECK_EQ(object_page(l.mm, o, 2, true, &frame), -ENOSPC);
-		CHECK_EQ(lab_store(l.space, a + (2 << 12), 1), CAUSE_bus_io);
+		CHECK_EQ(lab_store(l.space, a + (2 << 12), 1), CAUSE_out_of_memory);
 		CHECK_EQ(committed(&l), 2);
 		object_put(l.mm, o);
 	}

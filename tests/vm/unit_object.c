@@ -406,7 +406,7 @@ TEST(shared_memory_has_no_more_pages_than_its_quota)
 		CHECK_EQ(lab_store(l.space, a, 1), CAUSE_zero_fill);
 		CHECK_EQ(lab_store(l.space, b, 1), CAUSE_zero_fill);
 		CHECK_EQ(lab_store(l.space, b + P, 1), CAUSE_zero_fill);
-		CHECK_EQ(lab_load(l.space, b + 2 * P), -(int)CAUSE_bus_io);
+		CHECK_EQ(lab_load(l.space, b + 2 * P), -(int)CAUSE_out_of_memory);
 		CHECK_EQ(lab_load(l.space, b + P), 1);
 		uint32_t frame;
 		CHECK_EQ(object_page(l.mm, o, 7, true, &frame), -ENOSPC);

@@ -63,18 +63,21 @@ TEST(a_frame_whose_state_is_wrong_is_found)
 		scene_make(&l, &x);
 		struct frame *anon = frame_of(l.space, x.own), *file = frame_of(l.space, x.stored);
 		CHECK_EQ(space_advise(l.space, x.copied + P, P, 4 /* DONTNEED */), 0);
-		CHECK(l.mm->pool.first != NO_FRAME);
-		struct frame *free = frame_at(l.mm, l.mm->pool.first);
+		uint64_t places = l.mm->pool.free - (l.mm->frames - l.mm->pool.untouched);
+		CHECK(places > 0);
+		struct frame *top = frame_at(l.mm, (uint32_t)places - 1), *free = frame_at(l.mm, top->stacked);
+		CHECK_EQ(free->state, FRAME_FREE);
 		struct anon *owner = anon->owner.anon, *other = anon_map_get(&l.space->anons, x.both);
 		BREAK(&l, "which is free", free->holds = 1, free->holds = 0);
-		BREAK(&l, "free list", free->index++, free->index--);
+		BREAK(&l, "its place of the stack", free->index++, free->index--);
+		BREAK(&l, "its place of the stack", top->stacked++, top->stacked--);
 		BREAK(&l, "has no owner", anon->state = FRAME_ORPHAN, anon->state = FRAME_OWNED);
 		BREAK(&l, "belongs to an anon that is in frame", anon->owner.anon = other,
 		      anon->owner.anon = owner);
 		BREAK(&l, "belongs to page", file->index += 9, file->index -= 9);
 		BREAK(&l, "do not agree", file->flags ^= FRAME_POLICED, file->flags ^= FRAME_POLICED);
 		BREAK(&l, "is said to go", file->flags ^= FRAME_GOING, file->flags ^= FRAME_GOING);
-		BREAK(&l, "the free list", l.mm->pool.free++, l.mm->pool.free--);
+		BREAK(&l, "are said to be", l.mm->pool.free++, l.mm->pool.free--);
 		BREAK(&l, "frames of a kind", l.mm->pool.kind[FRAME_ANON]++,
 		      l.mm->pool.kind[FRAME_ANON]--);
 		scene_end(&l, &x);
