@@ -85,12 +85,18 @@ static void print_verbs(void)
 		printf("%s%s", v == verbs ? "" : " ", v->name);
 }
 
+/* Is its value the next word? "[=FILE]" can only stand behind an =. */
+static bool takes_next(const char *value)
+{
+	return value && value[0] != '[';
+}
+
 /* --- bash ------------------------------------------------------------------------------------ */
 
 static void bash_options(const char *verb, bool with_value)
 {
 	for (size_t i = 0; i < array_size(options); i++) {
-		if (!(options[i].verbs & options_verb(verb)) || (with_value && !options[i].value))
+		if (!(options[i].verbs & options_verb(verb)) || (with_value && !takes_next(options[i].value)))
 			continue;
 		if (options[i].letter)
 			printf(" -%c", options[i].letter);
@@ -103,7 +109,7 @@ static void bash_values(void)
 {
 	for (size_t i = 0; i < array_size(options); i++) {
 		struct text words = TEXT;
-		if (!options[i].value)
+		if (!takes_next(options[i].value))
 			continue;
 		value_words(i, &words);
 		if (!words.size && !is_directory(options[i].value) && !is_file(options[i].value))
@@ -204,7 +210,7 @@ static void print_help(const char *help, const char *special, const char *quote)
 static void zsh_option(size_t i)
 {
 	struct text words = TEXT;
-	const char *value = options[i].value;
+	const char *value = takes_next(options[i].value) ? options[i].value : NULL;
 	if (options[i].letter)
 		printf("\t\t\t'(-%c --%s)'{-%c%s,--%s%s}'[", options[i].letter, options[i].name,
 		       options[i].letter, value ? "+" : "", options[i].name, value ? "=" : "");
@@ -275,7 +281,7 @@ static void fish_option(size_t i)
 	if (options[i].letter)
 		printf(" -s %c", options[i].letter);
 	printf(" -l %s", options[i].name);
-	if (options[i].value) {
+	if (takes_next(options[i].value)) {
 		value_words(i, &words);
 		if (is_directory(options[i].value))
 			printf(" -x -a '(__fish_complete_directories)'");

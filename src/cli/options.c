@@ -421,6 +421,7 @@ static bool set(struct options *o, enum option_id id, const char *value)
 	case OPTION_all: o->all = true; break;
 	case OPTION_json: o->json = true; break;
 	case OPTION_jsonl: o->jsonl = true; break;
+	case OPTION_core: o->core = value ? value : "core.%p"; break;
 	case OPTION_gdb: o->gdb = value; break;
 	case OPTION_output: o->output = value; break;
 	case OPTION_color:
@@ -491,7 +492,8 @@ static int take(struct options *o, const struct option *op, const char *value, i
 		return show_help(o);
 	if (!op->value && value)
 		return say("--%s takes no value", op->name);
-	if (op->value && !value) {
+	/* "[=FILE]": only behind an =. */
+	if (op->value && op->value[0] != '[' && !value) {
 		if (*at >= argc)
 			return say("--%s wants a value: %s", op->name, op->value);
 		value = argv[(*at)++];
@@ -560,7 +562,7 @@ void options_help(FILE *f, enum option_verbs verb)
 			continue;
 		char letter[] = {'-', op->letter, ',', ' ', 0};
 		fprintf(f, "  %s--%s%s%s\n", op->letter ? letter : "", op->name,
-			op->value ? " " : "", op->value ? op->value : "");
+			op->value && op->value[0] != '[' ? " " : "", op->value ? op->value : "");
 		help_wrap(f, op->help);
 	}
 }

@@ -81,6 +81,7 @@ struct options {
 	uint64_t at_number;  /* fault number, ns */
 	int32_t pid;         /* or PID_FIRST, PID_ALL */
 	const char *filter, *output;
+	const char *core; /* NULL: as RLIMIT_CORE says */
 	const char *gdb; /* where a debugger connects; NULL: nowhere */
 };
 

@@ -275,6 +275,7 @@ static int make_kernel(struct session *s)
 	    .overcommit_ratio = o->overcommit_ratio,
 	    .fault_around = o->fault_around,
 	    .drop_mappings = o->drop_mappings,
+	    .core = o->core,
 	    .events = &s->events,
 	    .say = say_sentence,
 	    .symbol = symbol_text,

@@ -57,6 +57,7 @@ struct kernel_config {
 	uint32_t low, high;    /* marks of the background cleaner, in frames: see struct mm_config */
 	enum overcommit overcommit;
 	unsigned overcommit_ratio; /* 0: Linux's 50 */
+	const char *core;      /* --core: a file of the host for cores, %p in it the pid; NULL: as RLIMIT_CORE says */
 	unsigned drop_mappings; /* that many at random, now and then: see drop.c */
 	struct events *events; /* the caller's: set observed and seen at will */
 	/* Says a sentence to the person: without the leading "carrel: " and without a newline. */

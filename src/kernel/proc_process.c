@@ -311,7 +311,18 @@ static int fill_cgroup(struct kernel *k, struct process *p, struct task *t, stru
 static int fill_coredump_filter(struct kernel *k, struct process *p, struct task *t,
 				struct text *text)
 {
-	text_add(text, "00000033\n");
+	text_add(text, "%08x\n", p->core_filter);
+	return 0;
+}
+
+static int store_coredump_filter(struct kernel *k, struct process *p, struct task *t, const char *bytes,
+				 size_t size)
+{
+	char *end;
+	unsigned long value = strtoul(bytes, &end, 0);
+	if (end == bytes || (*end && *end != '\n'))
+		return -EINVAL;
+	p->core_filter = value & 0x1ff;
 	return 0;
 }
 
@@ -321,7 +332,7 @@ const struct proc_entry proc_process_entries[] = {
     {"cgroup", fill_cgroup, 0444, NULL},
     {"cmdline", fill_cmdline, 0444, NULL},
     {"comm", fill_comm, 0644, store_comm},
-    {"coredump_filter", fill_coredump_filter, 0444, NULL},
+    {"coredump_filter", fill_coredump_filter, 0644, store_coredump_filter},
     {"environ", fill_environ, 0400, NULL},
     {"limits", fill_limits, 0444, NULL},
     {"maps", proc_maps, 0444, NULL},

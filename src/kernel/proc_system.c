@@ -303,6 +303,8 @@ FILL_TEXT(msgmni, "32000\n")
 FILL_TEXT(tty_drivers, "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
 		       "/dev/ptmx            /dev/ptmx       5       2 system\n"
 		       "pty_slave            /dev/pts      136 0-1048575 pty:slave\n")
+/* --core's is not the guest's to see: it names a file of the host. */
+FILL_TEXT(core_pattern, "core.%%p\n")
 FILL_TEXT(empty, "%s", "")
 
 static int fill_locks(struct kernel *k, struct process *p, struct task *t, struct text *text)
@@ -327,6 +329,8 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/fs/file-max", fill_file_max, 0444, NULL},
     {"sys/fs/pipe-max-size", fill_pipe_max_size, 0444, NULL},
     {"sys/kernel/cap_last_cap", fill_cap_last_cap, 0444, NULL},
+    {"sys/kernel/core_pattern", fill_core_pattern, 0444, NULL},
+    {"sys/kernel/core_uses_pid", fill_zero, 0444, NULL},
     {"sys/kernel/domainname", fill_domainname, 0444, NULL},
     {"sys/kernel/hostname", fill_hostname, 0444, NULL},
     {"sys/kernel/msgmax", fill_msgmax, 0444, NULL},

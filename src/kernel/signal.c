@@ -18,6 +18,7 @@
 
 #include "base/bits.h"
 #include "kernel/call.h"
+#include "kernel/core.h"
 #include "kernel/debug.h"
 #include "kernel/kernel.h"
 #include "kernel/rseq.h"
@@ -519,11 +520,10 @@ static int run_handler(struct task *t, struct signal_queue *q, const struct sign
 	return 0;
 }
 
-/* Does the status say that a core was dumped? As on Linux: not if the limit leaves no room for its
- * first page, and not if the program must not be looked at. */
-static bool dumps_core(const struct process *p, int n)
+/* Is there a core? Not of a program that must not be looked at. */
+static bool dumps_core(struct task *t, const struct signal_info *info)
 {
-	return CORE & signal_bit(n) && p->dumpable && p->limit[RLIMIT_CORE].soft >= PAGE_SIZE;
+	return CORE & signal_bit(info->number) && t->process->dumpable && core_dump(t, info);
 }
 
 bool signal_deliver(struct task *t)
@@ -569,7 +569,7 @@ bool signal_deliver(struct task *t)
 			continue;
 		}
 		tell_delivery(t, &info);
-		process_exit(p, n | (dumps_core(p, n) ? CORE_DUMPED : 0));
+		process_exit(p, n | (dumps_core(t, &info) ? CORE_DUMPED : 0));
 		return false;
 	}
 	if (p->stopped && t->state != TASK_STOPPED)

@@ -58,6 +58,7 @@ static int copy_names(const struct process *p, struct process *child)
 	child->data_start = p->data_start;
 	child->data_end = p->data_end;
 	child->oom_score_adj = p->oom_score_adj;
+	child->core_filter = p->core_filter;
 	child->personality = p->personality;
 	child->dumpable = p->dumpable;
 	child->no_new_privs = p->no_new_privs;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "kernel/core.h"
 #include "kernel/file.h"
 #include "kernel/futex.h"
 #include "kernel/ipc.h"
@@ -121,6 +122,7 @@ int process_create(struct kernel *k, struct process *parent, struct process **re
 	p->parent = parent;
 	p->exit_signal = SIGCHLD;
 	p->dumpable = true;
+	p->core_filter = CORE_FILTER;
 	p->started = kernel_now(k);
 	p->stop_told = p->continued_told = true;
 	TAILQ_INIT(&p->children);

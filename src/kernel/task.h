@@ -137,6 +137,7 @@ struct process {
 	LIST_HEAD(, sem_undo) sem_undos; /* see ipc_sem.c */
 	struct pidref *pidref;	   /* see pidfd.h; NULL: nobody has opened it */
 	int oom_score_adj;
+	unsigned core_filter; /* coredump_filter: see core.h */
 	unsigned long personality;
 	bool dumpable, no_new_privs, keep_caps, thp_disable;
 	bool subreaper; /* orphans among its descendants become its children */

@@ -378,6 +378,8 @@ static void dumped(void)
 		pid_t pid = fork();
 		if (pid == 0) {
 			setrlimit(RLIMIT_CORE, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
+			if (chdir("/tmp") != 0)
+				_exit(1);
 			raise(numbers[i]);
 			_exit(0);
 		}
