@@ -176,6 +176,7 @@ class Wire:
     """The protocol by hand."""
 
     def __init__(self, run):
+        self.run = run
         if run.target.startswith('/'):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.connect(run.target)
@@ -202,7 +203,7 @@ class Wire:
                 return re.sub(rb'}(.)', lambda m: bytes([m.group(1)[0] ^ 0x20]), found.group(1), flags=re.S)
             more_bytes = self.socket.recv(65536)
             if not more_bytes:
-                raise EOFError(self.bytes)
+                raise EOFError(f'the connection ended: {self.run.process.communicate()!r}')
             self.bytes += more_bytes
 
     def ask(self, body):
