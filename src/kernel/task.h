@@ -69,6 +69,8 @@ struct task {
 	unsigned waits, wait_more_size;
 	uint64_t deadline; /* NO_DEADLINE: none */
 	uint64_t retired;  /* instructions */
+	uint16_t mempolicy; /* kept and told: see sys_other.c */
+	uint64_t mempolicy_nodes;
 	struct {
 		uint64_t watcher, va; /* who was told of its fault, and where that is: see userfault.h */
 		uint32_t flags;
