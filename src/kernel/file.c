@@ -268,6 +268,8 @@ int fd_close(struct fd_table *ft, int fd)
 	struct file *f = e->file;
 	*e = (struct fd_entry){NULL, false};
 	locks_forget_owner(f, ft);
+	if (f->ops->closed)
+		f->ops->closed(f, ft);
 	file_put(f);
 	return 0;
 }

@@ -82,6 +82,8 @@ struct file_ops {
 	/* A process begins to execute it (by 1), ceases to (-1), or asks if it could (0): meanwhile
 	 * it cannot be opened for writing. -ETXTBSY where it is. NULL: nobody counts. */
 	int (*execute)(struct file *f, int by);
+	/* One of its descriptors is closed. May be NULL. */
+	void (*closed)(struct file *f, const struct fd_table *by);
 	/* The last reference is gone. */
 	void (*release)(struct file *f);
 };

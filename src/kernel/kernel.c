@@ -2,6 +2,7 @@
 /* kernel.c - a machine is put together, given programs, and taken apart */
 #include "kernel/ipc.h"
 #include "kernel/kernel.h"
+#include "kernel/mqueue.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,6 +214,7 @@ int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel
 	LIST_INIT(&k->watches);
 	LIST_INIT(&k->services);
 	LIST_INIT(&k->userfaults);
+	LIST_INIT(&k->mqueues);
 	for (unsigned i = 0; i < array_size(k->io); i++)
 		wait_queue_init(&k->io[i]);
 	for (unsigned i = 0; i < array_size(k->futexes); i++)
@@ -256,6 +258,7 @@ void kernel_destroy(struct kernel *k)
 {
 	end_all(k);
 	ipc_destroy(k);
+	mqueues_destroy(k);
 	if (k->mm)
 		signals_finish_kernel(k);
 	if (k->mounts)

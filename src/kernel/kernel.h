@@ -25,6 +25,7 @@
 
 struct ipc;
 struct mounts;
+struct mqueue;
 struct relay;
 struct userfault;
 
@@ -124,6 +125,7 @@ struct kernel {
 	int32_t last_pid;
 	bool pids_again; /* they have all been used once */
 	LIST_HEAD(, userfault) userfaults;
+	LIST_HEAD(, mqueue) mqueues;
 	struct ipc *ipc; /* System V's: see ipc.h */
 	struct mounts *mounts;
 	struct tty *console; /* the host's terminal, if there is one: among ttys */

@@ -297,6 +297,8 @@ FILL_TEXT(file_max, "1048576\n")
 FILL_TEXT(shmmax, "18446744073692774399\n")
 FILL_TEXT(shmmni, "4096\n")
 FILL_TEXT(sem, "32000\t1024000000\t500\t32000\n")
+FILL_TEXT(queues_max, "256\n")
+FILL_TEXT(mqueue_messages, "10\n")
 FILL_TEXT(msgmax, "8192\n")
 FILL_TEXT(msgmnb, "16384\n")
 FILL_TEXT(msgmni, "32000\n")
@@ -327,6 +329,11 @@ const struct proc_entry proc_system_entries[] = {
     {"stat", fill_stat, 0444, NULL},
     {"swaps", fill_swaps, 0444, NULL},
     {"sys/fs/file-max", fill_file_max, 0444, NULL},
+    {"sys/fs/mqueue/msg_default", fill_mqueue_messages, 0444, NULL},
+    {"sys/fs/mqueue/msg_max", fill_mqueue_messages, 0444, NULL},
+    {"sys/fs/mqueue/msgsize_default", fill_msgmax, 0444, NULL},
+    {"sys/fs/mqueue/msgsize_max", fill_msgmax, 0444, NULL},
+    {"sys/fs/mqueue/queues_max", fill_queues_max, 0444, NULL},
     {"sys/fs/pipe-max-size", fill_pipe_max_size, 0444, NULL},
     {"sys/kernel/cap_last_cap", fill_cap_last_cap, 0444, NULL},
     {"sys/kernel/core_pattern", fill_core_pattern, 0444, NULL},

@@ -145,12 +145,15 @@ SAME |= {
     'sysvsem': 'system_v_semaphores_change_together_in_order_and_are_given_back_by_the_dead',
     'userfault': 'a_program_brings_in_what_is_missing_and_is_told_of_stores_to_what_it_guards',
     'windows': 'proc_pid_mem_and_pagemap_show_memory_as_it_is',
+    'mqueue': 'posix_messages_come_by_priority_and_who_wants_to_know_is_told_once',
+    'numa': 'a_machine_of_one_node_answers_as_linux_with_one',
+    'others': 'the_memory_of_others_is_copied_advised_and_released_as_on_linux',
     'sysvmsg': 'system_v_messages_reach_who_wants_their_type_and_none_is_lost',
 }
-DROPPED += ['sysvshm', 'sysvsem', 'sysvmsg', 'softdirty', 'userfault']
+DROPPED += ['mqueue', 'others', 'sysvshm', 'sysvsem', 'sysvmsg', 'softdirty', 'userfault']
 
 # Those that a Linux allows root only.
-ROOT_ONLY = ['userfault', 'windows']
+ROOT_ONLY = ['numa', 'others', 'userfault', 'windows']
 
 # Those that root is not held to.
 PLAIN = ['limits']
@@ -170,6 +173,14 @@ def is_tmpfs(path):
         return any(line.split()[1:3] == [path, 'tmpfs'] for line in mounts)
 
 
+def one_node():
+    try:
+        with open('/sys/devices/system/node/online', encoding='utf-8') as nodes:
+            return nodes.read().strip() == '0'
+    except OSError:
+        return False
+
+
 def same_as_linux(name):
     """Carrel is asked once. Linux may be disturbed, by load or a page that it moves: up to six times."""
     plain = name in PLAIN
@@ -177,6 +188,8 @@ def same_as_linux(name):
         raise Skip('this Linux shows it to root only')
     if name == 'shm' and not is_tmpfs('/dev/shm'):
         raise Skip('/dev/shm of this host is no tmpfs')
+    if name == 'numa' and not one_node():
+        raise Skip('this Linux has not exactly one node')
     ran, linux = carrel(name, plain=plain), native(name, plain=plain)
     for _ in range(5):
         if linux.out != ran.out:
