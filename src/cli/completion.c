@@ -157,6 +157,12 @@ static void print_bash(void)
 	    "\troot)\n\t\t[ \"$COMP_CWORD\" -eq 2 ] && COMPREPLY=($(compgen -W \"create import\" "
 	    "-- \"$cur\")) ||\n"
 	    "\t\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n\t\treturn\n\t\t;;\n"
+	    "\tps)\n\t\tCOMPREPLY=($(compgen -W \"--json\" -- \"$cur\"))\n\t\treturn\n\t\t;;\n"
+	    "\texec)\n\t\tif [[ \" ${COMP_WORDS[*]:0:COMP_CWORD} \" == *\" -- \"* ]]; then\n"
+	    "\t\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n\t\telse\n"
+	    "\t\t\tCOMPREPLY=($(compgen -W \"-t --tty -T --no-tty -E --env --clean-env -- "
+	    "$(carrel ps 2>/dev/null | sed '1d;s/ .*//')\" -- \"$cur\"))\n"
+	    "\t\tfi\n\t\treturn\n\t\t;;\n"
 	    "\tpolicies)\n\t\tCOMPREPLY=($(compgen -W \"--json");
 	for (unsigned n = 0; policies[n]; n++)
 		printf(" %s", policies[n]->name);
@@ -266,6 +272,11 @@ static void print_zsh(void)
 	}
 	printf("\t\thelp) _describe verb verbs ;;\n"
 	       "\t\troot) _arguments '1:what:(create import)' '*:file:_files' ;;\n"
+	       "\t\tps) _arguments '--json[writes JSON]' ;;\n"
+	       "\t\texec) _arguments -S '(-t --tty)'{-t,--tty}'[on a terminal of its own]' "
+	       "'(-T --no-tty)'{-T,--no-tty}'[on none]' "
+	       "'*'{-E,--env}'[sets a variable]:variable: ' '--clean-env[none of this environment]' "
+	       "'1:run:(${(f)\"$(carrel ps 2>/dev/null | sed \"1d;s/ .*//\")\"})' '*:command:_files' ;;\n"
 	       "\t\tcompletion) _values shell bash zsh fish ;;\n"
 	       "\t\t*) _files ;;\n\t\tesac\n\t\t;;\n\tesac\n}\n\n_carrel \"$@\"\n");
 }
@@ -313,7 +324,17 @@ static void print_fish(void)
 	       addresses);
 	printf("complete -c carrel -n '__fish_seen_subcommand_from help' -f -a '");
 	print_verbs();
-	printf("'\ncomplete -c carrel -n '__fish_seen_subcommand_from root' -a 'create import'\n"
+	printf("'\ncomplete -c carrel -n '__fish_seen_subcommand_from ps' -f -l json -d 'writes JSON'\n"
+	       "complete -c carrel -n '__fish_seen_subcommand_from exec' -s t -l tty -d 'on a terminal "
+	       "of its own'\n"
+	       "complete -c carrel -n '__fish_seen_subcommand_from exec' -s T -l no-tty -d 'on none'\n"
+	       "complete -c carrel -n '__fish_seen_subcommand_from exec' -s E -l env -x -d 'sets a "
+	       "variable'\n"
+	       "complete -c carrel -n '__fish_seen_subcommand_from exec' -l clean-env -d 'none of this "
+	       "environment'\n"
+	       "complete -c carrel -n '__fish_seen_subcommand_from exec' -a '(carrel ps 2>/dev/null | sed "
+	       "\"1d;s/ .*//\")'\n"
+	       "complete -c carrel -n '__fish_seen_subcommand_from root' -a 'create import'\n"
 	       "complete -c carrel -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh "
 	       "fish'\n");
 }

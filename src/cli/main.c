@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "cli/terminal.h"
 #include "cli/verb.h"
 
 const struct verb verbs[] = {
@@ -32,7 +33,7 @@ int say(const char *format, ...)
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	fputs(terminal_is_raw() ? "\r\n" : "\n", stderr);
 	return STATUS_CARREL;
 }
 

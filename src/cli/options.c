@@ -36,7 +36,7 @@ static const struct {
 	enum option_verbs verb;
 } verb_names[] = {{"run", RUN},     {"trace", TRACE},    {"stat", STAT},           {"maps", MAPS},
 		  {"walk", WALK},   {"frames", FRAMES},  {"pagetable", PAGETABLE}, {"smaps", SMAPS},
-		  {"story", STORY}, {"explain", EXPLAIN}};
+		  {"story", STORY}, {"explain", EXPLAIN}, {"shell", SHELL}};
 
 enum option_verbs options_verb(const char *name)
 {

@@ -27,10 +27,13 @@ enum option_verbs {
 	SMAPS = 1 << 7,
 	STORY = 1 << 8,
 	EXPLAIN = 1 << 9,
+	SHELL = 1 << 10,
+	RUNS = RUN | SHELL,
 	LOOK = MAPS | SMAPS | WALK | PAGETABLE | FRAMES | STORY | EXPLAIN,
 	JSON = STAT | LOOK,
 	OBSERVE = TRACE | JSON,
-	ALL = RUN | OBSERVE,
+	ALL = RUNS | OBSERVE,
+	NOSHELL = RUN | OBSERVE,
 };
 
 /* When a looking verb looks. */
@@ -69,6 +72,7 @@ struct options {
 	struct device_model swap_device;
 	char *root; /* owned; NULL: the default */
 	bool root_writable;
+	const char *home; /* a guest directory that is made for this run; NULL: none */
 	char *workdir;
 	struct kernel_bind bind[BINDS_MAX]; /* strings owned */
 	unsigned binds;

@@ -5,10 +5,8 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,9 +14,12 @@
 #include "cli/cc.h"
 #include "cli/gdb.h"
 #include "cli/root.h"
+#include "cli/server.h"
 #include "cli/symbol.h"
+#include "cli/terminal.h"
 #include "cli/verb.h"
 #include "kernel/call.h"
+#include "kernel/pty.h"
 #include "pmap/sv.h"
 
 extern char **environ;
@@ -100,7 +101,9 @@ static void on_signal(int number)
 		kernel_stop(s->kernel);
 	} else {
 		s->wish.interrupted = number;
-		kernel_interrupt(s->kernel, number);
+		/* A shell minds no SIGTERM; that its window closes, it does. */
+		bool shell = s->o->verb == SHELL && number == SIGTERM;
+		kernel_interrupt(s->kernel, shell ? SIGHUP : number);
 	}
 }
 
@@ -257,6 +260,7 @@ static int make_kernel(struct session *s)
 	    .seed = o->seed,
 	    .clock_real = o->clock_real,
 	    .pace = o->verb == RUN && isatty(STDOUT_FILENO),
+	    .home = o->home,
 	    .verbose = o->verbose,
 	    .root = s->root,
 	    .root_writable = o->root_writable,
@@ -311,6 +315,7 @@ static int spawn_all(struct session *s)
 	    .argv = (const char *const *)s->argv,
 	    .env = env,
 	    .stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
+	    .relay = s->relay,
 	};
 	for (s->envc = 0; env[s->envc];)
 		s->envc++;
@@ -324,11 +329,39 @@ static int spawn_all(struct session *s)
 	s->argv[0] = first;
 	free(env);
 	free(pwd);
+	if (r >= 0 && s->o->verb == SHELL)
+		s->kernel->lead = s->pid[0];
 	if (r >= 0)
 		return -1;
 	return r == -ENOENT                   ? STATUS_NOT_FOUND
 	       : r == -ENOMEM || r == -EAGAIN ? STATUS_CARREL
 					      : STATUS_CANNOT;
+}
+
+/* The terminal of the machine that is shown on ours. Returns -1 or a status. */
+static int make_terminal(struct session *s)
+{
+	if (!s->o->tty)
+		return -1;
+	int r = relay_create(s->kernel, STDIN_FILENO, STDOUT_FILENO, s->o->verb != SHELL, &s->relay);
+	if (r < 0)
+		return say("-t: a terminal for the program: %s", strerror(-r));
+	relay_attach(s->relay);
+	return -1;
+}
+
+/* Gives back what make_kernel made, and all in it. */
+static void release_machine(struct session *s)
+{
+	signals_release();
+	server_stop(s->server);
+	s->events.observed = false;
+	if (s->relay)
+		relay_destroy(s->relay, true);
+	terminal_restore();
+	gdb_stop(s->gdb);
+	kernel_destroy(s->kernel);
+	s->kernel = NULL;
 }
 
 static int open_output(struct session *s)
@@ -363,7 +396,7 @@ static void release_files(struct session *s)
 static void say_like(const struct session *s)
 {
 	const struct options *o = s->o;
-	if (o->like && o->verb != RUN && !o->json && !o->jsonl)
+	if (o->like && o->verb != RUN && o->verb != SHELL && !o->json && !o->jsonl)
 		fprintf(s->out, "like %s\n", o->like);
 }
 
@@ -399,14 +432,16 @@ static int session_start(struct session *s, const struct options *o,
 	if (r < 0) {
 		active = s;
 		signals_catch(o);
-		r = spawn_all(s);
+		s->server = server_start(s);
+		r = make_terminal(s);
+		if (r < 0)
+			r = spawn_all(s);
+		if (r < 0 && s->relay)
+			terminal_raw();
 		if (r < 0 && s->gdb)
 			r = gdb_start(s->gdb, s);
-		if (r >= 0) {
-			signals_release();
-			gdb_stop(s->gdb);
-			kernel_destroy(s->kernel);
-		}
+		if (r >= 0)
+			release_machine(s);
 	}
 	if (r >= 0)
 		release_files(s);
@@ -441,12 +476,14 @@ static int set_stops(struct session *s)
 	return -1;
 }
 
-/* Everybody waits, and only a signal can change that: so does Carrel. */
-static void wait_for_signal(struct session *s)
+/* Everybody waits, and only a signal can change that, or somebody who comes from outside: so does
+ * Carrel. */
+static void wait_for_signal(struct session *s, bool tell)
 {
-	say("every process waits for something that none of them will do; Ctrl-C ends the run");
-	while (!s->wish.timed_out && !s->wish.interrupted)
-		poll(NULL, 0, 100);
+	if (tell)
+		say("every process waits for something that none of them will do; Ctrl-C ends the run");
+	while (!s->wish.timed_out && !s->wish.interrupted && TAILQ_EMPTY(&s->kernel->ready))
+		kernel_serve(s->kernel, 100000000);
 }
 
 /* When the run ends, in virtual time. */
@@ -552,8 +589,7 @@ static int session_run(struct session *s)
 				look_at_wanted(s);
 				return 0;
 			}
-			if (!idle_told)
-				wait_for_signal(s);
+			wait_for_signal(s, !idle_told);
 			idle_told = true;
 		} else if (s->wish.exec) {
 			int r = set_stops(s);
@@ -566,30 +602,11 @@ static int session_run(struct session *s)
 	}
 }
 
-static void die_of(int number)
-{
-	struct rlimit none = {0};
-	sigset_t one;
-	setrlimit(RLIMIT_CORE, &none);
-	signal(number, SIG_DFL);
-	sigemptyset(&one);
-	sigaddset(&one, number);
-	sigprocmask(SIG_UNBLOCK, &one, NULL);
-	raise(number);
-}
-
 static int session_finish(struct session *s, int status)
 {
-	signals_release();
-	s->events.observed = false;
-	gdb_stop(s->gdb);
-	kernel_destroy(s->kernel);
+	release_machine(s);
 	release_files(s);
-	if (!WIFSIGNALED(status))
-		return WEXITSTATUS(status);
-	fflush(NULL);
-	die_of(WTERMSIG(status));
-	return 128 + WTERMSIG(status);
+	return terminal_end_as(status);
 }
 
 int session_main(const struct options *o, const struct session_hooks *hooks, void *ctx, char **argv)

@@ -20,6 +20,7 @@
 #include "kernel/kernel.h"
 
 struct session;
+struct server;
 
 struct session_hooks {
 	/* Before anything happens in the machine, or it exists. */
@@ -52,6 +53,8 @@ struct session {
 	struct device device[SWAPS_MAX]; /* of each --swap */
 	struct events events;
 	struct symbol_cache *symbols;
+	struct relay *relay;   /* the machine's terminal that is shown on ours; NULL: ours as it is */
+	struct server *server; /* who answers ps and exec; may be NULL */
 	struct session_wishes wish;
 	FILE *out; /* what Carrel says: standard error or -o */
 	int32_t pid[COPIES_MAX];

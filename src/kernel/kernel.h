@@ -47,6 +47,7 @@ struct kernel_config {
 	bool root_writable;
 	const struct kernel_bind *bind;
 	unsigned binds;
+	const char *home;    /* guest directory that is made for the run, empty; NULL: none */
 	const char *cwd;     /* host directory that the guest sees under its own path and starts in */
 	const struct policy_ops *policy;
 	const char *policy_params;
@@ -135,6 +136,9 @@ struct kernel {
 	struct host_services services;
 	int32_t lead; /* kernel_run ends with this process; 0: with the last */
 	bool lead_ended;
+	/* One that kernel_spawn started has ended; may be NULL. */
+	void (*ended)(void *ctx, int32_t pid, int status);
+	void *ended_ctx;
 	volatile sig_atomic_t interrupt; /* the host got SIGINT and the like: signal numbers, see kernel_interrupt */
 	bool stop; /* kernel_stop was called */
 	bool refused_call[512]; /* told once */

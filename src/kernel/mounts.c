@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/hostfs.h"
 #include "kernel/hostnode.h"
@@ -99,7 +100,7 @@ static int mount_add(struct kernel *k, const struct tree_ops *ops, const char *g
 	struct mounts *m = k->mounts;
 	if (m->count == MOUNTS_MAX) {
 		kernel_say(k, "no more than %d directories can be bound; leave some --bind out.",
-			   MOUNTS_MAX - 7);
+			   MOUNTS_MAX - 8);
 		return -ENOSPC;
 	}
 	char *copy = strdup(guest);
@@ -287,7 +288,8 @@ static void sweep_tmp(const char *dir)
 		int fd =
 		    openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		bool stale = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
-			     (st.st_mode & 07777) == 01777 && st.st_ctime + YOUNG < time(NULL) &&
+			     ((st.st_mode & 07777) == 01777 || (st.st_mode & 07777) == 0700) &&
+			     st.st_ctime + YOUNG < time(NULL) &&
 			     flock(fd, LOCK_EX | LOCK_NB) == 0;
 		if (stale) {
 			remove_contents(fd, TMP_DEPTH);
@@ -300,7 +302,8 @@ static void sweep_tmp(const char *dir)
 		closedir(d);
 }
 
-static int mount_tmp(struct kernel *k)
+/* A directory of the machine's own: which of mounts.own, and where the guest sees it. */
+static int mount_own(struct kernel *k, unsigned which, const char *guest, unsigned mode)
 {
 	struct mounts *m = k->mounts;
 	const char *dir = getenv("TMPDIR");
@@ -309,25 +312,25 @@ static int mount_tmp(struct kernel *k)
 		dir = "/tmp";
 	sweep_tmp(dir);
 	snprintf(path, sizeof(path), "%s/" TMP_PREFIX "XXXXXX", dir);
-	if (!mkdtemp(path) || chmod(path, 01777) < 0) {
+	if (!mkdtemp(path) || chmod(path, mode) < 0) {
 		int err = -errno;
 		kernel_say(k,
-			   "cannot make the guest's /tmp in %s: %s. Set TMPDIR to a directory that "
+			   "cannot make the guest's %s in %s: %s. Set TMPDIR to a directory that "
 			   "can be written.",
-			   dir, strerror(errno));
+			   guest, dir, strerror(errno));
 		return err;
 	}
-	m->tmp = strdup(path);
-	if (!m->tmp) {
+	m->own[which].host = strdup(path);
+	if (!m->own[which].host) {
 		(void)rmdir(path);
 		return -ENOMEM;
 	}
 	/* Only spares it from being swept by others: it is no failure when the host has no
 	 * locks. */
-	m->tmp_lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (m->tmp_lock >= 0)
-		(void)flock(m->tmp_lock, LOCK_EX | LOCK_NB);
-	return mount_host(k, path, "/tmp", false, "/tmp", NULL);
+	m->own[which].lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (m->own[which].lock >= 0)
+		(void)flock(m->own[which].lock, LOCK_EX | LOCK_NB);
+	return mount_host(k, path, guest, false, guest, NULL);
 }
 
 /* As tmpfs by itself: files in it may take half of RAM. */
@@ -393,7 +396,9 @@ int mounts_create(struct kernel *k)
 	if (!err)
 		err = mount_add(k, &procfs_tree, "/proc", &x);
 	if (!err)
-		err = mount_tmp(k);
+		err = mount_own(k, 0, "/tmp", 01777);
+	if (!err && c->home)
+		err = mount_own(k, 1, c->home, 0700);
 	if (!err)
 		err = mount_cwd(k);
 	for (unsigned i = 0; !err && i < c->binds; i++) {
@@ -423,14 +428,16 @@ void mounts_destroy(struct kernel *k)
 		free(x->single);
 		free(x->host);
 	}
-	if (m->tmp) {
-		int fd = open(m->tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	for (unsigned i = 0; i < array_size(m->own); i++) {
+		if (!m->own[i].host)
+			continue;
+		int fd = open(m->own[i].host, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
 			remove_contents(fd, TMP_DEPTH);
-		(void)rmdir(m->tmp);
-		if (m->tmp_lock >= 0)
-			close(m->tmp_lock);
-		free(m->tmp);
+		(void)rmdir(m->own[i].host);
+		if (m->own[i].lock >= 0)
+			close(m->own[i].lock);
+		free(m->own[i].host);
 	}
 	free(m->cwd);
 	free(m);

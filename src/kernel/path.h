@@ -89,8 +89,10 @@ struct mounts {
 	struct kernel *kernel;
 	unsigned count;
 	struct mount mount[MOUNTS_MAX];
-	char *tmp;               /* host path of the private /tmp */
-	int tmp_lock;            /* a descriptor of it, locked while the machine lives */
+	struct {
+		char *host; /* path of a directory that goes with the machine; NULL: none */
+		int lock;   /* a descriptor of it, locked while the machine lives */
+	} own[2]; /* /tmp, and a home */
 	char *cwd;               /* where programs start: canonical */
 	LIST_HEAD(, file) named; /* open files with a path */
 	LIST_HEAD(, fs) fss;

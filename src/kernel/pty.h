@@ -29,8 +29,11 @@ int ptmx_open(struct kernel *k, struct task *t, uint32_t flags, const char *path
  * the host that stay the caller's. lasting: it outlives the leader of its session. Returns 0 or
  * -errno. */
 int relay_create(struct kernel *k, int in, int out, bool lasting, struct relay **ret_relay);
-/* Shows what is left, hangs up. */
-void relay_destroy(struct relay *r);
+/* Hangs up. wait: first shows what is left, however long that takes. */
+void relay_destroy(struct relay *r, bool wait);
+/* Is there something that out did not take yet? Then done is called when it has taken all: from the
+ * kernel's poll loop, and it may destroy r. */
+bool relay_drain(struct relay *r, void (*done)(void *ctx), void *ctx);
 /* It is what Carrel itself was started on: signals and the window's size are for it. */
 void relay_attach(struct relay *r);
 /* SIGWINCH, where that is a change. */

@@ -26,6 +26,8 @@ struct relay {
 	struct pty *pty;
 	struct host_service in, out;
 	bool deaf; /* out takes nothing any more */
+	void (*drained)(void *ctx);
+	void *drained_ctx;
 	unsigned shown; /* of text: what is on its way to out */
 	unsigned size;
 	uint8_t text[4096]; /* a pipe that polls as writable takes this much */
@@ -96,6 +98,8 @@ static void out_ready(struct host_service *s, short revents)
 {
 	struct relay *r = (struct relay *)((char *)s - offsetof(struct relay, out));
 	pty_changed(r->pty);
+	if (!r->out.events && r->drained)
+		r->drained(r->drained_ctx);
 }
 
 int relay_create(struct kernel *k, int in, int out, bool lasting, struct relay **ret_relay)
@@ -124,10 +128,20 @@ int relay_create(struct kernel *k, int in, int out, bool lasting, struct relay *
 	return 0;
 }
 
-void relay_destroy(struct relay *r)
+bool relay_drain(struct relay *r, void (*done)(void *ctx), void *ctx)
+{
+	relay_push(r);
+	if (!r->out.events)
+		return false;
+	r->drained = done;
+	r->drained_ctx = ctx;
+	return true;
+}
+
+void relay_destroy(struct relay *r, bool wait)
 {
 	/* The last words of who has ended. */
-	for (relay_push(r); r->out.events; relay_push(r)) {
+	for (relay_push(r); wait && r->out.events; relay_push(r)) {
 		struct pollfd p = {.fd = r->out.fd, .events = POLLOUT};
 		if (poll(&p, 1, -1) < 0 && errno != EINTR)
 			break;

@@ -307,6 +307,8 @@ static void remember_status(struct process *p)
 			k->spawned[i].ended = true;
 			k->spawned[i].status = p->status;
 			k->lead_ended |= p->pid == k->lead;
+			if (k->ended)
+				k->ended(k->ended_ctx, p->pid, p->status);
 		}
 }
 

@@ -147,8 +147,14 @@ void tty_interrupt(struct kernel *k, int number)
 	struct process *next;
 	if (relay_interrupt(k, number))
 		return;
-	if (k->console && k->console->foreground > 0) {
+	const struct process *front =
+	    k->console ? process_group_first(k, k->console->foreground) : NULL;
+	if (front) {
+		bool orphaned = signal_group_orphaned(k, front->pgid, front->sid, NULL);
 		tty_signal(k->console, number);
+		/* No shell in there would continue it: Ctrl-Z is for the shell that started us. */
+		if (number == SIGTSTP && orphaned)
+			raise(SIGSTOP);
 		return;
 	}
 	/* Nobody has a terminal: all were started from the one the signal came from. */

@@ -249,7 +249,7 @@ TEST(the_private_tmp_is_empty_and_is_gone_at_the_end)
 	char tmp[PATH_MAX];
 	struct stat st;
 	world_create(&w, WORLD_FRAMES);
-	snprintf(tmp, sizeof(tmp), "%s", w.kernel->mounts->tmp);
+	snprintf(tmp, sizeof(tmp), "%s", w.kernel->mounts->own[0].host);
 	CHECK_EQ(stat(tmp, &st), 0);
 	CHECK_EQ(st.st_mode & 07777, 01777);
 	world_write(&w, "/tmp/x", "x");

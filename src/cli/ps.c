@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* ps.c - carrel ps: the machines of this user that run now */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/json.h"
+#include "cli/registry.h"
+#include "cli/verb.h"
+
+enum { PATIENCE_MS = 2000 };
+
+/* Adds what the machine itself says of now; one that is stopped says nothing. */
+static void ask(const char *dir, json_t *entry)
+{
+	json_t *question = json_pack("{s:s}", "ask", "status"), *answer = NULL;
+	int fd = registry_connect(dir, (int32_t)json_integer_value(json_object_get(entry, "run")));
+	if (fd >= 0 && question && message_send(fd, question, NULL, 0) == 0 &&
+	    message_receive(fd, PATIENCE_MS, &answer) == 1)
+		(void)json_object_update(entry, answer);
+	json_decref(answer);
+	json_decref(question);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void print_size(uint64_t bytes, char *ret_text, size_t size)
+{
+	if (bytes >> 30 && bytes % (1 << 30) == 0)
+		snprintf(ret_text, size, "%lluG", (unsigned long long)bytes >> 30);
+	else if (bytes >> 20 && bytes % (1 << 20) == 0)
+		snprintf(ret_text, size, "%lluM", (unsigned long long)bytes >> 20);
+	else
+		snprintf(ret_text, size, "%lluK", (unsigned long long)bytes >> 10);
+}
+
+static uint64_t number(const json_t *entry, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(entry, key));
+}
+
+static void print_entry(const json_t *entry)
+{
+	char memory[32], used[32], processes[16], since[32];
+	time_t began = (time_t)json_number_value(json_object_get(entry, "since"));
+	struct tm tm;
+	size_t i;
+	const json_t *word;
+	bool answered = json_object_get(entry, "processes");
+	print_size(number(entry, "memory"), memory, sizeof(memory));
+	print_size(number(entry, "frames_used") * 4096, used, sizeof(used));
+	snprintf(processes, sizeof(processes), "%llu",
+		 (unsigned long long)number(entry, "processes"));
+	strftime(since, sizeof(since), "%H:%M:%S", localtime_r(&began, &tm));
+	printf("%-8llu %-8s %8s %8s %9s ", (unsigned long long)number(entry, "run"), since, memory,
+	       answered ? used : "-", answered ? processes : "-");
+	json_array_foreach (json_object_get(entry, "argv"), i, word)
+		printf(" %s", json_string_value(word) ? json_string_value(word) : "?");
+	printf("\n");
+}
+
+int verb_ps(int argc, char **argv)
+{
+	char dir[REGISTRY_PATH];
+	bool as_json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		printf("carrel ps [--json]\nThe machines that run now. See carrel-ps(1).\n");
+		return 0;
+	}
+	if (argc > 2 || (argc == 2 && !as_json))
+		return say("ps takes no words but --json; processes inside a machine: "
+			   "carrel exec RUN -- ps aux");
+	int r = registry_open(dir);
+	if (r < 0)
+		return say("where machines are found (XDG_RUNTIME_DIR, or /tmp/carrel-%u): %s",
+			   (unsigned)geteuid(), strerror(-r));
+	json_t *list = registry_list(dir), *entry;
+	size_t i;
+	if (!list)
+		return say("no memory");
+	json_array_foreach (list, i, entry)
+		ask(dir, entry);
+	if (as_json) {
+		json_print(stdout, json_pack("{s:i, s:o}", "schema", 1, "runs", list));
+		return 0;
+	}
+	printf("%-8s %-8s %8s %8s %9s  %s\n", "RUN", "SINCE", "MEMORY", "USED", "PROCESSES",
+	       "PROGRAM");
+	json_array_foreach (list, i, entry)
+		print_entry(entry);
+	json_decref(list);
+	return 0;
+}
