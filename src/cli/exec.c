@@ -158,16 +158,14 @@ static int pass_signals(int fd, bool terminal)
 /* --- the machine's answers ------------------------------------------------------------------- */
 
 /* Until the command has ended. Returns its status as wait4 has it, or -1 after saying why not. */
-static int follow(int fd, bool terminal, int32_t run)
+static int follow(int fd, bool terminal, int32_t run, const sigset_t *mask)
 {
-	sigset_t mask;
-	catch_signals(&mask);
 	if (terminal)
 		terminal_raw();
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		json_t *m = NULL;
-		int r = ppoll(&p, 1, NULL, &mask);
+		int r = ppoll(&p, 1, NULL, mask);
 		if (pass_signals(fd, terminal) < 0 && r < 0)
 			r = 1;
 		if (r <= 0)
@@ -202,6 +200,9 @@ static int execute(const struct wishes *w, int fd, int32_t run)
 				make_argv(w->argv), "env", make_env(w), "cwd", cwd, "terminal",
 				terminal, "size", window());
 	const int fds[3] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+	sigset_t mask;
+	/* Before the command can show anything, and somebody react to that. */
+	catch_signals(&mask);
 	int r = ask ? message_send(fd, ask, fds, 3) : -ENOMEM;
 	json_decref(ask);
 	free(cwd);
@@ -209,7 +210,7 @@ static int execute(const struct wishes *w, int fd, int32_t run)
 		return say("standard input, output and error must be open; </dev/null is enough") << 8;
 	if (r < 0)
 		return say("the machine %d cannot be told: %s", run, strerror(-r)) << 8;
-	int status = follow(fd, terminal, run);
+	int status = follow(fd, terminal, run, &mask);
 	return status < 0 ? STATUS_CARREL << 8 : status;
 }
 
