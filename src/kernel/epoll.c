@@ -175,7 +175,7 @@ int64_t sys_epoll_create1(struct task *t, const uint64_t a[6])
 	TAILQ_INIT(&e->ready);
 	wait_queue_init(&e->waiters);
 	wait_queue_init(&e->pollers);
-	int64_t fd = file_install_anonymous(t, &epoll_ops, (uint32_t)a[0], e);
+	int64_t fd = file_install_anonymous(t, &epoll_ops, ABI_O_RDWR | (uint32_t)a[0], e);
 	if (fd < 0)
 		epoll_free(e);
 	else

@@ -107,7 +107,7 @@ int64_t sys_eventfd2(struct task *t, const uint64_t a[6])
 	e->count = (uint32_t)a[0];
 	e->semaphore = flags & SEMAPHORE;
 	wait_queue_init(&e->queue);
-	int64_t fd = file_install_anonymous(t, &eventfd_ops, flags, e);
+	int64_t fd = file_install_anonymous(t, &eventfd_ops, ABI_O_RDWR | (flags & ~(uint32_t)SEMAPHORE), e);
 	if (fd < 0)
 		eventfd_free(e);
 	return fd;

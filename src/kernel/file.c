@@ -13,6 +13,7 @@
 #include "kernel/fd.h"
 #include "kernel/file.h"
 #include "kernel/hostnode.h"
+#include "kernel/inotify.h"
 #include "kernel/ipc.h"
 #include "kernel/kernel.h"
 #include "kernel/lock.h"
@@ -52,8 +53,11 @@ struct file *file_ref(struct file *f)
 
 void file_put(struct file *f)
 {
+	struct kernel *k = f->kernel;
+	struct stat st;
 	if (--f->refs > 0)
 		return;
+	bool gone = inotify_closing(f, &st);
 	locks_forget_file(f);
 	epoll_forget_file(f);
 	async_forget_file(f);
@@ -63,6 +67,7 @@ void file_put(struct file *f)
 		LIST_REMOVE(f, named);
 	free(f->path);
 	free(f);
+	inotify_closed(k, &st, gone);
 }
 
 int file_stat_anonymous(struct file *f, struct stat *ret_stat)
@@ -85,7 +90,7 @@ int64_t file_install_anonymous(struct task *t, const struct file_ops *ops, uint3
 {
 	struct process *p = t->process;
 	struct file *f;
-	int err = file_create(p->kernel, ops, ABI_O_RDWR | (flags & ABI_O_NONBLOCK), NULL, ctx, &f);
+	int err = file_create(p->kernel, ops, flags & (ABI_O_ACCMODE | ABI_O_NONBLOCK), NULL, ctx, &f);
 	if (err)
 		return err;
 	int fd = fd_install(p->files, f, 0, p->limit[RLIMIT_NOFILE].soft, flags & ABI_O_CLOEXEC);

@@ -125,7 +125,8 @@ int file_limit(struct task *t, uint64_t pos, size_t *size);
 int file_limit_size(struct task *t, uint64_t old, uint64_t size);
 /* stat of what has neither a name nor a type: eventfds, epolls and their like. */
 int file_stat_anonymous(struct file *f, struct stat *ret_stat);
-/* Its descriptor is the program's, O_CLOEXEC and O_NONBLOCK as flags say. Returns it or -errno. */
+/* Its descriptor is the program's; access mode, O_CLOEXEC and O_NONBLOCK as flags say. Returns it or
+ * -errno; then ctx stays the caller's. */
 int64_t file_install_anonymous(struct task *t, const struct file_ops *ops, uint32_t flags, void *ctx);
 /* A plain read into host memory at a position: for execve and the like. */
 int64_t file_pread(struct file *f, void *ret_bytes, size_t size, uint64_t pos);

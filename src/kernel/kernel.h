@@ -78,6 +78,7 @@ RB_PROTOTYPE(process_tree, process, by_pid, pid_order)
 RB_PROTOTYPE(task_sleep, task, sleep, sleep_order)
 RB_HEAD(timer_tree, timer);
 LIST_HEAD(host_watches, host_watch);
+LIST_HEAD(inotify_watches, inotify_watch);
 LIST_HEAD(host_services, host_service);
 
 struct kernel_spawned {
@@ -102,6 +103,9 @@ struct kernel {
 	struct timer_tree timers; /* armed ones, by deadline: see timer.h */
 	uint64_t epoll_watches;	/* of all epolls together: see epoll.h */
 	uint64_t epoll_visit;	/* serial number of the last walk through them */
+	struct inotify_watches inotify[64]; /* by hash of device and inode: see inotify.h */
+	uint64_t inotify_watches, inotify_bytes;
+	uint32_t inotify_count, inotify_cookie;
 	uint64_t last_file;  /* serial number of the file that was opened last */
 	uint64_t next_timer; /* serial number of the next timer that is made */
 	struct object *trampoline; /* see signal.h */

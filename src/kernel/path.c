@@ -16,6 +16,7 @@
 
 #include "base/bits.h"
 #include "kernel/abi.h"
+#include "kernel/inotify.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
 
@@ -381,8 +382,8 @@ static int open_check(const struct place *at, struct task *t, uint32_t flags)
 	return t ? place_access(at, t, mode, true) : 0;
 }
 
-int place_open(struct place *at, struct task *t, uint32_t flags, uint32_t mode,
-	       struct file **ret_file)
+static int open_place(struct place *at, struct task *t, uint32_t flags, uint32_t mode,
+		      struct file **ret_file)
 {
 	int err = open_check(at, t, flags);
 	if (err)
@@ -396,6 +397,20 @@ int place_open(struct place *at, struct task *t, uint32_t flags, uint32_t mode,
 	return at->mount->ops->open ? at->mount->ops->open(at, t, flags, mode, ret_file)
 	       : at->exists         ? -ENXIO
 				    : -EACCES;
+}
+
+int place_open(struct place *at, struct task *t, uint32_t flags, uint32_t mode,
+	       struct file **ret_file)
+{
+	int err = open_place(at, t, flags, mode, ret_file);
+	if (err || flags & ABI_O_PATH)
+		return err;
+	if (!at->exists)
+		inotify_created(at, false);
+	inotify_file(*ret_file, EVENT_OPEN);
+	if (at->exists && flags & ABI_O_TRUNC && S_ISREG(at->stat.st_mode))
+		inotify_file(*ret_file, EVENT_MODIFY);
+	return 0;
 }
 
 /* A file that no directory knows, on the file system of the directory path. */

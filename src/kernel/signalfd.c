@@ -160,7 +160,7 @@ int64_t sys_signalfd4(struct task *t, const uint64_t a[6])
 	if (!sf)
 		return -ENOMEM;
 	sf->set = set;
-	int64_t fd = file_install_anonymous(t, &signalfd_ops, flags, sf);
+	int64_t fd = file_install_anonymous(t, &signalfd_ops, ABI_O_RDWR | flags, sf);
 	if (fd < 0)
 		free(sf);
 	return fd;

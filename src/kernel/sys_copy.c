@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
+#include "kernel/inotify.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
 #include "kernel/position.h"
@@ -16,7 +17,7 @@ enum { COPY_PART = 16384, COPY_MAX = 0x7ffff000 };
 
 /* Copies up to size bytes. A task may wait for room in out, and for pages of in, which can seek: what
  * was read but not written is read again. */
-static int64_t copy(struct task *t, struct file *in, uint64_t *in_pos, struct file *out,
+static int64_t copy_bytes(struct task *t, struct file *in, uint64_t *in_pos, struct file *out,
 		    uint64_t *out_pos, uint64_t size)
 {
 	uint8_t bytes[COPY_PART];
@@ -35,6 +36,17 @@ static int64_t copy(struct task *t, struct file *in, uint64_t *in_pos, struct fi
 		t->call.done += (uint64_t)n;
 	}
 	return (int64_t)t->call.done;
+}
+
+static int64_t copy(struct task *t, struct file *in, uint64_t *in_pos, struct file *out,
+		    uint64_t *out_pos, uint64_t size)
+{
+	int64_t n = copy_bytes(t, in, in_pos, out, out_pos, size);
+	if (n > 0) {
+		inotify_file(in, EVENT_ACCESS);
+		inotify_file(out, EVENT_MODIFY);
+	}
+	return n;
 }
 
 uint64_t file_position(struct file *f)

@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
+#include "kernel/inotify.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
 #include "kernel/uaccess.h"
@@ -72,6 +73,7 @@ int64_t sys_getdents64(struct task *t, const uint64_t a[6])
 		return -ENOMEM;
 	uint64_t before = f->pos;
 	int64_t n = fill_entries(f, bytes, size);
+	inotify_file(f, EVENT_ACCESS);
 	int err = n > 0 ? uaccess_write(t, a[1], bytes, (size_t)n) : 0;
 	free(bytes);
 	if (err) {
@@ -120,15 +122,24 @@ int64_t sys_fchdir(struct task *t, const uint64_t a[6])
 	return err ? err : change_directory(t, &at);
 }
 
+/* What came of making a name. */
+static int made(const struct place *at, int err, bool directory)
+{
+	if (!err)
+		inotify_created(at, directory);
+	return err;
+}
+
 int64_t sys_mkdirat(struct task *t, const uint64_t a[6])
 {
 	struct place at;
 	int err = find_new(t, (int)a[0], a[1], true, &at);
 	if (err)
 		return err;
-	return at.mount->ops->mkdir
-		   ? at.mount->ops->mkdir(&at, (uint32_t)a[2] & 01777 & ~fs_umask(t->process->fs))
-		   : -EPERM;
+	if (!at.mount->ops->mkdir)
+		return -EPERM;
+	return made(&at, at.mount->ops->mkdir(&at, (uint32_t)a[2] & 01777 & ~fs_umask(t->process->fs)),
+		    true);
 }
 
 int64_t sys_mknodat(struct task *t, const uint64_t a[6])
@@ -140,7 +151,7 @@ int64_t sys_mknodat(struct task *t, const uint64_t a[6])
 		return err;
 	if (S_ISDIR(mode) || !at.mount->ops->mknod)
 		return -EPERM;
-	return at.mount->ops->mknod(&at, mode & ~fs_umask(t->process->fs));
+	return made(&at, at.mount->ops->mknod(&at, mode & ~fs_umask(t->process->fs)), false);
 }
 
 int64_t sys_symlinkat(struct task *t, const uint64_t a[6])
@@ -153,7 +164,8 @@ int64_t sys_symlinkat(struct task *t, const uint64_t a[6])
 	int err = find_new(t, (int)a[1], a[2], false, &at);
 	if (err)
 		return err;
-	return at.mount->ops->symlink ? at.mount->ops->symlink(&at, target) : -EPERM;
+	return at.mount->ops->symlink ? made(&at, at.mount->ops->symlink(&at, target), false)
+				      : -EPERM;
 }
 
 int64_t sys_unlinkat(struct task *t, const uint64_t a[6])
@@ -181,9 +193,11 @@ int64_t sys_unlinkat(struct task *t, const uint64_t a[6])
 	if (!at.mount->ops->unlink)
 		return -EPERM;
 	err = at.mount->ops->unlink(&at, directory);
-	if (!err)
-		names_removed(at.kernel, at.guest);
-	return err;
+	if (err)
+		return err;
+	names_removed(at.kernel, at.guest);
+	inotify_removed(&at);
+	return 0;
 }
 
 static int rename_check(const struct place *from, const struct place *to, uint32_t flags)
@@ -226,6 +240,7 @@ static int64_t rename_found(struct place *from, struct place *to, uint32_t flags
 		names_exchanged(from->kernel, from->guest, to->guest);
 	else
 		names_moved(from->kernel, from->guest, to->guest);
+	inotify_renamed(from, to, flags & RENAME_EXCHANGE);
 	return 0;
 }
 
@@ -284,6 +299,8 @@ int64_t sys_linkat(struct task *t, const uint64_t a[6])
 		err = find(t, (int)a[2], a[3], FIND_NEW, &p[1]);
 	if (!err)
 		err = link_found(&p[0], &p[1]);
+	if (!err)
+		inotify_linked(&p[0], &p[1]);
 	free(p);
 	return err;
 }
@@ -318,9 +335,11 @@ static int64_t change_mode(const struct place *at, uint32_t mode)
 	if (f && f->ops->chmod)
 		return f->ops->chmod(f, at->task, mode & 07777);
 	int err = change_check(at);
-	if (err)
-		return err;
-	return at->mount->ops->chmod ? at->mount->ops->chmod(at, mode & 07777) : -EPERM;
+	if (!err)
+		err = at->mount->ops->chmod ? at->mount->ops->chmod(at, mode & 07777) : -EPERM;
+	if (!err)
+		inotify_place(at, EVENT_ATTRIB);
+	return err;
 }
 
 int64_t sys_fchmod(struct task *t, const uint64_t a[6])
@@ -358,9 +377,11 @@ static int64_t change_owner(const struct place *at, uint32_t uid, uint32_t gid)
 	if (f && f->ops->chown)
 		return f->ops->chown(f, at->task, uid, gid);
 	int err = change_check(at);
-	if (err)
-		return err;
-	return at->mount->ops->chown ? at->mount->ops->chown(at, uid, gid) : -EPERM;
+	if (!err)
+		err = at->mount->ops->chown ? at->mount->ops->chown(at, uid, gid) : -EPERM;
+	if (!err)
+		inotify_place(at, EVENT_ATTRIB);
+	return err;
 }
 
 int64_t sys_fchownat(struct task *t, const uint64_t a[6])
@@ -408,9 +429,14 @@ int64_t sys_utimensat(struct task *t, const uint64_t a[6])
 		return f->ops->utimens(f, t, times);
 	if (!err)
 		err = change_check(&at);
-	if (err)
-		return err;
-	return at.mount->ops->utimens ? at.mount->ops->utimens(&at, times) : -EPERM;
+	if (!err)
+		err = at.mount->ops->utimens ? at.mount->ops->utimens(&at, times) : -EPERM;
+	/* As Linux tells it: one time alone is what would have changed it. */
+	if (!err)
+		inotify_place(&at, ts[0].nsec == OMIT   ? EVENT_MODIFY
+				   : ts[1].nsec == OMIT ? EVENT_ACCESS
+							: EVENT_ATTRIB);
+	return err;
 }
 
 int64_t sys_truncate(struct task *t, const uint64_t a[6])
@@ -431,6 +457,8 @@ int64_t sys_truncate(struct task *t, const uint64_t a[6])
 	if (err)
 		return err;
 	err = at.mount->ops->truncate ? at.mount->ops->truncate(&at, a[1]) : -EINVAL;
+	if (!err)
+		inotify_place(&at, EVENT_MODIFY);
 	return wait_result(t, err);
 }
 

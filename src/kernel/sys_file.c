@@ -10,6 +10,7 @@
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/fd.h"
+#include "kernel/inotify.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
 #include "kernel/pipe.h"
@@ -299,7 +300,11 @@ static int64_t truncate_to(struct task *t, struct file *f, uint64_t size)
 	if ((f->flags & ABI_O_ACCMODE) == ABI_O_RDONLY || !f->ops->truncate)
 		return -EINVAL;
 	int err = f->ops->size && f->ops->size(f, &old) == 0 ? file_limit_size(t, old, size) : 0;
-	return err ? err : f->ops->truncate(f, size);
+	if (!err)
+		err = f->ops->truncate(f, size);
+	if (!err)
+		inotify_file(f, EVENT_MODIFY);
+	return err;
 }
 
 int64_t sys_ftruncate(struct task *t, const uint64_t a[6])
@@ -324,7 +329,10 @@ int64_t sys_fallocate(struct task *t, const uint64_t a[6])
 	err = grows ? file_limit_size(t, old, a[2] + a[3]) : 0;
 	if (err)
 		return err;
-	return wait_result(t, f->ops->allocate(f, (uint32_t)a[1], a[2], a[3]));
+	err = f->ops->allocate(f, (uint32_t)a[1], a[2], a[3]);
+	if (!err)
+		inotify_file(f, EVENT_MODIFY);
+	return wait_result(t, err);
 }
 
 static int64_t sync_file(struct task *t, uint64_t fd)

@@ -19,6 +19,7 @@
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/fd.h"
+#include "kernel/inotify.h"
 #include "kernel/kernel.h"
 #include "kernel/pipe.h"
 #include "kernel/position.h"
@@ -169,6 +170,8 @@ static int64_t splice_close(struct task *t, struct splice *s, int64_t n)
 	int err = 0;
 	if (n <= 0)
 		return n;
+	inotify_file(s->in, EVENT_ACCESS);
+	inotify_file(s->out, EVENT_MODIFY);
 	if (s->in_va)
 		err = uaccess_write(t, s->in_va, &s->in_pos, sizeof(s->in_pos));
 	else if (!s->in_pipe)

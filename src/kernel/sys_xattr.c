@@ -14,6 +14,7 @@
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/fd.h"
+#include "kernel/inotify.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
 #include "kernel/uaccess.h"
@@ -95,6 +96,8 @@ static int64_t set(struct task *t, const struct place *at, const uint64_t a[6])
 	if (!n)
 		n = at->mount->ops->xattr(at, XATTR_SET, name, value ? value : "", a[3], (int)a[4]);
 	free(value);
+	if (!n)
+		inotify_place(at, EVENT_ATTRIB);
 	return n;
 }
 
@@ -132,7 +135,11 @@ static int64_t remove_one(struct task *t, const struct place *at, const uint64_t
 	int64_t n = read_name(t, a[1], name);
 	if (!n)
 		n = attribute_check(at, t, name, true);
-	return n ? n : at->mount->ops->xattr(at, XATTR_REMOVE, name, NULL, 0, 0);
+	if (!n)
+		n = at->mount->ops->xattr(at, XATTR_REMOVE, name, NULL, 0, 0);
+	if (!n)
+		inotify_place(at, EVENT_ATTRIB);
+	return n;
 }
 
 typedef int64_t operation(struct task *t, const struct place *at, const uint64_t a[6]);

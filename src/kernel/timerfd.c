@@ -117,7 +117,7 @@ int64_t sys_timerfd_create(struct task *t, const uint64_t a[6])
 		return -ENOMEM;
 	timer_init_file(&tf->timer, t->process->kernel, clock, timerfd_expired);
 	wait_queue_init(&tf->queue);
-	int64_t fd = file_install_anonymous(t, &timerfd_ops, flags, tf);
+	int64_t fd = file_install_anonymous(t, &timerfd_ops, ABI_O_RDWR | flags, tf);
 	if (fd < 0)
 		timerfd_free(tf);
 	return fd;

@@ -14,6 +14,7 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/fd.h"
+#include "kernel/inotify.h"
 #include "kernel/kernel.h"
 #include "kernel/pipe.h"
 #include "kernel/transfer.h"
@@ -134,8 +135,8 @@ static int64_t move(struct task *t, struct file *f, bool write, const struct hol
 	return moved;
 }
 
-int64_t transfer(struct task *t, struct file *f, bool write, const struct abi_iovec *iov,
-		 unsigned count, uint64_t *pos)
+static int64_t transfer_bytes(struct task *t, struct file *f, bool write,
+			      const struct abi_iovec *iov, unsigned count, uint64_t *pos)
 {
 	uint64_t size = total(iov, count), va, left;
 	bool stream = !f->ops->size;
@@ -175,4 +176,13 @@ int64_t transfer(struct task *t, struct file *f, bool write, const struct abi_io
 			break;
 	}
 	return (int64_t)t->call.done;
+}
+
+int64_t transfer(struct task *t, struct file *f, bool write, const struct abi_iovec *iov,
+		 unsigned count, uint64_t *pos)
+{
+	int64_t n = transfer_bytes(t, f, write, iov, count, pos);
+	if (n > 0)
+		inotify_file(f, write ? EVENT_MODIFY : EVENT_ACCESS);
+	return n;
 }

@@ -433,7 +433,8 @@ static int64_t userfault_create(struct task *t, uint32_t flags)
 	wait_queue_init(&u->sleepers);
 	wait_queue_init(&u->readers);
 	LIST_INSERT_HEAD(&k->userfaults, u, link);
-	int64_t fd = file_install_anonymous(t, &userfault_ops, flags & ~(uint32_t)USER_MODE_ONLY, u);
+	int64_t fd = file_install_anonymous(t, &userfault_ops,
+					 ABI_O_RDWR | (flags & ~(uint32_t)USER_MODE_ONLY), u);
 	if (fd < 0) {
 		LIST_REMOVE(u, link);
 		free(u);

@@ -129,6 +129,7 @@ SAME |= {
     'pidfd': 'a_pidfd_polls_signals_and_waits_for_its_process_and_no_other',
     'signalfd': 'signals_are_read_with_what_is_known_of_them_by_whom_they_are_sent_to',
     'sigqueues': 'signals_queue_in_order_stop_continue_and_say_what_they_are',
+    'inotify': 'what_is_done_to_files_is_told_to_those_who_watch_them_in_linux_s_order',
     'fileops': 'files_are_locked_named_late_described_and_put_in_order_as_on_linux',
     'splice': 'bytes_go_from_file_to_file_by_themselves',
     'timerfd': 'a_timerfd_counts_its_periods_once_again_and_from_the_past',
