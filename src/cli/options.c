@@ -409,6 +409,10 @@ static bool set(struct options *o, enum option_id id, const char *value)
 		good = set_choice(op, value, &n);
 		o->clock_real = n == 1;
 		break;
+	case OPTION_net:
+		good = set_choice(op, value, &n);
+		o->net_host = n == 1;
+		break;
 	case OPTION_seed: return set_number(op, value, 0, UINT64_MAX, &o->seed);
 	case OPTION_for_time: return set_time(op, value, &o->for_time);
 	case OPTION_every: return set_time(op, value, &o->every);

@@ -214,6 +214,8 @@ int call_interrupt(struct task *t, bool restart)
 		finish(t, (int64_t)c->done);
 	} else if (c->again || (restart && call_info(c->number)->restart == RESTART)) {
 		tell_exit(t, -ERESTARTSYS);
+		if (c->abandon)
+			c->abandon(t);
 		c->active = false;
 	} else {
 		finish(t, -EINTR);

@@ -52,6 +52,9 @@ enum call_type {
 	T_inotify_flags, T_inotify_mask, T_pidfd_flags, T_splice_flags, T_rwf_flags, T_sync_range,
 	T_pollfds, T_prctl, T_madvise, /* T_advice is fadvise's */
 	T_ptr,
+	T_socket_family, T_socket_type, T_sock_flags, T_socket_level, T_socket_option, T_shutdown,
+	T_msg_flags, T_sockaddr_in, T_sockaddr_out, /* in: size in the next argument; out: where it is */
+	T_msg_in, T_msg_out, T_sockopt_in, T_sockopt_out,
 };
 
 struct call_info {

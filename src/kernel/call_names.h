@@ -7,6 +7,7 @@
 #define KERNEL_CALL_NAMES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "kernel/call.h"
@@ -42,5 +43,14 @@ extern const struct call_name names_prot[], names_map[], names_remap[], names_ma
     names_wait[], names_seek[], names_fcntl[], names_ioctl[], names_clock[], names_sighow[],
     names_resource[], names_sigaction[], names_poll[], names_prctl[], names_statx[], names_memfd[],
     names_epoll[];
+
+/* call_names_net.c */
+extern const struct call_name names_message[];
+/* The arguments of calls on sockets that are numbers. False: the type is none of them. */
+bool names_add_socket(struct text *t, enum call_type type, uint64_t value);
+/* The name of an option of setsockopt. */
+void names_add_option(struct text *t, uint64_t level, uint64_t option);
+/* A sockaddr, as much of it as there is. */
+void names_add_sockaddr(struct text *t, const uint8_t *bytes, size_t size);
 
 #endif

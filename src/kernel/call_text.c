@@ -376,6 +376,56 @@ static void show_itimerspec(struct show *s, uint64_t va)
 	text_add(s->text, "}");
 }
 
+static void show_sockaddr(struct show *s, uint64_t va, uint64_t size)
+{
+	uint8_t bytes[128];
+	if (size > sizeof(bytes))
+		size = sizeof(bytes);
+	if (size < 2 || !peek_all(s, va, bytes, size))
+		show_addr(s, va);
+	else
+		names_add_sockaddr(s->text, bytes, size);
+}
+
+static void show_option(struct show *s, uint64_t va, uint64_t size)
+{
+	if (size == 4)
+		show_ints(s, va, 1);
+	else
+		show_bytes(s, va, size, TEXT_MAX);
+}
+
+/* struct msghdr. got: bytes that were moved, to show no more than those. */
+static void show_message(struct show *s, uint64_t va, uint64_t got)
+{
+	struct {
+		uint64_t name, name_size, iov, count, control, control_size, flags;
+	} h;
+	if (!peek_all(s, va, &h, sizeof(h))) {
+		show_addr(s, va);
+		return;
+	}
+	text_add(s->text, "{msg_name=");
+	show_sockaddr(s, h.name, (uint32_t)h.name_size);
+	text_add(s->text, ", msg_namelen=%u, msg_iov=", (uint32_t)h.name_size);
+	show_iov(s, h.iov, h.count, got);
+	text_add(s->text, ", msg_iovlen=%" PRIu64, h.count);
+	if (h.control_size) {
+		text_add(s->text, ", msg_control=");
+		show_addr(s, h.control);
+	}
+	text_add(s->text, ", msg_controllen=%" PRIu64 ", msg_flags=", h.control_size);
+	names_add_flags(s->text, names_message, (uint32_t)h.flags, "0");
+	text_add(s->text, "}");
+}
+
+/* A word of the program that says how much an output is. */
+static uint64_t size_at(const struct show *s, uint64_t va)
+{
+	uint32_t size;
+	return peek_all(s, va, &size, sizeof(size)) ? size : 0;
+}
+
 static void show_clone_flags(struct show *s, uint64_t flags)
 {
 	int number = flags & 0xff;
@@ -429,6 +479,9 @@ static bool is_output(enum call_type type)
 	case T_pipe_out:
 	case T_epoll_out:
 	case T_itimer_out:
+	case T_sockaddr_out:
+	case T_sockopt_out:
+	case T_msg_out:
 	case T_utsname_out: return true;
 	default: return false;
 	}
@@ -467,6 +520,9 @@ static void show_output(struct show *s, enum call_type type, uint64_t v, uint64_
 		text_add(s->text, "]");
 		break;
 	case T_itimer_out: show_itimerspec(s, v); break;
+	case T_sockaddr_out: show_sockaddr(s, v, size_at(s, next)); break;
+	case T_sockopt_out: show_option(s, v, size_at(s, next)); break;
+	case T_msg_out: show_message(s, v, (uint64_t)s->result); break;
 	default: show_addr(s, v); break;
 	}
 }
@@ -509,8 +565,9 @@ static void show_number(struct show *s, enum call_type type, uint64_t v)
 	case T_sighow: names_add_value(t, names_sighow, (uint32_t)v, "SIG_???"); break;
 	case T_rlimit: names_add_value(t, names_resource, (uint32_t)v, "RLIMIT_???"); break;
 	case T_prctl: names_add_value(t, names_prctl, (uint32_t)v, "PR_???"); break;
+	case T_socket_option: names_add_option(t, (uint32_t)s->arg[s->n - 1], (uint32_t)v); break;
 	default:
-		if (!names_add_listed(t, type, v))
+		if (!names_add_listed(t, type, v) && !names_add_socket(t, type, v))
 			show_addr(s, v);
 	}
 }
@@ -533,6 +590,9 @@ static void show_arg(struct show *s)
 	case T_pollfds: show_pollfds(s, v, next); break;
 	case T_epoll_event: show_epoll_events(s, v, 1); break;
 	case T_itimer_in: show_itimerspec(s, v); break;
+	case T_sockaddr_in: show_sockaddr(s, v, (uint32_t)next); break;
+	case T_sockopt_in: show_option(s, v, (uint32_t)next); break;
+	case T_msg_in: show_message(s, v, UINT64_MAX); break;
 	default:
 		if (is_output(type))
 			show_output(s, type, v, next);

@@ -21,6 +21,7 @@
 
 #include "kernel/wait.h"
 
+struct abi_iovec;
 struct kernel;
 struct task;
 struct process;
@@ -47,6 +48,11 @@ struct file_ops {
 	/* pos NULL, for files that cannot seek: a write that a pipe takes whole or not at all. */
 	int64_t (*write)(struct file *f, struct task *t, const void *bytes, size_t size,
 			 uint64_t *pos);
+	/* read, write and their vectors as a whole, for kinds whose pieces are not to be cut: instead
+	 * of look, read and write, which then serve the kernel itself. Keeps its progress in
+	 * t->call. */
+	int64_t (*transfer)(struct file *f, struct task *t, bool write,
+			    const struct abi_iovec *iov, unsigned count);
 	/* Size for SEEK_END; NULL: the file cannot seek (-ESPIPE). */
 	int (*size)(struct file *f, uint64_t *ret_size);
 	int (*stat)(struct file *f, struct stat *ret_stat);

@@ -242,7 +242,7 @@ static int hostfs_mkdir(const struct place *at, uint32_t mode)
 static int hostfs_mknod(const struct place *at, uint32_t mode)
 {
 	const char *name;
-	if (!S_ISFIFO(mode) && !S_ISREG(mode) && (mode & S_IFMT) != 0)
+	if (!S_ISFIFO(mode) && !S_ISSOCK(mode) && !S_ISREG(mode) && (mode & S_IFMT) != 0)
 		return -EPERM;
 	int fd = host_parent(at, &name);
 	if (fd < 0)

@@ -27,6 +27,7 @@ struct ipc;
 struct mounts;
 struct mqueue;
 struct relay;
+struct sockets;
 struct userfault;
 
 struct kernel_bind {
@@ -60,6 +61,7 @@ struct kernel_config {
 	enum overcommit overcommit;
 	unsigned overcommit_ratio; /* 0: Linux's 50 */
 	const char *core;      /* --core: a file of the host for cores, %p in it the pid; NULL: as RLIMIT_CORE says */
+	bool net_host;		/* --net host: AF_INET and AF_INET6 are the host's; paces too */
 	unsigned drop_mappings; /* that many at random, now and then: see drop.c */
 	struct events *events; /* the caller's: set observed and seen at will */
 	/* Says a sentence to the person: without the leading "carrel: " and without a newline. */
@@ -136,6 +138,7 @@ struct kernel {
 	struct tty *console; /* the host's terminal, if there is one: among ttys */
 	struct tty *ttys[TTYS_MAX]; /* by number */
 	struct relay *relay; /* the terminal that the host's signals are for; NULL: the console */
+	struct sockets *sockets; /* see socket.h */
 	struct host_watches watches;
 	struct host_services services;
 	int32_t lead; /* kernel_run ends with this process; 0: with the last */

@@ -17,6 +17,7 @@
 #include "kernel/hostnode.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
+#include "kernel/socket.h"
 #include "kernel/pipe.h"
 #include "kernel/shm.h"
 #include "kernel/tty.h"
@@ -447,11 +448,13 @@ void mounts_destroy(struct kernel *k)
 int files_create(struct kernel *k)
 {
 	LIST_INIT(&k->watches);
-	return mounts_create(k);
+	int err = sockets_create(k);
+	return err ? err : mounts_create(k);
 }
 
 void files_destroy(struct kernel *k)
 {
 	tty_destroy(k);
+	sockets_destroy(k);
 	mounts_destroy(k);
 }

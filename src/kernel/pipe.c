@@ -1,14 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pipe.c - pipes and FIFOs
- *
- *	  tail (read)             head (written)
- *	    v                       v
- *	....[#######|########|#####]....     slot of position p: p / 4096 % slots
- *	     slot     slot     slot
- *
- * A slot has a frame from the first byte written into it until its last byte is read, or the pipe
- * is empty. There is one slot more than pages of capacity, since tail and head may lie within one.
- */
+/* pipe.c - pipes and FIFOs: a ring, its ends, and who waits for them */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,6 +11,7 @@
 #include "kernel/kernel.h"
 #include "kernel/path.h"
 #include "kernel/pipe.h"
+#include "kernel/ring.h"
 #include "kernel/uaccess.h"
 
 struct pipe {
@@ -27,10 +19,8 @@ struct pipe {
 	unsigned ends; /* open files */
 	unsigned readers, writers;
 	uint64_t reader_opens, writer_opens; /* ever; for open of a FIFO */
-	uint64_t head, tail;
+	struct ring ring;
 	uint64_t capacity;
-	unsigned slots;
-	uint32_t *frame;                           /* of each slot; NO_FRAME: none */
 	struct wait_queue read_queue, write_queue; /* for bytes; for room */
 	struct wait_queue openers;                 /* who waits in open for the other side */
 	uint64_t inode, device, fifo_inode;
@@ -43,15 +33,6 @@ struct pipes {
 	LIST_HEAD(, pipe) list;
 };
 
-static void pipe_drop_frames(struct pipe *p)
-{
-	for (unsigned i = 0; i < p->slots; i++) {
-		if (p->frame[i] != NO_FRAME)
-			frame_free(p->kernel->mm, p->frame[i]);
-		p->frame[i] = NO_FRAME;
-	}
-}
-
 static struct pipe *pipe_new(struct kernel *k)
 {
 	struct pipe *p = calloc(1, sizeof(*p));
@@ -59,14 +40,7 @@ static struct pipe *pipe_new(struct kernel *k)
 		return NULL;
 	p->kernel = k;
 	p->capacity = PIPE_CAPACITY;
-	p->slots = PIPE_CAPACITY / PAGE_SIZE + 1;
-	p->frame = malloc(p->slots * sizeof(*p->frame));
-	if (!p->frame) {
-		free(p);
-		return NULL;
-	}
-	for (unsigned i = 0; i < p->slots; i++)
-		p->frame[i] = NO_FRAME;
+	ring_init(&p->ring, k->mm);
 	wait_queue_init(&p->read_queue);
 	wait_queue_init(&p->write_queue);
 	wait_queue_init(&p->openers);
@@ -82,8 +56,7 @@ static void pipe_free(struct pipe *p)
 	wait_queue_finish(&p->openers);
 	if (p->named)
 		LIST_REMOVE(p, fifo);
-	pipe_drop_frames(p);
-	free(p->frame);
+	ring_finish(&p->ring);
 	free(p);
 }
 
@@ -99,18 +72,13 @@ static bool writes(const struct file *f)
 
 static uint64_t pipe_used(const struct pipe *p)
 {
-	return p->head - p->tail;
+	return ring_used(&p->ring);
 }
 
 /* As poll says: a small write would not wait. */
 static bool pipe_writable(const struct pipe *p)
 {
 	return p->capacity - pipe_used(p) >= PIPE_ATOMIC;
-}
-
-static uint32_t *pipe_slot(const struct pipe *p, uint64_t pos)
-{
-	return &p->frame[pos / PAGE_SIZE % p->slots];
 }
 
 static int64_t pipe_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
@@ -128,48 +96,21 @@ static int64_t pipe_read(struct file *f, struct task *t, void *ret_bytes, size_t
 			 uint64_t *pos)
 {
 	struct pipe *p = f->ctx;
-	struct mm *mm = p->kernel->mm;
-	uint8_t *bytes = ret_bytes;
-	size_t done = 0;
 	if (size == 0)
 		return 0;
 	int64_t there = pipe_look(f, t, size, pos);
 	if (there <= 0)
 		return there;
-	bool was_full = !pipe_writable(p);
-	while (done < size && pipe_used(p) > 0) {
-		uint32_t *slot = pipe_slot(p, p->tail);
-		size_t part =
-		    min_u64(min_u64(size - done, pipe_used(p)), PAGE_SIZE - p->tail % PAGE_SIZE);
-		memcpy(bytes + done, frame_bytes(mm, *slot) + p->tail % PAGE_SIZE, part);
-		p->tail += part;
-		done += part;
-		if (p->tail % PAGE_SIZE == 0) {
-			frame_free(mm, *slot);
-			*slot = NO_FRAME;
-		}
-	}
-	if (pipe_used(p) == 0) {
-		pipe_drop_frames(p);
-		p->head = p->tail = 0;
-	}
-	wait_wake_for(&p->write_queue, was_full && pipe_writable(p) ? POLLOUT | POLLWRNORM : 0);
-	return (int64_t)done;
-}
-
-/* Takes a frame for the slot of head, if it has none. */
-static int pipe_grow(struct pipe *p)
-{
-	uint32_t *slot = pipe_slot(p, p->head);
-	return *slot != NO_FRAME ? 0 : frame_take_kernel(p->kernel->mm, p, slot);
+	size = min_u64(size, (uint64_t)there);
+	ring_peek(&p->ring, 0, ret_bytes, size);
+	pipe_drop(f, size);
+	return (int64_t)size;
 }
 
 static int64_t pipe_write(struct file *f, struct task *t, const void *bytes, size_t size,
 			  uint64_t *pos)
 {
 	struct pipe *p = f->ctx;
-	struct mm *mm = p->kernel->mm;
-	size_t done = 0;
 	if (size == 0)
 		return 0;
 	if (p->readers == 0) {
@@ -180,24 +121,14 @@ static int64_t pipe_write(struct file *f, struct task *t, const void *bytes, siz
 	/* A write of at most PIPE_ATOMIC comes whole, without a position; others fill what room
 	 * there is. */
 	uint64_t room = p->capacity - pipe_used(p);
-	if (pos || size <= room) {
-		while (done < size && pipe_used(p) < p->capacity) {
-			int err = pipe_grow(p);
-			if (err && done == 0 && pipe_used(p) == 0)
-				return err == -EAGAIN ? t && wait_on_io(t) == 0 ? CALL_WAIT : -ENOMEM : err;
-			if (err)
-				break;
-			size_t part = min_u64(min_u64(size - done, p->capacity - pipe_used(p)),
-					      PAGE_SIZE - p->head % PAGE_SIZE);
-			memcpy(frame_bytes(mm, *pipe_slot(p, p->head)) + p->head % PAGE_SIZE,
-			       (const uint8_t *)bytes + done, part);
-			p->head += part;
-			done += part;
+	if (room > 0 && (pos || size <= room)) {
+		int64_t n = ring_put(&p->ring, bytes, min_u64(size, room));
+		if (n > 0) {
+			wait_wake_for(&p->read_queue, POLLIN | POLLRDNORM);
+			return n;
 		}
-	}
-	if (done > 0) {
-		wait_wake_for(&p->read_queue, POLLIN | POLLRDNORM);
-		return (int64_t)done;
+		if (pipe_used(p) == 0)
+			return n == -EAGAIN ? t && wait_on_io(t) == 0 ? CALL_WAIT : -ENOMEM : n;
 	}
 	if ((f->flags & ABI_O_NONBLOCK) || !t)
 		return -EAGAIN;
@@ -347,20 +278,6 @@ int64_t pipe_set_size(struct file *f, uint64_t size)
 		capacity *= 2;
 	if (pipe_used(p) > capacity)
 		return -EBUSY;
-	unsigned slots = (unsigned)(capacity / PAGE_SIZE) + 1;
-	uint32_t *frame = malloc(slots * sizeof(*frame));
-	if (!frame)
-		return -ENOMEM;
-	for (unsigned i = 0; i < slots; i++)
-		frame[i] = NO_FRAME;
-	/* Positions keep their place within a page. */
-	for (uint64_t at = page_down(p->tail); at < p->head; at += PAGE_SIZE)
-		frame[at / PAGE_SIZE % slots] = *pipe_slot(p, at);
-	if (p->head == p->tail)
-		pipe_drop_frames(p);
-	free(p->frame);
-	p->frame = frame;
-	p->slots = slots;
 	p->capacity = capacity;
 	wait_wake_all(&p->write_queue);
 	return (int64_t)capacity;
@@ -408,83 +325,39 @@ int64_t pipe_room(struct file *f, struct task *t, bool nonblock)
 uint64_t pipe_peek(struct file *f, uint64_t offset, void *ret_bytes, uint64_t size)
 {
 	const struct pipe *p = f->ctx;
-	uint8_t *bytes = ret_bytes;
-	uint64_t done = 0;
 	size = min_u64(size, pipe_used(p) - offset);
-	while (done < size) {
-		uint64_t at = p->tail + offset + done;
-		uint64_t part = min_u64(size - done, PAGE_SIZE - at % PAGE_SIZE);
-		memcpy(bytes + done, frame_bytes(p->kernel->mm, *pipe_slot(p, at)) + at % PAGE_SIZE,
-		       part);
-		done += part;
-	}
-	return done;
+	ring_peek(&p->ring, offset, ret_bytes, size);
+	return size;
 }
 
 void pipe_drop(struct file *f, uint64_t size)
 {
 	struct pipe *p = f->ctx;
 	bool was_full = !pipe_writable(p);
-	for (uint64_t end = p->tail + size; p->tail < end;) {
-		uint32_t *slot = pipe_slot(p, p->tail);
-		p->tail += min_u64(end - p->tail, PAGE_SIZE - p->tail % PAGE_SIZE);
-		if (p->tail % PAGE_SIZE == 0) {
-			frame_free(p->kernel->mm, *slot);
-			*slot = NO_FRAME;
-		}
-	}
-	if (pipe_used(p) == 0) {
-		pipe_drop_frames(p);
-		p->head = p->tail = 0;
-	}
+	ring_take(&p->ring, size);
 	wait_wake_for(&p->write_queue, was_full && pipe_writable(p) ? POLLOUT | POLLWRNORM : 0);
 }
 
 int64_t pipe_reserve(struct file *f, struct task *t, uint64_t size)
 {
 	struct pipe *p = f->ctx;
-	uint64_t done = 0;
-	int err = 0;
-	size = min_u64(size, p->capacity - pipe_used(p));
-	while (done < size && !err) {
-		uint64_t at = p->head + done;
-		uint32_t *slot = pipe_slot(p, at);
-		if (*slot == NO_FRAME)
-			err = frame_take_kernel(p->kernel->mm, p, slot);
-		if (!err)
-			done += min_u64(size - done, PAGE_SIZE - at % PAGE_SIZE);
-	}
-	if (done > 0 || err != -EAGAIN)
-		return done > 0 ? (int64_t)done : err;
+	int64_t n = ring_reserve(&p->ring, min_u64(size, p->capacity - pipe_used(p)));
+	if (n != -EAGAIN)
+		return n;
 	return t && wait_on_io(t) == 0 ? CALL_WAIT : -ENOMEM;
 }
 
 void pipe_put(struct file *f, const void *bytes, uint64_t size)
 {
 	struct pipe *p = f->ctx;
-	for (uint64_t done = 0, part; done < size; done += part, p->head += part) {
-		part = min_u64(size - done, PAGE_SIZE - p->head % PAGE_SIZE);
-		memcpy(frame_bytes(p->kernel->mm, *pipe_slot(p, p->head)) + p->head % PAGE_SIZE,
-		       (const uint8_t *)bytes + done, part);
-	}
+	(void)ring_put(&p->ring, bytes, size); /* it was reserved for */
 	wait_wake_for(&p->read_queue, POLLIN | POLLRDNORM);
 }
 
 void pipe_settle(struct file *f)
 {
 	struct pipe *p = f->ctx;
-	if (pipe_used(p) == 0) {
-		pipe_drop_frames(p);
-		return;
-	}
-	/* Slots behind the one that head is in, or at the start of, up to those from tail on. */
-	uint64_t end = page_down(p->tail) + (uint64_t)p->slots * PAGE_SIZE;
-	for (uint64_t at = page_up(p->head); at < end; at += PAGE_SIZE) {
-		uint32_t *slot = pipe_slot(p, at);
-		if (*slot != NO_FRAME)
-			frame_free(p->kernel->mm, *slot);
-		*slot = NO_FRAME;
-	}
+	ring_settle(&p->ring);
 }
 
 static struct pipe *fifo_find(const struct place *at)

@@ -8,6 +8,7 @@
 #include "kernel/kernel.h"
 #include "kernel/lock.h"
 #include "kernel/proc.h"
+#include "kernel/socket.h"
 #include "kernel/version.h"
 
 static uint64_t ticks(uint64_t ns)
@@ -308,6 +309,41 @@ FILL_TEXT(tty_drivers, "/dev/tty             /dev/tty        5       0 system:/d
 /* --core's is not the guest's to see: it names a file of the host. */
 FILL_TEXT(core_pattern, "core.%%p\n")
 FILL_TEXT(empty, "%s", "")
+FILL_TEXT(somaxconn, "4096\n")
+FILL_TEXT(socket_memory, "212992\n")
+FILL_TEXT(port_range, "32768\t60999\n")
+FILL_TEXT(unprivileged_port, "1024\n")
+FILL_TEXT(tcp_rmem, "4096\t131072\t2097152\n")
+FILL_TEXT(tcp_wmem, "4096\t16384\t2097152\n")
+FILL_TEXT(dgram_qlen, "10\n")
+FILL_TEXT(net_dev,
+	  "Inter-|   Receive                                                |  Transmit\n"
+	  " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs "
+	  "drop fifo colls carrier compressed\n"
+	  "    lo:       0       0    0    0    0     0          0         0        0       0    0    0 "
+	  "   0     0       0          0\n")
+FILL_TEXT(net_route, "%-127s\n",
+	  "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT")
+FILL_TEXT(if_inet6, "00000000000000000000000000000001 01 80 10 80       lo\n")
+
+#define FILL_SOCKETS(name, domain, type)                                                           \
+	static int fill_##name(struct kernel *k, struct process *p, struct task *t,                \
+			       struct text *text)                                                  \
+	{                                                                                          \
+		sockets_text_inet(k, domain, type, text);                                          \
+		return 0;                                                                          \
+	}
+
+FILL_SOCKETS(net_tcp, SOCK_AF_INET, SOCK_TYPE_STREAM)
+FILL_SOCKETS(net_tcp6, SOCK_AF_INET6, SOCK_TYPE_STREAM)
+FILL_SOCKETS(net_udp, SOCK_AF_INET, SOCK_TYPE_DGRAM)
+FILL_SOCKETS(net_udp6, SOCK_AF_INET6, SOCK_TYPE_DGRAM)
+
+static int fill_net_unix(struct kernel *k, struct process *p, struct task *t, struct text *text)
+{
+	sockets_text_unix(k, text);
+	return 0;
+}
 
 static int fill_locks(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
@@ -326,6 +362,14 @@ const struct proc_entry proc_system_entries[] = {
     {"loadavg", fill_loadavg, 0444, NULL},
     {"locks", fill_locks, 0444, NULL},
     {"meminfo", fill_meminfo, 0444, NULL},
+    {"net/dev", fill_net_dev, 0444, NULL},
+    {"net/if_inet6", fill_if_inet6, 0444, NULL},
+    {"net/route", fill_net_route, 0444, NULL},
+    {"net/tcp", fill_net_tcp, 0444, NULL},
+    {"net/tcp6", fill_net_tcp6, 0444, NULL},
+    {"net/udp", fill_net_udp, 0444, NULL},
+    {"net/udp6", fill_net_udp6, 0444, NULL},
+    {"net/unix", fill_net_unix, 0444, NULL},
     {"stat", fill_stat, 0444, NULL},
     {"swaps", fill_swaps, 0444, NULL},
     {"sys/fs/file-max", fill_file_max, 0444, NULL},
@@ -360,6 +404,17 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/kernel/shmmni", fill_shmmni, 0444, NULL},
     {"sys/kernel/threads-max", fill_threads_max, 0444, NULL},
     {"sys/kernel/version", fill_osversion, 0444, NULL},
+    {"sys/net/core/rmem_default", fill_socket_memory, 0444, NULL},
+    {"sys/net/core/rmem_max", fill_socket_memory, 0444, NULL},
+    {"sys/net/core/somaxconn", fill_somaxconn, 0444, NULL},
+    {"sys/net/core/wmem_default", fill_socket_memory, 0444, NULL},
+    {"sys/net/core/wmem_max", fill_socket_memory, 0444, NULL},
+    {"sys/net/ipv4/ip_local_port_range", fill_port_range, 0444, NULL},
+    {"sys/net/ipv4/ip_unprivileged_port_start", fill_unprivileged_port, 0444, NULL},
+    {"sys/net/ipv4/tcp_max_syn_backlog", fill_somaxconn, 0444, NULL},
+    {"sys/net/ipv4/tcp_rmem", fill_tcp_rmem, 0444, NULL},
+    {"sys/net/ipv4/tcp_wmem", fill_tcp_wmem, 0444, NULL},
+    {"sys/net/unix/max_dgram_qlen", fill_dgram_qlen, 0444, NULL},
     {"sys/vm/admin_reserve_kbytes", proc_admin_reserve, 0644, proc_set_admin_reserve},
     {"sys/vm/max_map_count", fill_max_map_count, 0444, NULL},
     {"sys/vm/mmap_min_addr", fill_mmap_min_addr, 0444, NULL},

@@ -268,9 +268,10 @@ static int shmtree_mkdir(const struct place *at, uint32_t mode)
 static int shmtree_mknod(const struct place *at, uint32_t mode)
 {
 	struct shm_node *n;
-	if (!S_ISFIFO(mode) && !S_ISREG(mode) && (mode & S_IFMT) != 0)
+	if (!S_ISFIFO(mode) && !S_ISSOCK(mode) && !S_ISREG(mode) && (mode & S_IFMT) != 0)
 		return -EPERM;
-	return node_make(at, (S_ISFIFO(mode) ? S_IFIFO : S_IFREG) | (mode & 07777), NULL, &n);
+	uint32_t type = mode & S_IFMT ? mode & S_IFMT : S_IFREG;
+	return node_make(at, type | (mode & 07777), NULL, &n);
 }
 
 static int shmtree_symlink(const struct place *at, const char *target)

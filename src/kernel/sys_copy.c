@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sys_copy.c - bytes from file to file inside the kernel; and what this kernel has not */
+/* sys_copy.c - bytes from file to file inside the kernel */
 #include <errno.h>
 #include <unistd.h>
 
@@ -162,65 +162,4 @@ int64_t sys_copy_file_range(struct task *t, const uint64_t a[6])
 	else if (!a[3])
 		file_set_position(out, out_pos);
 	return err ? err : n;
-}
-
-/* No sockets: programs that ask a name service daemon fall back to files. */
-int64_t sys_socket(struct task *t, const uint64_t a[6])
-{
-	return -EAFNOSUPPORT;
-}
-
-int64_t sys_socketpair(struct task *t, const uint64_t a[6])
-{
-	return -EAFNOSUPPORT;
-}
-
-static int64_t no_socket(struct task *t, uint64_t fd)
-{
-	return fd_get(t->process->files, (int)fd) ? -ENOTSOCK : -EBADF;
-}
-
-int64_t sys_bind(struct task *t, const uint64_t a[6])
-{
-	return no_socket(t, a[0]);
-}
-int64_t sys_listen(struct task *t, const uint64_t a[6])
-{
-	return no_socket(t, a[0]);
-}
-int64_t sys_accept(struct task *t, const uint64_t a[6])
-{
-	return no_socket(t, a[0]);
-}
-int64_t sys_connect(struct task *t, const uint64_t a[6])
-{
-	return no_socket(t, a[0]);
-}
-int64_t sys_getsockname(struct task *t, const uint64_t a[6])
-{
-	return no_socket(t, a[0]);
-}
-int64_t sys_getpeername(struct task *t, const uint64_t a[6])
-{
-	return no_socket(t, a[0]);
-}
-int64_t sys_sendto(struct task *t, const uint64_t a[6])
-{
-	return no_socket(t, a[0]);
-}
-int64_t sys_recvfrom(struct task *t, const uint64_t a[6])
-{
-	return no_socket(t, a[0]);
-}
-int64_t sys_setsockopt(struct task *t, const uint64_t a[6])
-{
-	return no_socket(t, a[0]);
-}
-int64_t sys_getsockopt(struct task *t, const uint64_t a[6])
-{
-	return no_socket(t, a[0]);
-}
-int64_t sys_shutdown(struct task *t, const uint64_t a[6])
-{
-	return no_socket(t, a[0]);
 }

@@ -140,6 +140,8 @@ static int64_t transfer_bytes(struct task *t, struct file *f, bool write,
 {
 	uint64_t size = total(iov, count), va, left;
 	bool stream = !f->ops->size;
+	if (f->ops->transfer)
+		return f->ops->transfer(f, t, write, iov, count);
 	if (pos != &f->pos)
 		*pos += t->call.done;
 	if (f->ops->records)

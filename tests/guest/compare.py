@@ -156,6 +156,17 @@ DROPPED += ['mqueue', 'others', 'sysvshm', 'sysvsem', 'sysvmsg', 'softdirty', 'u
 # Those that a Linux allows root only.
 ROOT_ONLY = ['numa', 'others', 'userfault', 'windows']
 
+# Sockets.
+SAME |= {
+    'unixsock': 'sockets_with_paths_and_abstract_names_connect_carry_and_end_as_on_linux',
+    'fdpass': 'open_files_and_credentials_come_with_messages_and_lost_ones_are_closed',
+    'tcpsock': 'programs_reach_each_other_by_tcp_and_see_each_end_and_reset_as_on_linux',
+    'udpsock': 'datagrams_reach_whom_they_are_for_and_senders_hear_of_nobody_there',
+    'sockopts': 'options_of_sockets_have_linux_s_values_limits_and_errors',
+    'sockwait': 'waiting_on_a_socket_ends_by_bytes_signals_times_and_ends_as_on_linux',
+}
+DROPPED += ['unixsock', 'fdpass', 'tcpsock', 'udpsock']
+
 # Those that root is not held to.
 PLAIN = ['limits']
 
