@@ -46,6 +46,7 @@ enum op_kind {
 	OP_RESIZE,
 	OP_REMOVE,
 	OP_HARVEST,
+	OP_TRACK,
 	OP_KINDS
 };
 

@@ -399,6 +399,15 @@ static bool do_frame(struct model *m, struct model_space *s, const struct op *op
 	return true;
 }
 
+/* From now on it is known which pages are stored to: no result changes, only the faults. */
+static bool do_track(struct model *m, struct model_space *s, const struct op *op)
+{
+	SAY(m, "pid %d: forget what was stored to", s->space->pid);
+	model_touch(m, 0, PAGES);
+	int got = track_restart(s->space);
+	return !got || (got == -ENOMEM && m->world.failed) || model_wrong(m, "returned %d", got);
+}
+
 static bool do_read(struct model *m, struct model_space *s, const struct op *op)
 {
 	return do_access(m, s, op, ACCESS_READ);
@@ -420,6 +429,7 @@ static op_function *const functions[OP_KINDS] = {
     [OP_SYNC] = do_sync,     [OP_LOCK] = do_lock,     [OP_LOCK_ALL] = do_lock_all,
     [OP_INCORE] = do_incore, [OP_OPEN] = do_open,
     [OP_RESIZE] = do_resize, [OP_REMOVE] = do_frame,  [OP_HARVEST] = do_frame,
+    [OP_TRACK] = do_track,
 };
 
 /* The op's space; one that does not exist is made first. */
