@@ -397,6 +397,8 @@ int mounts_create(struct kernel *k)
 	if (!err)
 		err = mount_add(k, &procfs_tree, "/proc", &x);
 	if (!err)
+		err = mount_add(k, &sysfs_tree, "/sys", &x);
+	if (!err)
 		err = mount_own(k, 0, "/tmp", 01777);
 	if (!err && c->home)
 		err = mount_own(k, 1, c->home, 0700);

@@ -10,6 +10,7 @@
  *	/dev/pts       pseudo-terminals                                  pty.c
  *	/dev/shm       files in the machine's RAM                        shmtree.c
  *	/proc          processes and the machine                         proc.c
+ *	/sys           processors, nodes, huge pages                     sysfs.c
  *
  * A place is named by its canonical path: absolute, no symbolic links, no "." and "..". The mount
  * with the longest prefix of it is where it lies. path_find alone follows symbolic links, in the
@@ -174,7 +175,7 @@ int path_only_open(const struct place *at, uint32_t flags, struct file **ret_fil
 /* The same open file again with other flags, for /proc/PID/fd/N of what has no name. */
 int file_reopen(struct file *f, struct task *t, uint32_t flags, struct file **ret_file);
 
-extern const struct tree_ops hostfs_tree, devfs_tree, devpts_tree, procfs_tree, shm_tree, empty_tree;
+extern const struct tree_ops hostfs_tree, devfs_tree, devpts_tree, procfs_tree, shm_tree, sysfs_tree, empty_tree;
 
 struct task;
 uint32_t fs_umask(const struct fs *fs);

@@ -248,6 +248,17 @@ add('a_thousand_forks_leave_the_free_frames_of_before', expected('thousand'))
 
 
 @test
+def frames_shows_one_frame_for_all_that_map_a_page_of_shared_memory():
+    # Mapped twice by each of two, which see each other's stores.
+    equal(carrel('oneframe').out, 'ppcc\n' * 3, 'stores seen')
+    ran = carrel('oneframe', verb='frames', given=['--pid', '3', '--at', 'syscall:getppid'])
+    for name in ('SYSV00000000', 'oneframe (deleted)', 'memfd:oneframe'):
+        lines = [line for line in ran.err.split('\n') if f' {name}' in line and ' anon ' in line]
+        equal(len(lines), 1, f'frames of {name} in {ran.err!r}')
+        equal(re.search(r'^\d+ +1  anon +pids 2, 3: ', lines[0]) is not None, True, f'two of them in {lines[0]!r}')
+
+
+@test
 def a_file_in_ram_larger_than_ram_comes_back_whole_from_swap():
     plain = carrel('ramfile', given=['-m', '64M'])
     equal('end: 0 wrong, 0 short' in plain.out, True, f'nothing wrong in {plain.out!r}')
