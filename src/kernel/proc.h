@@ -4,6 +4,7 @@
  *	proc.c          names: what a path below /proc stands for; open files; links
  *	proc_process.c  /proc/PID/NAME          proc_maps.c  those that tell of memory
  *	proc_system.c   the machine's own: meminfo, stat, sys/kernel/...
+ *	proc_machine.c  zones, devices, interrupts, and what little of them there is
  *	proc_vm.c       sys/vm/... that can be set
  *	proc_window.c   windows into memory: mem, pagemap, kpagecount, ...
  *
@@ -67,6 +68,10 @@ bool process_may_look(const struct task *asker, const struct process *p);
  * debugger, whatever the region's protection. Returns how many bytes, -EFAULT: none, or CALL_WAIT. */
 int64_t process_copy(struct task *asker, struct space *s, uint64_t va, void *bytes, size_t size,
 		     enum access access, bool force);
+
+/* proc_machine.c */
+proc_fill proc_buddyinfo, proc_pagetypeinfo, proc_zoneinfo, proc_slabinfo, proc_interrupts, proc_softirqs,
+	  proc_partitions, proc_devices, proc_empty, proc_schedstat, proc_sched, proc_numa_maps;
 
 proc_fill proc_maps, proc_smaps, proc_smaps_rollup, proc_statm;
 
