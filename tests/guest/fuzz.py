@@ -39,7 +39,7 @@ def play(seed, calls, machine):
     """Returns {call: (tries, successes)}."""
     if not os.path.exists(os.path.join(GUEST, 'fuzz.rv')):
         raise Skip('no cross compiler')
-    argv = [CARREL, 'run', *machine, '--bind', f'{GUEST}:/fuzz:ro', '-w', '/', '--', '/fuzz/fuzz.rv', str(seed), str(calls)]
+    argv = [CARREL, 'run', '--timeout', '600s', *machine, '--bind', f'{GUEST}:/fuzz:ro', '-w', '/', '--', '/fuzz/fuzz.rv', str(seed), str(calls)]
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=3000, check=False)
     err = done.stderr.decode(errors='replace')
     # What it says of its children is no matter; what it says of itself is.

@@ -525,8 +525,11 @@ static unsigned long flags_of(unsigned bits)
 	return below(3) ? 0 : 1UL << below(bits);
 }
 
+/* Signals of files (F_SETSIG may name SIGSTOP) go to the child itself. */
 static unsigned long fcntl_argument(unsigned long command)
 {
+	if (command == F_SETOWN || command == F_SETOWN_EX)
+		return (unsigned long)getpid();
 	return command >= 5 && command <= 7 ? pointer(LOCK) : command >= 36 && command <= 38 ? pointer(LOCK) : below(40);
 }
 
