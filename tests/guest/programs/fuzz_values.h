@@ -117,7 +117,20 @@ static void put_pair(int at, const int fd[2])
 	put(at + 1, fd[1]);
 }
 
-/* Descriptors 3 to 31, one of each kind that there is, none of which makes a call wait. */
+/* Two sockets: one that somebody has connected to, and who did. */
+static void put_connected(int at)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int from = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), to = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	snprintf(un.sun_path + 1, sizeof(un.sun_path) - 1, "listener-%d", getpid());
+	bind(to, (struct sockaddr *)&un, sizeof(un));
+	listen(to, 4);
+	connect(from, (struct sockaddr *)&un, sizeof(un));
+	put_pair(at, (int[2]){to, from});
+}
+
+/* Descriptors 3 to 33, one of each kind that there is, none of which makes a call wait. */
 static void world_files(void)
 {
 	int pair[2];
@@ -149,6 +162,8 @@ static void world_files(void)
 	sigaddset(&set, SIGUSR1);
 	put(18, signalfd(-1, &set, SFD_NONBLOCK));
 	put(19, inotify_init1(IN_NONBLOCK));
+	for (int i = 0; i < 8; i++)
+		inotify_add_watch(19, paths[i], IN_MODIFY | IN_CREATE);
 	put(20, memfd_create("fuzz", MFD_ALLOW_SEALING));
 	(void)!ftruncate(20, 65536);
 	put(21, (int)syscall(SYS_pidfd_open, world.sleeper, 0));
@@ -162,20 +177,40 @@ static void world_files(void)
 	put(29, open("/dev/shm/x", O_RDWR | O_CREAT, 0666));
 	put(30, (int)mq_open("/fuzz", O_RDWR | O_CREAT | O_NONBLOCK, 0666, NULL));
 	put(31, open("/dev/null", O_RDWR));
+	put_connected(32);
 	(void)!write(9, "in the socket", 13);
 	(void)!write(11, "a message", 9);
 }
 
+/* A child to wait for, to signal and to look into; it has descriptors, too. */
+static pid_t sleeper_start(void)
+{
+	pid_t p = fork();
+
+	if (p == 0)
+		for (;;)
+			pause();
+	return p;
+}
+
+/* A process that is about to die. */
+static int dying(void)
+{
+	pid_t p = sleeper_start();
+	int fd = (int)syscall(SYS_pidfd_open, p, 0);
+
+	kill(p, SIGKILL);
+	return fd;
+}
+
 static void fuzz_world(void)
 {
-	if (world.sleeper == 0 || kill(world.sleeper, 0) != 0 || waitpid(world.sleeper, NULL, WNOHANG) != 0) {
-		world.sleeper = fork();
-		if (world.sleeper == 0)
-			for (;;)
-				pause();
-	}
 	world_memory();
 	world_files();
+	if (world.sleeper == 0 || kill(world.sleeper, 0) != 0 || waitpid(world.sleeper, NULL, WNOHANG) != 0) {
+		world.sleeper = sleeper_start();
+		put(21, (int)syscall(SYS_pidfd_open, world.sleeper, 0));
+	}
 	if (shmctl(world.shm, IPC_STAT, &(struct shmid_ds){0}) != 0)
 		world.shm = shmget(IPC_PRIVATE, 65536, IPC_CREAT | 0666);
 	if (semctl(world.sem, 0, GETVAL) < 0)
@@ -479,14 +514,14 @@ static unsigned long simple(enum kind kind)
 	case SPLICE_FD: return (unsigned long)ONE_OF(3, 4, 8, 20, 6);
 	case PIPE_FD: return (unsigned long)ONE_OF(7, 8);
 	case FILE_FD: return (unsigned long)ONE_OF(3, 4, 5, 20, 29);
-	case SOCKET_FD: return (unsigned long)ONE_OF(9, 10, 11, 12, 13, 14, 28);
+	case SOCKET_FD: return (unsigned long)ONE_OF(9, 10, 11, 12, 13, 14, 28, 32, 33);
 	case HERE: return (unsigned long)AT_FDCWD;
 	case DIRECTORY: return 6;
 	case EPOLL_FD: return 16;
 	case TIMER_FD: return 17;
 	case SIGNAL_FD: return (unsigned long)ONE_OF(18, -1);
 	case INOTIFY_FD: return 19;
-	case PID_FD: return 21;
+	case PID_FD: return world.number == SYS_process_mrelease && below(8) == 0 ? (unsigned long)dying() : 21;
 	case QUEUE_FD: return 30;
 	case SCHED_POLICY: return (unsigned long)ONE_OF(0, 0, 3, 5, 1, 2);
 	case SIZE_OF_CLONE: return (unsigned long)ONE_OF(64, 80, 88);
