@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/bits.h"
+#include "base/text.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/epoll_private.h"
@@ -151,10 +152,23 @@ static void epoll_release(struct file *f)
 	epoll_free(f->ctx);
 }
 
+static void epoll_info(struct file *f, struct text *text)
+{
+	struct epoll *e = f->ctx;
+	struct stat st;
+	for (struct epoll_item *i = epoll_item_next(e, NULL); i; i = epoll_item_next(e, i)) {
+		if (!i->file->ops->stat || i->file->ops->stat(i->file, &st) != 0)
+			st = (struct stat){0};
+		text_add(text, "tfd: %8d events: %8x data: %16lx  pos:%lu ino:%lx sdev:%lx\n", i->fd,
+			 i->events, i->data, i->file->pos, st.st_ino, st.st_dev);
+	}
+}
+
 static const struct file_ops epoll_ops = {
     .name = "[eventpoll]",
     .stat = file_stat_anonymous,
     .poll = epoll_poll,
+    .info = epoll_info,
     .release = epoll_release,
 };
 

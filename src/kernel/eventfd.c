@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/kernel.h"
@@ -85,6 +86,13 @@ static void eventfd_release(struct file *f)
 	eventfd_free(f->ctx);
 }
 
+static void eventfd_info(struct file *f, struct text *text)
+{
+	const struct eventfd *e = f->ctx;
+	text_add(text, "eventfd-count: %16lx\neventfd-id: %lu\neventfd-semaphore: %d\n", e->count,
+		 f->serial, e->semaphore);
+}
+
 static const struct file_ops eventfd_ops = {
     .name = "[eventfd]",
     .records = true,
@@ -93,6 +101,7 @@ static const struct file_ops eventfd_ops = {
     .write = eventfd_write,
     .stat = file_stat_anonymous,
     .poll = eventfd_poll,
+    .info = eventfd_info,
     .release = eventfd_release,
 };
 

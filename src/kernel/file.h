@@ -90,6 +90,8 @@ struct file_ops {
 	int (*execute)(struct file *f, int by);
 	/* One of its descriptors is closed. May be NULL. */
 	void (*closed)(struct file *f, const struct fd_table *by);
+	/* Adds its lines of /proc/PID/fdinfo. NULL: none. */
+	void (*info)(struct file *f, struct text *text);
 	/* The last reference is gone. */
 	void (*release)(struct file *f);
 };

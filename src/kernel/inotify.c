@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include "base/bits.h"
+#include "base/text.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/fd.h"
@@ -412,6 +413,15 @@ static void inotify_release(struct file *f)
 	inotify_free(f->ctx);
 }
 
+static void inotify_info(struct file *f, struct text *text)
+{
+	const struct inotify *n = f->ctx;
+	const struct inotify_watch *w;
+	LIST_FOREACH (w, &n->watches, link)
+		text_add(text, "inotify wd:%x ino:%lx sdev:%lx mask:%x ignored_mask:0 \n", (unsigned)w->wd,
+			 w->inode, w->device, w->mask);
+}
+
 static const struct file_ops inotify_ops = {
     .name = "inotify",
     .records = true,
@@ -420,6 +430,7 @@ static const struct file_ops inotify_ops = {
     .stat = file_stat_anonymous,
     .ioctl = inotify_ioctl,
     .poll = inotify_poll,
+    .info = inotify_info,
     .release = inotify_release,
 };
 

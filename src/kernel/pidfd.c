@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "base/text.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/fd.h"
@@ -46,10 +47,18 @@ static void pidfd_release(struct file *f)
 		pidref_free(r);
 }
 
+static void pidfd_info(struct file *f, struct text *text)
+{
+	const struct pidref *r = f->ctx;
+	int32_t pid = r->process ? r->process->pid : -1;
+	text_add(text, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+}
+
 static const struct file_ops pidfd_ops = {
     .name = "[pidfd]",
     .stat = file_stat_anonymous,
     .poll = pidfd_poll,
+    .info = pidfd_info,
     .release = pidfd_release,
 };
 

@@ -310,6 +310,8 @@ static int fill_fdinfo(struct process *p, int fd, struct text *text)
 	uint32_t flags = f->flags | (fd_cloexec(p->files, fd) ? ABI_O_CLOEXEC : 0);
 	text_add(text, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t20\nino:\t%lu\n", f->pos, flags,
 		 f->ops->stat && f->ops->stat(f, &st) == 0 ? st.st_ino : 0);
+	if (f->ops->info)
+		f->ops->info(f, text);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/fd.h"
@@ -125,6 +126,12 @@ static void signalfd_release(struct file *f)
 	free(f->ctx);
 }
 
+static void signalfd_info(struct file *f, struct text *text)
+{
+	const struct signalfd *sf = f->ctx;
+	text_add(text, "sigmask:\t%016lx\n", sf->set);
+}
+
 static const struct file_ops signalfd_ops = {
     .name = "[signalfd]",
     .records = true,
@@ -132,6 +139,7 @@ static const struct file_ops signalfd_ops = {
     .read = signalfd_read,
     .stat = file_stat_anonymous,
     .poll = signalfd_poll,
+    .info = signalfd_info,
     .release = signalfd_release,
 };
 

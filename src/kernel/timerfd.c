@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/fd.h"
@@ -23,6 +24,7 @@ enum { ABSTIME = 1, CANCEL_ON_SET = 2 };
 struct timerfd {
 	struct timer timer; /* first: what expires is this */
 	uint64_t ticks;
+	uint32_t flags; /* of the last settime */
 	struct wait_queue queue;
 };
 
@@ -82,6 +84,19 @@ static void timerfd_release(struct file *f)
 	timerfd_free(f->ctx);
 }
 
+static void timerfd_info(struct file *f, struct text *text)
+{
+	enum { SECOND = 1000000000 };
+	struct timerfd *tf = f->ctx;
+	timer_catch_up(&tf->timer);
+	uint64_t left = timer_left(&tf->timer), interval = tf->timer.interval;
+	text_add(text,
+		 "clockid: %d\nticks: %lu\nsettime flags: 0%o\nit_value: (%lu, %lu)\n"
+		 "it_interval: (%lu, %lu)\n",
+		 tf->timer.clock, tf->ticks, tf->flags, left / SECOND, left % SECOND,
+		 interval / SECOND, interval % SECOND);
+}
+
 static const struct file_ops timerfd_ops = {
     .name = "[timerfd]",
     .records = true,
@@ -89,6 +104,7 @@ static const struct file_ops timerfd_ops = {
     .read = timerfd_read,
     .stat = file_stat_anonymous,
     .poll = timerfd_poll,
+    .info = timerfd_info,
     .release = timerfd_release,
 };
 
@@ -180,6 +196,7 @@ int64_t sys_timerfd_settime(struct task *t, const uint64_t a[6])
 	err = a[3] ? timer_write(t, a[3], &tf->timer) : 0;
 	if (err == CALL_WAIT)
 		return err;
+	tf->flags = (uint32_t)a[1];
 	timerfd_start(tf, value, interval, (uint32_t)a[1] & ABSTIME);
 	return err;
 }

@@ -4,11 +4,15 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <time.h>
 
 static void put(int fd, uint64_t v)
 {
@@ -34,6 +38,54 @@ static void show_poll(int fd)
 static void nothing(int number, siginfo_t *info, void *context)
 {
 	(void)number, (void)info, (void)context;
+}
+
+/* The lines of /proc/self/fdinfo that begin like this. */
+static void info(int fd, const char *begin)
+{
+	char path[64], line[200];
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	FILE *f = fopen(path, "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, begin, strlen(begin)) == 0)
+			say("  %s", line);
+	}
+	if (f)
+		fclose(f);
+}
+
+static void infos(void)
+{
+	int e = eventfd(0x2a, EFD_SEMAPHORE), t = timerfd_create(CLOCK_MONOTONIC, 0), ep = epoll_create1(0), s, p;
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = 0x1234};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	s = signalfd(-1, &set, 0);
+	p = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	say("in /proc");
+	info(e, "eventfd-count");
+	info(t, "clockid");
+	info(t, "ticks");
+	info(t, "it_value");
+	info(s, "sigmask");
+	dup2(e, 60);
+	epoll_ctl(ep, EPOLL_CTL_ADD, 60, &event);
+	char path[64], line[200];
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", ep);
+	FILE *f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (strncmp(line, "tfd", 3) == 0)
+			say("  %.59s", line);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", p);
+	f = fopen(path, "r");
+	int pid = 0;
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "Pid:\t%d", &pid);
+	say("  my pid %d", pid == getpid());
 }
 
 int main(void)
@@ -120,5 +172,6 @@ int main(void)
 	ualarm(10000, 0);
 	take(fd);
 	say("  %s", wait_for(pid));
+	infos();
 	return 0;
 }
