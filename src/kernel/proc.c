@@ -33,6 +33,8 @@ enum kind {
 	FDINFO_DIR,
 	FDINFO, /* of its descriptors */
 	TASK_DIR,
+	MAP_FILES_DIR,
+	MAP_FILE, /* of what it has mapped: see proc_maps.c */
 };
 
 /* What a name below /proc is. */
@@ -43,6 +45,7 @@ struct node {
 	const struct proc_entry *entry;
 	int fd;
 	const char *rel; /* SYSTEM_DIR: its name and nothing more */
+	const struct region *region; /* MAP_FILE */
 };
 
 /* A decimal number without a leading zero; moves *s behind it. -1: none. */
@@ -114,6 +117,11 @@ static int find_of_process(const char *rel, struct node *n, bool of_task)
 		return find_fd(rel + 7, n, FDINFO_DIR, FDINFO);
 	if (strncmp(rel, "/fd", 3) == 0)
 		return find_fd(rel + 3, n, FD_DIR, FD);
+	if (!of_task && strncmp(rel, "/map_files", 10) == 0 && (rel[10] == '/' || rel[10] == '\0')) {
+		n->kind = rel[10] ? MAP_FILE : MAP_FILES_DIR;
+		n->region = rel[10] ? proc_map_find(n->process, rel + 11) : NULL;
+		return rel[10] && !n->region ? -ENOENT : 0;
+	}
 	if (!of_task && strncmp(rel, "/task", 5) == 0 && (rel[5] == '/' || rel[5] == '\0')) {
 		rel += 5;
 		n->kind = TASK_DIR;
@@ -169,6 +177,8 @@ static uint64_t inode(const struct node *n)
 				       (n->process ? proc_process_entries : proc_system_entries));
 	else if (n->fd >= 0)
 		what = 0x10000 + ((uint64_t)n->kind << 32) + (uint32_t)n->fd;
+	else if (n->kind == MAP_FILE)
+		what = UINT64_C(0x100000000000) + (n->region->start >> PAGE_SHIFT);
 	else if (n->kind == SYSTEM_DIR)
 		for (const char *s = n->rel; *s; s++)
 			what = what * 31 + (uint8_t)*s;
@@ -190,10 +200,14 @@ static uint32_t node_mode(const struct node *n)
 		return S_IFLNK | (access != ABI_O_WRONLY ? 0500 : 0) |
 		       (access != ABI_O_RDONLY ? 0300 : 0);
 	}
+	case MAP_FILE:
+		return S_IFLNK | (n->region->prot & PROT_R ? 0500 : 0) |
+		       (n->region->flags & REGION_SHARED && n->region->prot & PROT_W ? 0300 : 0);
 	case SYSTEM_FILE:
 	case PID_FILE: return S_IFREG | n->entry->mode;
 	case FDINFO: return S_IFREG | 0444;
 	case FD_DIR:
+	case MAP_FILES_DIR:
 	case FDINFO_DIR: return S_IFDIR | 0500;
 	default: return S_IFDIR | 0555;
 	}
@@ -265,6 +279,7 @@ static int proc_readlink(const struct place *at, char *ret_text, unsigned size)
 			text_add(&t, "%s", n.process->exe);
 		break;
 	case ROOT_LINK: text_add(&t, "/"); break;
+	case MAP_FILE: proc_map_name(at->kernel, n.process, n.region, &t); break;
 	case FD: fd_name(fd_get(n.process->files, n.fd), &t); break;
 	default: return -EINVAL;
 	}
@@ -562,10 +577,11 @@ static int list_process(const struct node *of, bool of_task, struct dir *d)
 		uint8_t type;
 	} more[] = {{"cwd", CWD, DT_LNK},           {"exe", EXE, DT_LNK},
 		    {"root", ROOT_LINK, DT_LNK},    {"fd", FD_DIR, DT_DIR},
-		    {"fdinfo", FDINFO_DIR, DT_DIR}, {"task", TASK_DIR, DT_DIR}};
+		    {"fdinfo", FDINFO_DIR, DT_DIR}, {"map_files", MAP_FILES_DIR, DT_DIR},
+		    {"task", TASK_DIR, DT_DIR}};
 	struct node n = *of;
 	int err = 0;
-	for (size_t i = 0; i < array_size(more) - of_task && !err; i++) {
+	for (size_t i = 0; i < array_size(more) - (of_task ? 2 : 0) && !err; i++) {
 		n.kind = more[i].kind;
 		err = dir_add(d, more[i].name, inode(&n), more[i].type);
 	}
@@ -585,6 +601,23 @@ static int list_fds(const struct node *of, enum kind kind, uint8_t type, struct 
 	for (n.fd = fd_next(n.process->files, 0); n.fd >= 0 && !err;
 	     n.fd = fd_next(n.process->files, n.fd + 1))
 		err = list_numbers(d, &n, n.fd, type);
+	return err;
+}
+
+static int list_maps(const struct place *at, const struct node *of, struct dir *d)
+{
+	struct node n = *of;
+	int err = 0;
+	n.kind = MAP_FILE;
+	n.region = n.process->space ? regions_first(&n.process->space->regions) : NULL;
+	for (; n.region && !err; n.region = region_next(n.region)) {
+		struct text name = TEXT;
+		char range[40];
+		snprintf(range, sizeof(range), "%lx-%lx", n.region->start, n.region->end);
+		if (proc_map_name(at->kernel, n.process, n.region, &name))
+			err = dir_add(d, range, inode(&n), DT_LNK);
+		text_finish(&name);
+	}
 	return err;
 }
 
@@ -621,6 +654,7 @@ static int proc_list(const struct place *at, struct dir *d)
 	case FD_DIR: return list_fds(&n, FD, DT_LNK, d);
 	case FDINFO_DIR: return list_fds(&n, FDINFO, DT_REG, d);
 	case TASK_DIR: return list_tasks(&n, d);
+	case MAP_FILES_DIR: return list_maps(at, &n, d);
 	default: return -ENOTDIR;
 	}
 }

@@ -22,6 +22,7 @@
 
 struct kernel;
 struct process;
+struct region;
 struct space;
 struct task;
 struct text;
@@ -72,6 +73,12 @@ int64_t process_copy(struct task *asker, struct space *s, uint64_t va, void *byt
 /* proc_machine.c */
 proc_fill proc_buddyinfo, proc_pagetypeinfo, proc_zoneinfo, proc_slabinfo, proc_interrupts, proc_softirqs,
 	  proc_partitions, proc_devices, proc_empty, proc_schedstat, proc_sched, proc_numa_maps;
+
+/* map_files: the region of a name, "START-END"; NULL: there is none that shows a file. Its file's name;
+ * false: it shows none. */
+const struct region *proc_map_find(const struct process *p, const char *name);
+bool proc_map_name(const struct kernel *k, const struct process *p, const struct region *r,
+		   struct text *ret_name);
 
 proc_fill proc_maps, proc_smaps, proc_smaps_rollup, proc_statm;
 

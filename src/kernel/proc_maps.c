@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* proc_maps.c - maps, smaps and statm: the regions of a process as Linux prints them */
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/sysmacros.h>
 
 #include "base/bits.h"
@@ -34,6 +35,30 @@ static void region_name(const struct kernel *k, const struct process *p, const s
 		text_add(ret_name, "[stack]");
 	else if (r->name)
 		text_add(ret_name, "[anon:%s]", r->name->text);
+}
+
+bool proc_map_name(const struct kernel *k, const struct process *p, const struct region *r,
+		   struct text *ret_name)
+{
+	uint64_t device, inode;
+	if (!r->object || signal_is_trampoline(k, r->object))
+		return false;
+	region_name(k, p, r, ret_name, &device, &inode);
+	return true;
+}
+
+const struct region *proc_map_find(const struct process *p, const char *name)
+{
+	char *end;
+	uint64_t start = strtoul(name, &end, 16), last;
+	if (!p->space || end == name || *end != '-')
+		return NULL;
+	name = end + 1;
+	last = strtoul(name, &end, 16);
+	const struct region *r = end == name || *end ? NULL : regions_find(&p->space->regions, start);
+	bool is = r && r->start == start && r->end == last && r->object &&
+		  !signal_is_trampoline(p->kernel, r->object);
+	return is ? r : NULL;
 }
 
 static void header(const struct kernel *k, const struct process *p, const struct region *r,
