@@ -231,7 +231,10 @@ int64_t sys_shmat(struct task *t, const uint64_t a[6])
 				.region_flags = REGION_SHARED | REGION_APART,
 				.object = g->object,
 				.source = ++p->kernel->last_file};
+	/* It may replace the last attachment of a segment that is only waited for. */
+	object_get(m.object);
 	r = space_map(p->space, &m, &start);
+	object_put(p->kernel->mm, m.object);
 	return r == 0 ? (int64_t)start : wait_result(t, r);
 }
 

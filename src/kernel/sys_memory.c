@@ -220,6 +220,39 @@ int64_t sys_mremap(struct task *t, const uint64_t a[6])
 	return r == 0 ? (int64_t)start : memory_result(t, r);
 }
 
+/* As Linux has done it since 4.0: pages of a shared mapping are shown in another order by mapping them anew.
+ * The range may lie in several regions, if they continue the first one. */
+int64_t sys_remap_file_pages(struct task *t, const uint64_t a[6])
+{
+	struct space *s = t->process->space;
+	uint64_t start = page_down(a[0]), size = page_down(a[1]), index = a[3];
+	if (a[2] != 0 || start + size <= start || index + (size >> PAGE_SHIFT) < index)
+		return -EINVAL;
+	const struct region *r = regions_find(&s->regions, start), *last = r;
+	if (!r || !(r->flags & REGION_SHARED) || !r->object)
+		return -EINVAL;
+	while (start + size > last->end) {
+		const struct region *next = region_next(last);
+		if (!next || next->start != last->end || next->object != r->object || next->flags != r->flags)
+			return -EINVAL;
+		last = next;
+	}
+	const struct map_request m = {.start = start,
+				      .length = size,
+				      .prot = r->prot,
+				      .prot_max = r->prot_max,
+				      .region_flags = r->flags & ~(uint32_t)REGION_ACCOUNT,
+				      .map_flags = MAP_AT,
+				      .object = r->object,
+				      .source = r->source,
+				      .offset = index << PAGE_SHIFT};
+	/* What is replaced may be the last that has it. */
+	object_get(m.object);
+	int error = space_map(s, &m, &start);
+	object_put(s->mm, m.object);
+	return error ? memory_result(t, error) : 0;
+}
+
 int64_t sys_brk(struct task *t, const uint64_t a[6])
 {
 	struct process *p = t->process;

@@ -112,11 +112,33 @@ static void advice(void)
 	say("gone: %s %s", r[0], r[1]);
 }
 
+/* Pages of a shared mapping in another order. */
+static void order(void)
+{
+	char *m = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	for (int i = 0; i < 4; i++)
+		m[i * PAGE] = (char)('0' + i);
+	for (int i = 0; i < 4; i++)
+		r[i] = result(syscall(SYS_remap_file_pages, m + i * PAGE, PAGE, 0, 3 - i, 0));
+	say("reversed %s %s %s %s: %c%c%c%c", r[0], r[1], r[2], r[3], m[0], m[PAGE], m[2 * PAGE], m[3 * PAGE]);
+	r[0] = result(syscall(SYS_remap_file_pages, m, 4 * PAGE, 0, 0, 0));
+	say("back %s: %c%c%c%c", r[0], m[0], m[PAGE], m[2 * PAGE], m[3 * PAGE]);
+	r[0] = result(syscall(SYS_remap_file_pages, m, PAGE, PROT_READ, 0, 0));
+	r[1] = result(syscall(SYS_remap_file_pages, p, PAGE, 0, 0, 0));
+	r[2] = result(syscall(SYS_remap_file_pages, m, 0, 0, 0, 0));
+	r[3] = result(syscall(SYS_remap_file_pages, m, PAGE, 0, -1L, 0));
+	munmap(m, 4 * PAGE);
+	r[4] = result(syscall(SYS_remap_file_pages, m, PAGE, 0, 0, 0));
+	say("protection %s, private %s, nothing %s, far %s, nowhere %s", r[0], r[1], r[2], r[3], r[4]);
+}
+
 int main(void)
 {
 	p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	munmap(p + 3 * PAGE, PAGE);
 	copies();
 	advice();
+	order();
 	return 0;
 }

@@ -183,6 +183,7 @@ static void attach(void)
 	r[1] = result(shmdt(b));
 	say("detach: %s %s", r[0], r[1]);
 	stat_line("one left", id);
+	say("over itself: %s %c", at(shmat(id, c, SHM_REMAP)), c[2 * PAGE]);
 	say("the last: %s", result(shmdt(c)));
 	stat_line("gone", id);
 }
