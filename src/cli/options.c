@@ -416,6 +416,7 @@ static bool set(struct options *o, enum option_id id, const char *value)
 	case OPTION_seed: return set_number(op, value, 0, UINT64_MAX, &o->seed);
 	case OPTION_for_time: return set_time(op, value, &o->for_time);
 	case OPTION_every: return set_time(op, value, &o->every);
+	case OPTION_cpu_limit: return set_time(op, value, &o->cpu_limit);
 	case OPTION_timeout: return set_time(op, value, &o->timeout);
 	case OPTION_at: return set_at(o, op, value);
 	case OPTION_pid: return set_pid(o, op, value);

@@ -51,7 +51,7 @@ enum {
 
 struct options {
 	enum option_verbs verb;
-	uint64_t memory, va, brk, seed, for_time, timeout; /* for_time, timeout: ns, 0: no end */
+	uint64_t memory, va, brk, seed, for_time, timeout, cpu_limit; /* times: ns, 0: no end */
 	uint64_t every; /* ns of virtual time; 0: not asked for */
 	enum mmu_mode mmu;
 	bool eager, clock_real, net_host, clean_env, tty, verbose, json, jsonl, brief, all, color;

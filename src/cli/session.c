@@ -281,6 +281,7 @@ static int make_kernel(struct session *s)
 	    .fault_around = o->fault_around,
 	    .drop_mappings = o->drop_mappings,
 	    .core = o->core,
+	    .cpu_limit = o->cpu_limit,
 	    .events = &s->events,
 	    .say = say_sentence,
 	    .symbol = symbol_text,

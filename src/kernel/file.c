@@ -151,6 +151,7 @@ struct fd_entry {
 
 struct fd_table {
 	unsigned refs;
+	unsigned lowest; /* none below it is free */
 	unsigned size;
 	struct fd_entry *entry;
 };
@@ -181,6 +182,7 @@ int fd_table_copy(const struct fd_table *from, struct fd_table **ret_table)
 		}
 	}
 	ft->size = from->size;
+	ft->lowest = from->lowest;
 	for (unsigned i = 0; i < from->size; i++) {
 		ft->entry[i] = from->entry[i];
 		if (ft->entry[i].file)
@@ -237,7 +239,8 @@ static int fd_table_grow(struct fd_table *ft, unsigned size)
 
 int fd_install(struct fd_table *ft, struct file *f, int from, uint64_t limit, bool cloexec)
 {
-	unsigned fd = (unsigned)from;
+	bool any = (unsigned)from <= ft->lowest;
+	unsigned fd = any ? ft->lowest : (unsigned)from;
 	limit = min_u64(limit, FD_MAX);
 	while (fd < ft->size && ft->entry[fd].file)
 		fd++;
@@ -249,6 +252,8 @@ int fd_install(struct fd_table *ft, struct file *f, int from, uint64_t limit, bo
 			return err;
 	}
 	ft->entry[fd] = (struct fd_entry){f, cloexec};
+	if (any)
+		ft->lowest = fd + 1;
 	return (int)fd;
 }
 
@@ -272,6 +277,7 @@ int fd_close(struct fd_table *ft, int fd)
 		return -EBADF;
 	struct file *f = e->file;
 	*e = (struct fd_entry){NULL, false};
+	ft->lowest = (unsigned)min_u64(ft->lowest, (unsigned)fd);
 	locks_forget_owner(f, ft);
 	if (f->ops->closed)
 		f->ops->closed(f, ft);

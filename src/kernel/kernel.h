@@ -60,6 +60,7 @@ struct kernel_config {
 	uint32_t low, high;    /* marks of the background cleaner, in frames: see struct mm_config */
 	enum overcommit overcommit;
 	unsigned overcommit_ratio; /* 0: Linux's 50 */
+	uint64_t cpu_limit;    /* --cpu-limit, ns of a process's own time; 0: none */
 	const char *core;      /* --core: a file of the host for cores, %p in it the pid; NULL: as RLIMIT_CORE says */
 	bool net_host;		/* --net host: AF_INET and AF_INET6 are the host's; paces too */
 	unsigned drop_mappings; /* that many at random, now and then: see drop.c */
@@ -99,6 +100,7 @@ struct kernel {
 	struct group_tree groups;   /* the same, by group */
 	struct thread_tree threads; /* by tid, but for the first of each process */
 	uint64_t process_count, thread_count;
+	uint64_t further_count; /* tasks that are not the first of their process */
 	struct process *init;
 	struct task_list ready;
 	struct task_sleep sleepers;

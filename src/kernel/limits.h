@@ -15,6 +15,9 @@ void limits_default(struct process *p);
 /* Tells a space, p's own or one that p will have, what p may use. After each change. */
 void limits_apply(const struct process *p, struct space *s);
 
+/* All tasks of a machine, as kernel.threads-max: not even root's may be more. */
+enum { THREADS_MAX = 32768 };
+
 struct usage {
 	uint64_t retired;	/* instructions: processor time in ns */
 	uint64_t resident_peak; /* pages */

@@ -288,7 +288,7 @@ FILL_TEXT(zero, "0\n")
 FILL_TEXT(pid_max, "4194304\n")
 FILL_TEXT(ngroups_max, "65536\n")
 FILL_TEXT(cap_last_cap, "40\n")
-FILL_TEXT(threads_max, "4096\n")
+FILL_TEXT(threads_max, "32768\n") /* THREADS_MAX */
 FILL_TEXT(entropy, "256\n")
 FILL_TEXT(mmap_min_addr, "65536\n")
 FILL_TEXT(max_map_count, "65530\n")

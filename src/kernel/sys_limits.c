@@ -12,6 +12,8 @@
 
 enum { OPEN_MAX_EVER = 1048576 };
 
+#define SECOND UINT64_C(1000000000)
+
 void limits_default(struct process *p)
 {
 	for (unsigned i = 0; i < array_size(p->limit); i++)
@@ -26,6 +28,11 @@ void limits_default(struct process *p)
 	p->limit[RLIMIT_MSGQUEUE].soft = p->limit[RLIMIT_MSGQUEUE].hard = 819200;
 	p->limit[RLIMIT_NICE].soft = p->limit[RLIMIT_NICE].hard = 0;
 	p->limit[RLIMIT_RTPRIO].soft = p->limit[RLIMIT_RTPRIO].hard = 0;
+	uint64_t cpu = p->kernel->config.cpu_limit;
+	if (cpu) {
+		p->limit[RLIMIT_CPU].soft = (cpu + SECOND - 1) / SECOND;
+		p->limit[RLIMIT_CPU].hard = p->limit[RLIMIT_CPU].soft + 1;
+	}
 }
 
 void limits_apply(const struct process *p, struct space *s)

@@ -11,6 +11,7 @@
 #include "kernel/call.h"
 #include "kernel/file.h"
 #include "kernel/kernel.h"
+#include "kernel/limits.h"
 #include "kernel/path.h"
 #include "kernel/pidfd.h"
 #include "kernel/rseq.h"
@@ -122,14 +123,19 @@ static int clone_check(uint64_t flags)
 	return 0;
 }
 
+/* May there be one more? A zombie counts, and so does each thread; init is nobody's. */
+static bool clone_has_room(const struct process *p)
+{
+	const struct kernel *k = p->kernel;
+	uint64_t tasks = k->process_count + k->further_count;
+	return tasks < THREADS_MAX && (p->euid == 0 || tasks <= p->limit[RLIMIT_NPROC].soft);
+}
+
 /* The child process, whole but not yet running. */
 static int clone_process(struct task *t, uint64_t flags, struct task **ret_task)
 {
 	struct process *p = t->process, *child;
 	struct kernel *k = p->kernel;
-	/* init is nobody's; the new one counts. */
-	if (p->euid != 0 && k->process_count > p->limit[RLIMIT_NPROC].soft)
-		return -EAGAIN;
 	int r = process_create(k, flags & CLONE_PARENT_ ? p->parent : p, &child);
 	if (r != 0)
 		return r;
@@ -187,6 +193,8 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 	struct task *child;
 	struct hold h = {.pieces = 0}, pidfd_hold = {.pieces = 0};
 	int r = clone_check(flags);
+	if (r == 0 && !clone_has_room(t->process))
+		r = -EAGAIN;
 	if (r == 0 && flags & CLONE_PIDFD_) {
 		r = uaccess_hold(t, pidfd, sizeof(int32_t), ACCESS_WRITE, &pidfd_hold);
 		if (r == 0 && pidfd_hold.size < sizeof(int32_t)) {

@@ -323,22 +323,19 @@ static int sigevent_check(struct task *t, const struct abi_sigevent *e)
 	return e->signal >= 1 && e->signal <= SIGNALS ? 0 : -EINVAL;
 }
 
-/* The lowest that is free; negative errno: too many. */
-static int32_t timer_new_id(const struct process *p)
+static int32_t id_after(int32_t id)
 {
-	uint64_t most = min_u64(p->limit[RLIMIT_SIGPENDING].soft, INT32_MAX);
-	int32_t id = 0;
-	bool taken = true;
+	return id == INT32_MAX ? 0 : id + 1;
+}
 
-	while (taken) {
-		const struct timer *x;
-		taken = false;
-		LIST_FOREACH(x, &p->timers, link)
-			taken |= x->id == id;
-		if (taken)
-			id++;
-	}
-	return (uint64_t)id < most ? id : -EAGAIN;
+/* The next that is free, behind the last one that was given: one is not used again at once. */
+static int32_t timer_new_id(struct process *p)
+{
+	int32_t id = p->next_timer_id;
+
+	while (timer_find(p, id))
+		id = id_after(id);
+	return id;
 }
 
 int64_t sys_timer_create(struct task *t, const uint64_t a[6])
@@ -364,15 +361,17 @@ int64_t sys_timer_create(struct task *t, const uint64_t a[6])
 	r = sigevent_check(t, &e);
 	if (r)
 		return r;
+	/* Each has the memory for its signal set aside. */
+	if (p->signals.queued + timers_count(p) >= p->limit[RLIMIT_SIGPENDING].soft)
+		return -EAGAIN;
 	id = timer_new_id(p);
-	if (id < 0)
-		return id;
 	r = uaccess_write(t, a[2], &id, sizeof(id));
 	if (r)
 		return r;
 	r = timer_create_for(p, id, &x);
 	if (r)
 		return r;
+	p->next_timer_id = id_after(id);
 	x->clock = (int32_t)a[0];
 	x->cpu = c.kind == CLOCK_KIND_CPU;
 	x->signal = e.notify == NOTIFY_NONE ? 0 : e.signal;

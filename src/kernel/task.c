@@ -66,6 +66,19 @@ static int32_t pid_new(struct kernel *k)
 	return 0;
 }
 
+/* Tasks that are not the first of their process. */
+static void further_add(struct task *t)
+{
+	RB_INSERT(thread_tree, &t->process->kernel->threads, t);
+	t->process->kernel->further_count++;
+}
+
+static void further_remove(struct task *t)
+{
+	RB_REMOVE(thread_tree, &t->process->kernel->threads, t);
+	t->process->kernel->further_count--;
+}
+
 static struct task *task_create(struct process *p, int32_t tid)
 {
 	struct task *t = calloc(1, sizeof(*t));
@@ -77,7 +90,7 @@ static struct task *task_create(struct process *p, int32_t tid)
 	t->deadline = NO_DEADLINE;
 	signals_init_task(t);
 	if (!TAILQ_EMPTY(&p->tasks))
-		RB_INSERT(thread_tree, &p->kernel->threads, t);
+		further_add(t);
 	TAILQ_INSERT_TAIL(&p->tasks, t, sibling);
 	p->threads++;
 	p->kernel->thread_count++;
@@ -267,7 +280,7 @@ static void task_end(struct task *t)
 	/* The first task stays: its number is the process's. */
 	if (t != process_task(t->process)) {
 		TAILQ_REMOVE(&t->process->tasks, t, sibling);
-		RB_REMOVE(thread_tree, &t->process->kernel->threads, t);
+		further_remove(t);
 		TAILQ_INSERT_TAIL(&t->process->kernel->dead, t, run);
 	}
 }
@@ -391,14 +404,14 @@ void task_leave_alone(struct task *t)
 	if (t != first) {
 		TAILQ_REMOVE(&p->tasks, t, sibling);
 		TAILQ_INSERT_HEAD(&p->tasks, t, sibling);
-		RB_REMOVE(thread_tree, &p->kernel->threads, t);
+		further_remove(t);
 		first->tid = t->tid;
 		t->tid = p->pid;
 		if (first->state == TASK_DEAD) {
 			TAILQ_REMOVE(&p->tasks, first, sibling);
 			TAILQ_INSERT_TAIL(&p->kernel->dead, first, run);
 		} else {
-			RB_INSERT(thread_tree, &p->kernel->threads, first);
+			further_add(first);
 		}
 	}
 	for (other = TAILQ_NEXT(t, sibling); other; other = next) {

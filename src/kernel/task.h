@@ -136,6 +136,7 @@ struct process {
 	struct wait_queue vfork_wait; /* where that parent waits */
 	struct wait_queue child_wait; /* the parent's tasks that wait for any child of its */
 	LIST_HEAD(, timer) timers; /* see timer.h */
+	int32_t next_timer_id;
 	LIST_HEAD(, sem_undo) sem_undos; /* see ipc_sem.c */
 	struct pidref *pidref;	   /* see pidfd.h; NULL: nobody has opened it */
 	int oom_score_adj;

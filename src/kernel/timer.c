@@ -157,6 +157,16 @@ static void expire(struct timer *x)
 		send(x, periods);
 }
 
+unsigned timers_count(const struct process *p)
+{
+	const struct timer *x;
+	unsigned n = 0;
+
+	LIST_FOREACH(x, &p->timers, link)
+		n += x->id >= 0;
+	return n;
+}
+
 uint64_t timers_next(struct kernel *k)
 {
 	struct timer *x = RB_MIN(timer_tree, &k->timers);
@@ -164,7 +174,16 @@ uint64_t timers_next(struct kernel *k)
 	return x ? x->deadline : NO_DEADLINE;
 }
 
-/* Processor time at which RLIMIT_CPU does something next. */
+/* Processor time as RLIMIT_CPU counts it, in whole seconds: with --cpu-limit 50ms the first of them ends
+ * after 50 ms. */
+static uint64_t limit_spent(const struct process *p)
+{
+	uint64_t limit = p->kernel->config.cpu_limit % SECOND;
+
+	return time_after(p->retired, limit ? SECOND - limit : 0);
+}
+
+/* Processor time, so counted, at which RLIMIT_CPU does something next. */
 static uint64_t limit_next(const struct process *p)
 {
 	uint64_t seconds = min_u64(p->limit[RLIMIT_CPU].soft, p->limit[RLIMIT_CPU].hard);
@@ -177,6 +196,9 @@ uint64_t timers_next_of(struct process *p)
 	uint64_t next = limit_next(p);
 	struct timer *x;
 
+	if (next != NO_DEADLINE)
+		next -= min_u64(next, limit_spent(p) - p->retired);
+
 	LIST_FOREACH(x, &p->timers, link)
 		if (x->armed && x->cpu)
 			next = min_u64(next, x->deadline);
@@ -187,15 +209,19 @@ uint64_t timers_next_of(struct process *p)
 
 static void limit_run(struct process *p)
 {
-	uint64_t seconds = p->retired / SECOND;
+	uint64_t seconds = limit_spent(p) / SECOND;
 	struct signal_info info = {.code = SI_KERNEL, .number = SIGXCPU};
 
-	if (limit_next(p) > p->retired)
+	if (limit_next(p) > limit_spent(p) || p->signals.pending.set & signal_bit(SIGKILL))
 		return;
 	if (seconds >= p->limit[RLIMIT_CPU].hard)
 		info.number = SIGKILL;
 	else
 		p->limit[RLIMIT_CPU].soft = seconds + 1; /* a reminder each second, as Linux does */
+	if (p->kernel->config.cpu_limit)
+		kernel_say(p->kernel, "%s (pid %d) has used %.3f s of processor time, as much as --cpu-limit gives: %s",
+			   process_task(p)->comm, p->pid, (double)p->retired / (double)SECOND,
+			   info.number == SIGKILL ? "SIGKILL" : "SIGXCPU");
 	(void)signal_send_process(p, &info); /* a standard signal: cannot fail */
 }
 

@@ -60,6 +60,8 @@ void timers_exec(struct process *p);
 /* The signal of a timer is taken by the program: overrun becomes what timer_getoverrun tells. */
 void timer_taken(struct process *p, int32_t id, int32_t overrun);
 
+/* How many timer_create has made. */
+unsigned timers_count(const struct process *p);
 /* NULL: there is none. */
 struct timer *timer_find(struct process *p, int32_t id);
 /* Not armed. Returns 0 or -ENOMEM. */
