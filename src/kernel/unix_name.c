@@ -18,6 +18,7 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/hostfs.h"
+#include "kernel/inotify.h"
 #include "kernel/kernel.h"
 #include "kernel/path.h"
 #include "kernel/socket.h"
@@ -132,6 +133,7 @@ static int bind_path(struct socket *s, struct task *t, const struct address *a)
 	s->u.un.inode = at.stat.st_ino;
 	s->u.un.host_fd = fd;
 	socket_bind(s, hash_inode(at.stat.st_dev, at.stat.st_ino));
+	inotify_created(&at, false);
 	return 0;
 }
 

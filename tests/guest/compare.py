@@ -12,9 +12,11 @@ import argparse
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'scripts'))
@@ -245,6 +247,29 @@ add('signal_frames_are_laid_out_as_on_riscv64_and_forged_ones_do_no_harm', expec
 add('pagemap_tells_which_pages_were_stored_to_since_it_was_asked_to_forget', expected('softdirty'))
 add('a_critical_section_that_was_preempted_begins_again', expected('rseq'))
 add('a_thousand_forks_leave_the_free_frames_of_before', expected('thousand'))
+add('what_sockets_hold_takes_frames_of_ram_and_gives_them_back', expected('sockram'))
+
+
+@test
+def the_host_s_network_is_reached_with_net_host_and_never_without():
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        heard = []
+
+        def serve():
+            with server.accept()[0] as peer:
+                heard.append(peer.recv(5, socket.MSG_WAITALL))
+                peer.sendall(b'world' + b'y' * 500_000)
+                peer.shutdown(socket.SHUT_WR)
+                heard.append(len(peer.recv(300_000, socket.MSG_WAITALL)))
+        port = str(server.getsockname()[1])
+        alone = carrel('hostnet', port)
+        equal((alone.out, alone.status), ('connect: ECONNREFUSED\n', 1), 'without --net host')
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        ran = carrel('hostnet', port, given=['--net', 'host'])
+        thread.join(LIMIT)
+    equal(ran.out, 'connect: 0\nsend: 5\npoll: 1\nrecv: 5\nworld\na stream: 1\nthen 500000\nwrite: 300000\n', 'what it says')
+    equal((heard, ran.status), ([b'hello', 300_000], 0), 'what the host heard')
 
 
 @test
