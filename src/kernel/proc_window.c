@@ -140,10 +140,14 @@ static uint64_t page_word(const struct space *s, const struct region *r, uint64_
 	const struct anon *a = r->flags & REGION_SHARED ? NULL : anon_map_get(&s->anons, va);
 	if (a && (a->frame == NO_FRAME || frame_reading(mm, a->frame)))
 		return word | swapped_word(mm, a);
+	if (a) {
+		bool alone = a->refs == 1 && anon_map_chunk(&s->anons, va)->refs == 1;
+		return word | bit(BIT_PRESENT) | (names ? a->frame : 0) | (alone ? bit(BIT_EXCLUSIVE) : 0);
+	}
 	if (mm->pmap->lookup(s->pmap, va, &e))
 		return word | frame_word(mm, e.frame, names) |
 		       (e.as == RESIDENT_SHMEM ? bit(BIT_FILE) : 0);
-	return a ? word | bit(BIT_PRESENT) | (names ? a->frame : 0) : word;
+	return word;
 }
 
 static int64_t pagemap_read(struct task *asker, struct process *p, void *ret_bytes, size_t size,
