@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/text.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
@@ -82,7 +83,8 @@ static int64_t signalfd_look(struct file *f, struct task *t, size_t size, uint64
 	if (size < sizeof(struct abi_signalfd_siginfo))
 		return -EINVAL;
 	if (signal_look(me, sf->set, &info))
-		return READ_WHOLE;
+		return (int64_t)(max_u64(me->process->signals.queued, 1) *
+				 sizeof(struct abi_signalfd_siginfo));
 	if ((f->flags & ABI_O_NONBLOCK) || !t)
 		return -EAGAIN;
 	int err = wait_on(t, &me->process->signals.sent);
