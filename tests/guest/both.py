@@ -223,6 +223,8 @@ class Both:
 
     def carrel(self, argv, cwd, *given, verb='run'):
         env = [word for name, value in ENV.items() for word in ('-E', f'{name}={value}')]
+        # Runs side by side need swap files of their own: %d is one's number.
+        given = [word.replace('%d', os.path.basename(cwd)) for word in given]
         words = [self.program, verb, '-L', ROOT, '--clean-env', *env, *given, '--', *argv]
         return self.run(words, cwd, ENV | SANITIZERS)
 

@@ -18,9 +18,9 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'scripts'))
-from both import Both, in_root, need_root  # noqa: E402
-from programs_commands import LONG, QUICK  # noqa: E402
-from tap import Skip, main, test  # noqa: E402
+from both import Both, Ran, in_root, need_root  # noqa: E402
+from programs_commands import LONG, QUICK, SMALL, SMALL_QUICK, STRESS, STRESS_SMALL  # noqa: E402
+from tap import Skip, equal, main, test  # noqa: E402
 
 parser = argparse.ArgumentParser()
 parser.add_argument('--carrel', required=True)
@@ -78,6 +78,55 @@ def compare(group):
 
 for name, group in GROUPS.items():
     add(name, compare(group))
+
+
+def swap(ram, policy):
+    return ['-m', ram, '--swap', f'file:{os.path.join(PLACE, "swap-%d")},size=1G', '--policy', policy]
+
+
+def without_carrel_s_words(ran):
+    """What it tells of thrashing is for the person, and only there."""
+    err = b''.join(line for line in ran.err.splitlines(True) if not line.startswith(b'carrel: thrashing'))
+    return Ran(ran.status, ran.out, err, ran.left)
+
+
+@test
+def in_a_ram_too_small_for_them_they_say_the_same():
+    need_root()
+    both = all_of_them()
+    which = [n for name, group in GROUPS.items() if (MANY or name in SMALL_QUICK) and not group.missing() for n in group.which]
+    ram = {n: SMALL.get(name, '4M') for name, group in GROUPS.items() for n in group.which}
+    whole = both.under_carrel(*RAM, which=which)
+    for policy in ('clock', 'lru'):
+        got = {}
+        for size in sorted({ram[n] for n in which}):
+            got |= both.under_carrel(*swap(size, policy), which=[n for n in which if ram[n] == size])
+        both.differences({n: without_carrel_s_words(got[n]) for n in which}, whole, which)
+    print(f'# {len(which)} scripts, each under two policies')
+
+
+def stress(names, *given):
+    need_root()
+    if not MANY:
+        raise Skip('it is long: CARREL_LONG=1')
+    if not in_root('stress-ng'):
+        raise Skip('the root has no stress-ng')
+    both = Both(options.carrel, tempfile.mkdtemp(dir=PLACE), [
+        ['stress-ng', '--verify', '--temp-path', '.', '--' + name, '1', f'--{name}-ops', '20', '--vm-bytes', '8M',
+         '--bigheap-bytes', '8M', '--mmap-bytes', '4M', '--oom-avoid'] for name in names], LIMIT)
+    failed = {names[n]: ran.err[-1000:] + ran.out for n, ran in both.under_carrel(*given).items() if ran.status != 0}
+    equal(failed, {}, 'those that failed')
+
+
+@test
+def stress_ng_finds_its_memory_as_it_left_it():
+    stress(STRESS, '-m', '256M')
+
+
+@test
+def and_when_it_is_swapped_meanwhile():
+    for policy in ('clock', 'lru'):
+        stress(STRESS_SMALL, *swap('6M', policy))
 
 
 with tempfile.TemporaryDirectory(prefix='carrel-programs-', dir='/tmp') as PLACE:

@@ -16,6 +16,16 @@ LONG_PACKAGES = 'bsdutils g++ gcc libc6-dev make perl redis-server stress-ng'.sp
 QUICK = {}
 LONG = {}
 
+# A RAM that is too small for some of them, where 4M is too small to start.
+SMALL = {
+    'a_compiler_inside_makes_programs_that_run_inside': '16M',
+    'a_cxx_compiler_inside_makes_programs_that_run_inside': '48M',
+    'a_database_larger_than_ram_is_indexed_and_asked': '8M',
+    'python_programs_of_many_processes_run': '12M',
+}
+# Those that do so in each `make check`.
+SMALL_QUICK = ['a_database_of_sqlite_keeps_what_it_was_told', 'bash_programs_run', 'lua_programs_run']
+
 QUICK['archives_packed_inside_are_those_of_linux'] = ('bzip2 gzip tar xz zstd', r'''
 for z in gzip bzip2 xz zstd; do $z -c < bytes | md5sum; $z -c < table > t.$z; $z -dc < t.$z | cmp - table; done; tar --sort=name --owner=0 --group=0 --numeric-owner -czf a tree table link; mkdir out; tar -xzf a -C out; diff -r tree out/tree && cmp table out/table && readlink out/link; rm a
 ----
@@ -416,8 +426,9 @@ LONG['script_keeps_what_is_said_on_a_terminal'] = ('script', r'''
 script -qec 'tty | cut -c1-9; stty size; echo "typed on a terminal"; test -t 1; exit 3' kept < /dev/null; echo $?; tr -d '\r' < kept | grep -c typed; script -qc 'ls --color=auto | head -n 2; printf "a\tb\n"' /dev/null < /dev/null | od -c | head -n 5; rm -f kept
 ''')
 
-LONG['stress_ng_finds_its_memory_as_it_left_it'] = ('stress-ng', r'''
-for s in brk stack vm malloc mmap mremap madvise bigheap mincore msync munmap memcpy shm shm-sysv fork mmapfork userfaultfd mlock mlockmany mprotect mmapaddr mmapfixed mmapmany memfd remap resources sparsematrix stackmmap vma vm-splice vm-segv vm-addr zero switch pipe tmpfs page-in; do
-	stress-ng --quiet --verify --temp-path . --$s 1 --$s-ops 20 --vm-bytes 4M --bigheap-bytes 4M --malloc-bytes 64K --mmap-bytes 2M --oom-avoid -t 60 > /dev/null 2>&1; echo $s $?
-done
-''')
+# stress-ng's memory stressors, which must find with --verify what they wrote; the second ones in a RAM too
+# small for them. qemu-riscv64 fails several; on Linux each ends with status 0.
+STRESS = """bigheap brk fork madvise malloc memcpy memfd mincore mlock mlockmany mmap mmapaddr mmapcow mmapfixed
+    mmapfork mmapmany mprotect mremap msync munmap pagemove pageswap pipe prefetch resources shm shm-sysv sparsematrix
+    stack stackmmap switch userfaultfd vm vm-addr vm-segv vm-splice vma zero""".split()
+STRESS_SMALL = 'bigheap malloc memfd mmap mremap shm sparsematrix vm'.split()
