@@ -164,6 +164,9 @@ const char *fs_cwd(const struct fs *fs);
  */
 int path_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode,
 	      struct file **ret_file);
+/* The same by a walk that is restricted: find is of FIND_RESTRICTED. */
+int path_open_within(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode,
+		     unsigned find, struct file **ret_file);
 int path_open_exec(struct task *t, int dirfd, const char *path, int at_flags,
 		   struct file **ret_file);
 /* Opens an absolute guest path for reading, for no task: the interpreter of a program. */

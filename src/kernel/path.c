@@ -129,9 +129,45 @@ static int find_descriptor(struct place *at, int dirfd)
 	return f->ops->stat ? f->ops->stat(f, &at->stat) : -EINVAL;
 }
 
+/* Where a restricted walk began, and how. */
+struct limits {
+	unsigned flags;
+	const struct mount *mount;
+	size_t base;
+	char guest[PATH_SIZE];
+};
+
+/* Goes to "/", or to what stands for it. */
+static int go_to_root(struct place *at, const struct limits *l)
+{
+	if (l->flags & FIND_BENEATH)
+		return -EXDEV;
+	if (l->flags & FIND_AS_ROOT)
+		place_set(at, l->guest, l->base);
+	else
+		place_set(at, "/", 1);
+	return 0;
+}
+
+/* Looks at where a step of a walk led. */
+static int step_look(struct place *at, const struct limits *l)
+{
+	int err = place_look(at);
+	return (err == 0 || err == -ENOENT) && l->flags & FIND_ONE_MOUNT && at->mount != l->mount ? -EXDEV : err;
+}
+
+/* Goes up. */
+static int step_up(struct place *at, const struct limits *l)
+{
+	if (l->flags & (FIND_BENEATH | FIND_AS_ROOT) && at->size == l->base)
+		return l->flags & FIND_BENEATH ? -EXDEV : 0;
+	place_pop(at);
+	return step_look(at, l);
+}
+
 /* Follows the link at to what it says, with the rest of the path after it. pending: what is still
  * to be walked, at its end in a buffer. Returns 0 or -errno. */
-static int follow(struct place *at, char pending[PATH_SIZE], const char **rest)
+static int follow(struct place *at, const struct limits *l, char pending[PATH_SIZE], const char **rest)
 {
 	char target[PATH_SIZE];
 	int n = at->mount->ops->readlink(at, target, sizeof(target) - 1);
@@ -150,9 +186,8 @@ static int follow(struct place *at, char pending[PATH_SIZE], const char **rest)
 	memcpy(head, target, (size_t)n);
 	*rest = head;
 	if (target[0] == '/')
-		place_set(at, "/", 1);
-	else
-		place_pop(at);
+		return go_to_root(at, l);
+	place_pop(at);
 	return 0;
 }
 
@@ -176,15 +211,27 @@ static int jump(struct place *at, bool at_end)
 	return err ? err : 1;
 }
 
+/* Does the link lead to a thing, not to a name? Those of descriptors jump() knows. */
+static bool is_magic(const struct place *at)
+{
+	const char *name = strrchr(at->guest, '/') + 1;
+	return at->mount->ops == &procfs_tree &&
+	       (strcmp(name, "exe") == 0 || strcmp(name, "cwd") == 0 || strcmp(name, "root") == 0);
+}
+
 /* Walks step by step. at is where it starts. */
 static int walk(struct place *at, const char *path, unsigned flags)
 {
 	char pending[PATH_SIZE];
 	const char *rest = path;
 	unsigned links = 0;
+	struct limits l = {.flags = flags & FIND_RESTRICTED, .base = at->size};
 	int err = place_look(at);
 	if (err)
 		return err;
+	l.mount = at->mount;
+	if (l.flags)
+		memcpy(l.guest, at->guest, at->size + 1);
 	at->last = LAST_ROOT;
 	for (;;) {
 		while (*rest == '/')
@@ -205,10 +252,9 @@ static int walk(struct place *at, const char *path, unsigned flags)
 			continue;
 		}
 		if (n == 2 && rest[0] == '.' && rest[1] == '.') {
-			place_pop(at);
 			at->last = LAST_DOTDOT;
 			rest += n;
-			err = place_look(at);
+			err = step_up(at, &l);
 			if (err)
 				return err;
 			continue;
@@ -217,7 +263,7 @@ static int walk(struct place *at, const char *path, unsigned flags)
 		err = place_push(at, rest, n);
 		if (err)
 			return err;
-		err = place_look(at);
+		err = step_look(at, &l);
 		if (err == -ENOENT && at_end && (flags & FIND_NEW))
 			return 0;
 		if (err)
@@ -225,20 +271,25 @@ static int walk(struct place *at, const char *path, unsigned flags)
 		rest += n;
 		if (!S_ISLNK(at->stat.st_mode) || (at_end && !(flags & FIND_FOLLOW) && !at->slash))
 			continue;
-		if (++links > SYMLINKS_MAX)
+		if (++links > SYMLINKS_MAX || l.flags & FIND_NO_LINKS)
 			return -ELOOP;
+		bool magic = is_magic(at);
 		err = jump(at, at_end);
 		if (err < 0)
 			return err;
+		if ((err == 1 || magic) && l.flags & FIND_NO_JUMPS)
+			return -ELOOP;
+		if ((err == 1 || magic) && l.flags & (FIND_BENEATH | FIND_AS_ROOT | FIND_ONE_MOUNT))
+			return -EXDEV;
 		if (err == 1) {
 			if (at->file)
 				return at->slash && !S_ISDIR(at->stat.st_mode) ? -ENOTDIR : 0;
 			continue;
 		}
-		err = follow(at, pending, &rest);
+		err = follow(at, &l, pending, &rest);
 		if (err)
 			return err;
-		err = place_look(at);
+		err = step_look(at, &l);
 		if (err)
 			return err;
 		at->last = LAST_ROOT;
@@ -300,6 +351,14 @@ int path_find(struct kernel *k, struct task *t, int dirfd, const char *path, uns
 		return -ENAMETOOLONG;
 	if (n == 0)
 		return flags & FIND_EMPTY ? find_descriptor(at, dirfd) : -ENOENT;
+	if (*path == '/' && flags & FIND_BENEATH)
+		return -EXDEV;
+	if (flags & FIND_RESTRICTED) {
+		int err = start(at, dirfd, *path == '/' && !(flags & FIND_AS_ROOT));
+		if (!err)
+			err = walk(at, path, flags);
+		return !err && at->slash && at->exists && !S_ISDIR(at->stat.st_mode) ? -ENOTDIR : err;
+	}
 	int err = start(at, dirfd, *path == '/');
 	if (err)
 		return err;
@@ -433,11 +492,10 @@ static int open_nameless(struct task *t, int dirfd, const char *path, uint32_t f
 				      : -EOPNOTSUPP;
 }
 
-int path_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode,
-	      struct file **ret_file)
+int path_open_within(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode,
+		     unsigned find, struct file **ret_file)
 {
 	struct place at;
-	unsigned find = 0;
 	bool exclusive = (flags & ABI_O_CREAT) && (flags & ABI_O_EXCL);
 	mode &= ~fs_umask(t->process->fs);
 	if (flags & ABI_O_PATH)
@@ -452,6 +510,12 @@ int path_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint3
 	if (err)
 		return err;
 	return place_open(&at, t, flags, mode, ret_file);
+}
+
+int path_open(struct task *t, int dirfd, const char *path, uint32_t flags, uint32_t mode,
+	      struct file **ret_file)
+{
+	return path_open_within(t, dirfd, path, flags, mode, 0, ret_file);
 }
 
 static int open_exec(struct place *at, struct task *t, struct file **ret_file)

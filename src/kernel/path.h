@@ -128,6 +128,13 @@ enum find_flag {
 	FIND_FOLLOW = 1 << 0, /* a symbolic link at the end too */
 	FIND_EMPTY = 1 << 1,  /* "" is dirfd itself */
 	FIND_NEW = 1 << 2,    /* it may be missing, if its directory exists */
+	/* Walks that openat2 restricts: what leads elsewhere is -EXDEV, links of the kinds named -ELOOP. */
+	FIND_ONE_MOUNT = 1 << 3,
+	FIND_NO_JUMPS = 1 << 4, /* no links of /proc that lead to an open file */
+	FIND_NO_LINKS = 1 << 5,
+	FIND_BENEATH = 1 << 6, /* never out of where it starts */
+	FIND_AS_ROOT = 1 << 7, /* where it starts is "/", and ".." of that */
+	FIND_RESTRICTED = FIND_ONE_MOUNT | FIND_NO_JUMPS | FIND_NO_LINKS | FIND_BENEATH | FIND_AS_ROOT,
 };
 
 /* Returns 0 or -errno: -ENOENT, -ENOTDIR, -ELOOP, -EACCES, -ENAMETOOLONG, -EBADF. t NULL: an

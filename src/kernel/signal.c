@@ -501,8 +501,9 @@ static int run_handler(struct task *t, struct signal_queue *q, const struct sign
 	if (t->state == TASK_DEAD)
 		return CALL_WAIT;
 	queue_take(p, q, n);
+	/* Its flags stay, as on Linux. */
 	if (a->flags & SA_RESETHAND)
-		p->signals.actions->action[n - 1] = none;
+		p->signals.actions->action[n - 1].handler = none.handler;
 	if (r) {
 		/* No room for the frame, or a broken rseq: SIGSEGV instead; when that was it, nobody can handle it. */
 		struct signal_info segv = {.number = SIGSEGV, .code = SI_KERNEL};

@@ -22,7 +22,8 @@ enum { LIMIT_NOFILE = 7 };
 /* Linux moves at most this much in one call. */
 enum { TRANSFER_MAX = 0x7ffff000 };
 
-static int64_t open_at(struct task *t, int dirfd, uint64_t path_va, uint32_t flags, uint32_t mode)
+/* find: how its walk is restricted. */
+static int64_t open_at(struct task *t, int dirfd, uint64_t path_va, uint32_t flags, uint32_t mode, unsigned find)
 {
 	char path[PATH_SIZE];
 	struct file *f;
@@ -30,7 +31,7 @@ static int64_t open_at(struct task *t, int dirfd, uint64_t path_va, uint32_t fla
 	int n = uaccess_string(t, path, path_va, sizeof(path));
 	if (n < 0)
 		return n;
-	int err = path_open(t, dirfd, path, flags, mode & 07777, &f);
+	int err = path_open_within(t, dirfd, path, flags, mode & 07777, find, &f);
 	if (err)
 		return err;
 	int fd = fd_install(p->files, f, 0, p->limit[LIMIT_NOFILE].soft, flags & ABI_O_CLOEXEC);
@@ -41,26 +42,41 @@ static int64_t open_at(struct task *t, int dirfd, uint64_t path_va, uint32_t fla
 
 int64_t sys_openat(struct task *t, const uint64_t a[6])
 {
-	return open_at(t, (int)a[0], a[1], (uint32_t)a[2], (uint32_t)a[3]);
+	return open_at(t, (int)a[0], a[1], (uint32_t)a[2], (uint32_t)a[3], 0);
+}
+
+/* RESOLVE_*, in the order of enum find_flag; -EINVAL for those that are none. */
+static int restrictions(uint64_t resolve)
+{
+	enum { ONE_MOUNT = 1, NO_JUMPS = 2, NO_LINKS = 4, BENEATH = 8, AS_ROOT = 0x10 };
+	if ((resolve & (BENEATH | AS_ROOT)) == (BENEATH | AS_ROOT))
+		return -EINVAL;
+	return (resolve & ONE_MOUNT ? FIND_ONE_MOUNT : 0) | (resolve & NO_JUMPS ? FIND_NO_JUMPS : 0) |
+	       (resolve & NO_LINKS ? FIND_NO_LINKS : 0) | (resolve & BENEATH ? FIND_BENEATH : 0) |
+	       (resolve & AS_ROOT ? FIND_AS_ROOT : 0);
 }
 
 int64_t sys_openat2(struct task *t, const uint64_t a[6])
 {
+	enum { FLAGS = 037777703, RESOLVE_CACHED = 0x20, RESOLVE = 0x3f };
 	struct abi_open_how how;
 	if (a[3] < sizeof(how))
 		return -EINVAL;
-	if (a[3] > sizeof(how))
-		return -E2BIG;
-	int err = uaccess_read(t, &how, a[2], sizeof(how));
+	int err = uaccess_struct(t, &how, sizeof(how), a[2], a[3]);
 	if (err)
 		return err;
-	/* A program that asks for a restricted walk falls back to its own when there is none. */
-	if (how.resolve)
-		return -EAGAIN;
-	if (how.flags > UINT32_MAX || how.mode > 07777 ||
-	    (how.mode && !(how.flags & (ABI_O_CREAT | ABI_O_TMPFILE))))
+	bool creates = how.flags & ABI_O_CREAT || (how.flags & ABI_O_TMPFILE) == ABI_O_TMPFILE;
+	if (how.flags & ~(uint64_t)FLAGS || how.resolve & ~(uint64_t)RESOLVE || how.mode > 07777 ||
+	    (how.mode && !creates) || restrictions(how.resolve) < 0)
 		return -EINVAL;
-	return open_at(t, (int)a[0], a[1], (uint32_t)how.flags, (uint32_t)how.mode);
+	if (how.flags & ABI_O_PATH &&
+	    how.flags & ~(uint64_t)(ABI_O_PATH | ABI_O_DIRECTORY | ABI_O_NOFOLLOW | ABI_O_CLOEXEC))
+		return -EINVAL;
+	/* Whether the host has it at hand nobody can say: as Linux when it cannot. */
+	if (how.resolve & RESOLVE_CACHED)
+		return -EAGAIN;
+	return open_at(t, (int)a[0], a[1], (uint32_t)how.flags, (uint32_t)how.mode,
+		       (unsigned)restrictions(how.resolve));
 }
 
 int64_t sys_close(struct task *t, const uint64_t a[6])

@@ -109,6 +109,8 @@ static int copy_process(struct process *p, struct process *child, uint64_t flags
 
 static int clone_check(uint64_t flags)
 {
+	if (flags & 0x20000 /* NEWNS */ && flags & CLONE_FS_)
+		return -EINVAL;
 	if (flags & CLONE_NAMESPACES_)
 		return -EPERM;
 	/* A pidfd of a thread is Linux 6.9's. */
@@ -282,9 +284,7 @@ int64_t sys_clone3(struct task *t, const uint64_t a[6])
 	} c = {0};
 	if (a[1] < 64)
 		return -EINVAL;
-	if (a[1] > PAGE_SIZE)
-		return -E2BIG;
-	int r = uaccess_read(t, &c, a[0], min_u64(a[1], sizeof(c)));
+	int r = uaccess_struct(t, &c, sizeof(c), a[0], a[1]);
 	if (r != 0)
 		return r;
 	if (c.flags & (CLONE_SIGNAL_ | 0x400000 /* DETACHED */) || c.exit_signal > SIGNALS ||

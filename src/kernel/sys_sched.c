@@ -159,8 +159,7 @@ enum {
 /* A program of tomorrow may give more, if it is zero. */
 static int read_attr(struct task *t, uint64_t va, struct abi_sched_attr *ret_attr)
 {
-	struct abi_sched_attr attr = {0};
-	uint8_t more[64];
+	struct abi_sched_attr attr;
 	uint32_t size, known = sizeof(attr);
 	int r = uaccess_read(t, &size, va, sizeof(size));
 
@@ -168,20 +167,11 @@ static int read_attr(struct task *t, uint64_t va, struct abi_sched_attr *ret_att
 		return r;
 	if (size == 0)
 		size = ATTR_FIRST;
-	bool fits = size >= ATTR_FIRST && size <= PAGE_SIZE;
-	for (uint32_t at = known; !r && fits && at < size; at += sizeof(more)) {
-		uint32_t n = (uint32_t)min_u64(size - at, sizeof(more));
-		r = uaccess_read(t, more, va + at, n);
-		for (uint32_t i = 0; !r && i < n; i++)
-			fits = fits && more[i] == 0;
-	}
-	if (r)
-		return r;
-	if (!fits) {
+	r = size < ATTR_FIRST ? -E2BIG : uaccess_struct(t, &attr, known, va, size);
+	if (r == -E2BIG) {
 		r = uaccess_write(t, va, &known, sizeof(known));
 		return r ? r : -E2BIG;
 	}
-	r = uaccess_read(t, &attr, va, min_u64(size, sizeof(attr)));
 	if (r)
 		return r;
 	if (attr.flags & ATTR_UTILIZATION && size < sizeof(attr))

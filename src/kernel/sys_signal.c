@@ -225,6 +225,14 @@ static void send_one(struct process *p, void *ctx)
 		s->sent = true;
 }
 
+/* Any thread stands for its process. */
+static struct process *named(struct kernel *k, int32_t pid)
+{
+	struct process *p = process_find(k, pid);
+	const struct task *of = p ? NULL : task_find(k, pid);
+	return of ? of->process : p;
+}
+
 int64_t sys_kill(struct task *t, const uint64_t a[6])
 {
 	struct process *self = t->process, *p;
@@ -235,7 +243,7 @@ int64_t sys_kill(struct task *t, const uint64_t a[6])
 	if (!valid(a[1]))
 		return -EINVAL;
 	if (pid > 0) {
-		p = process_find(k, pid);
+		p = named(k, pid);
 		return p ? send_to(p, &s.info, self) : -ESRCH;
 	}
 	if (pid == -1) {
@@ -309,7 +317,7 @@ int64_t sys_rt_sigqueueinfo(struct task *t, const uint64_t a[6])
 
 	if (r)
 		return r;
-	struct process *p = process_find(t->process->kernel, (int32_t)a[0]);
+	struct process *p = named(t->process->kernel, (int32_t)a[0]);
 	return p ? send_to(p, &info, t->process) : -ESRCH;
 }
 

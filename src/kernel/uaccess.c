@@ -79,6 +79,27 @@ int uaccess_write(struct task *t, uint64_t va, const void *bytes, size_t size)
 	return copy(t, va, (void *)(uintptr_t)bytes, size, ACCESS_WRITE);
 }
 
+int uaccess_struct(struct task *t, void *ret_bytes, size_t known, uint64_t va, uint64_t size)
+{
+	uint8_t bytes[64];
+	size_t n;
+	int r = 0;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	for (size_t at = known; at < size; at += n) {
+		n = min_u64(size - at, sizeof(bytes));
+		r = uaccess_read(t, bytes, va + at, n);
+		if (r)
+			return r;
+		for (size_t i = 0; i < n; i++) {
+			if (bytes[i])
+				return -E2BIG;
+		}
+	}
+	memset(ret_bytes, 0, known);
+	return uaccess_read(t, ret_bytes, va, min_u64(size, known));
+}
+
 int uaccess_string(struct task *t, char *ret_text, uint64_t va, size_t size)
 {
 	struct mm *mm = t->process->kernel->mm;

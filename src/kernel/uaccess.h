@@ -21,6 +21,9 @@ struct task;
 
 int uaccess_read(struct task *t, void *ret_bytes, uint64_t va, size_t size);
 int uaccess_write(struct task *t, uint64_t va, const void *bytes, size_t size);
+/* A structure that grows from one Linux to the next, of which known bytes are known here, and of which
+ * the program has size: what it has not is zero, and -E2BIG when what is not known here is not. */
+int uaccess_struct(struct task *t, void *ret_bytes, size_t known, uint64_t va, uint64_t size);
 /* A string of at most size - 1 bytes and its NUL. Returns its length, -EFAULT, -ENAMETOOLONG or CALL_WAIT. */
 int uaccess_string(struct task *t, char *ret_text, uint64_t va, size_t size);
 

@@ -112,6 +112,7 @@ SAME = {
     'args': 'arguments_environment_auxv_scripts_and_e2big_are_linux_s',
     'locks': 'record_locks_are_cut_joined_and_circles_of_waiters_found',
     'sched': 'policies_and_priorities_are_kept_and_shown_and_refused_as_on_linux',
+    'resolve': 'openat2_never_leads_out_of_where_it_was_told_to_stay',
     'misaligned': 'loads_and_stores_work_at_every_address',
     'robust': 'a_lock_whose_owner_ends_is_not_lost',
     'busy': 'the_file_of_a_running_program_is_busy_and_a_file_being_written_cannot_run',

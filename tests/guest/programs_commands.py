@@ -297,7 +297,7 @@ int main(void)
 }
 END
 printf 'prog: main.o lib/count.o\n\tgcc -o $@ $^ -lm\nlib/count.o: lib/count.h\nCFLAGS = -O2 -Wall\nCC = gcc\n' > Makefile
-make 2> said; ./prog < words; echo $?; make 2> said; touch -d '1 day' lib/count.h; make -n 2> said; rm said; ls -l prog | cut -c1-10; size prog | tail -n 1 | cut -f1-3; nm prog | grep -c ' T '; strip prog; ./prog < table | tail -n 1; objdump -d prog | wc -l; md5sum main.o lib/count.o prog; rm prog
+make 2> said; ./prog < words; echo $?; make 2> said; touch -d 2040-01-01 lib/count.h; make -n 2> said; rm said; ls -l prog | cut -c1-10; size prog | tail -n 1 | cut -f1-3; nm prog | grep -c ' T '; strip prog; ./prog < table | tail -n 1; objdump -d prog | wc -l; md5sum main.o lib/count.o prog; rm prog
 ----
 printf 'int main(void) { return x; }\n' > bad.c; gcc bad.c; echo $?; printf '#include <stdio.h>\nint main(void) { int a[2000] = {0}; puts("static"); return a[7]; }\n' > s.c; gcc -O2 -static s.c -o s && ./s; echo $?; gcc -S -O3 s.c -o - | md5sum; gcc -E s.c | md5sum; gcc s.c nothing.c; echo $?; gcc -g -shared -fPIC -o libs.so s.c && readelf -sW libs.so | grep -c main; printf '.globl f\nf: li a0, 5\nret\n' > f.s; ar rc libf.a $(as -o f.o f.s; echo f.o); ar t libf.a; printf 'int f(void); int main(void) { return f(); }' > g.c; gcc g.c -L. -lf -o g; ./g; echo $?; rm -f s g libs.so libf.a
 ''')
