@@ -526,4 +526,16 @@ def a_run_that_waits_for_gdb_ends_at_its_timeout_and_by_ctrl_c():
         equal((r.returncode, r.stderr.startswith(f'carrel: -g {wrong}: ')), (125, True), r.stderr)
 
 
+@test
+def gdb_may_start_carrel_itself_and_speak_through_a_pipe():
+    if not GDB:
+        raise Skip('no gdb-multiarch')
+    program = threads()
+    r = subprocess.run([GDB, '-batch', '-nx', '-ex', f"target remote | '{CARREL}' run -g - '{program}'", '-ex', 'break twice',
+                        '-ex', 'continue', '-ex', 'print x', '-ex', 'continue', program], cwd=DIR, timeout=100, check=False,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    has(r.stdout, r'Breakpoint 1, twice', r'\$1 = 21', r'exited with code 07')
+    equal('42 3\n' in r.stdout, True, 'the output of the program, on standard error')
+
+
 main()
