@@ -129,6 +129,10 @@ struct kernel {
 	int edge_fd;		/* an epoll: says when something comes on a host_watch, once */
 	void *pmap_config;
 	uint64_t idle_ns; /* time in which nothing ran: virtual now = retired + idle_ns */
+	uint64_t io_idle_ns; /* of that, while a transfer of the paging system was under way */
+	uint64_t switches;   /* from one task to another */
+	uint64_t load_due;   /* when load is looked at next */
+	uint32_t load[3];    /* who wanted to run in the last 1, 5 and 15 minutes: see load.c */
 	uint64_t random_state;
 	uint64_t drop_state, drop_at;
 	int32_t last_pid;

@@ -194,7 +194,8 @@ static int fill_status(struct kernel *k, struct process *p, struct task *t, stru
 	text_add(
 	    text,
 	    "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
-	text_add(text, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+	text_add(text, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+		 t ? t->slept : 0, t ? t->preempted : 0);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "kernel/kernel.h"
 #include "kernel/lock.h"
 #include "kernel/proc.h"
+#include "kernel/sched.h"
 #include "kernel/socket.h"
 #include "kernel/version.h"
 
@@ -151,12 +152,13 @@ static int fill_vmstat(struct kernel *k, struct process *p, struct task *t, stru
 static int fill_stat(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
 	struct census c = census(k);
-	uint64_t now = kernel_now(k), idle = ticks(k->idle_ns), user = ticks(now - k->idle_ns);
+	uint64_t now = kernel_now(k), idle = ticks(k->idle_ns - k->io_idle_ns),
+		 waits = ticks(k->io_idle_ns), user = ticks(now - k->idle_ns);
 	for (int i = 0; i < 2; i++)
-		text_add(text, "cpu%s %lu 0 0 %lu 0 0 0 0 0 0\n", i ? "0" : " ", user, idle);
+		text_add(text, "cpu%s %lu 0 0 %lu %lu 0 0 0 0 0\n", i ? "0" : " ", user, idle, waits);
 	text_add(text,
-		 "intr 0\nctxt 0\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked %u\n",
-		 (kernel_realtime(k) - now) / 1000000000, k->forks, c.runnable, c.blocked);
+		 "intr 0\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked %u\n",
+		 k->switches, (kernel_realtime(k) - now) / 1000000000, k->forks, c.runnable, c.blocked);
 	text_add(text, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return 0;
 }
@@ -171,7 +173,8 @@ static int fill_uptime(struct kernel *k, struct process *p, struct task *t, stru
 static int fill_loadavg(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
 	struct census c = census(k);
-	text_add(text, "0.00 0.00 0.00 %u/%u %d\n", c.runnable, c.threads, k->last_pid);
+	load_text(k, text);
+	text_add(text, "%u/%u %d\n", c.runnable, c.threads, k->last_pid);
 	return 0;
 }
 

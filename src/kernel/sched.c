@@ -68,6 +68,7 @@ static void switch_to(struct kernel *k, struct task *t)
 			k->current->regs = *hart_regs(k->hart);
 		*hart_regs(k->hart) = t->regs;
 		k->current = t;
+		k->switches++;
 		t->rseq_due = t->rseq != 0;
 	}
 	if (t->process->space)
@@ -137,6 +138,7 @@ static void run_due(struct kernel *k)
 		wait_wake(t);
 	timers_run(k);
 	mm_run(k->mm);
+	load_run(k);
 	thrash_look(k);
 }
 
@@ -171,6 +173,10 @@ static void run(struct kernel *k, struct task *t)
 		trap_handle(k, t, &trap);
 	}
 	account(k, t);
+	if (t->state == TASK_RUNNING)
+		t->preempted += !TAILQ_EMPTY(&k->ready);
+	else
+		t->slept++;
 	/* Who is due at this very instruction comes before t. */
 	run_due(k);
 	if (t->state == TASK_RUNNING)
@@ -188,6 +194,8 @@ static uint64_t next_deadline(struct kernel *k)
 static void advance(struct kernel *k, uint64_t ns)
 {
 	k->idle_ns += ns;
+	if (mm_next(k->mm) != NO_DEADLINE)
+		k->io_idle_ns += ns;
 	hart_set_time_offset(k->hart, k->idle_ns);
 }
 

@@ -47,6 +47,11 @@ bool oom_kill(struct kernel *k);
 /* Says once, when it begins, that the machine thrashes. */
 void thrash_look(struct kernel *k);
 
+/* load.c. Looks at how many want to run, where it is time to; the load as text of /proc/loadavg. */
+void load_run(struct kernel *k);
+struct text;
+void load_text(const struct kernel *k, struct text *text);
+
 /* Lets virtual time pass until the next transfer of the paging system ends. */
 void sched_pass_io(struct kernel *k);
 

@@ -69,6 +69,7 @@ struct task {
 	unsigned waits, wait_more_size;
 	uint64_t deadline; /* NO_DEADLINE: none */
 	uint64_t retired;  /* instructions */
+	uint64_t slept, preempted; /* how often it gave up the hart, or lost it */
 	uint16_t mempolicy; /* kept and told: see sys_other.c */
 	uint64_t mempolicy_nodes;
 	struct {
