@@ -9,11 +9,18 @@
 #include "store/store.h"
 #include "vm/mm.h"
 
-/* "file:PATH" as /proc/swaps and sentences name it. */
+/* "file:PATH" as /proc/swaps and sentences name it. The rules of a faulty store are shown whole or not
+ * at all: half of them would be other rules. */
 static void name_store(const char *text, char *ret_name, unsigned size)
 {
 	const char *path = strncmp(text, "file:", 5) == 0 ? text + 5 : text;
-	snprintf(ret_name, size, "%.*s", (int)strcspn(path, ","), path);
+	const char *bracket = strchr(path, '['), *end = strstr(path, "]:");
+	int rules = bracket && end && strcspn(path, ":,") > (size_t)(bracket - path) ? (int)(end - path) : 0;
+	int rest = (int)strcspn(path + rules, ",");
+	if (rules && rules + rest >= (int)size)
+		snprintf(ret_name, size, "%.*s[...%.*s", (int)(bracket - path), path, rest, end);
+	else
+		snprintf(ret_name, size, "%.*s", rules + rest, path);
 }
 
 static int open_one(const struct options *o, unsigned i, struct mm *mm, struct device *device)

@@ -24,6 +24,7 @@
 #include "kernel/pty.h"
 #include "kernel/sched.h"
 #include "kernel/stream.h"
+#include "kernel/trouble.h"
 #include "pmap/sv.h"
 
 /* 2026-01-01 00:00:00 UTC */
@@ -92,21 +93,6 @@ static void host_touched(void *ctx, uint64_t va, enum mmu_access access)
 		space_touched(k->current->process->space, va);
 }
 
-static void host_trouble(void *ctx, const struct swap_trouble *t)
-{
-	static const char *const did[] = {"could not be read", "could not be written"};
-	struct kernel *k = ctx;
-	if (t->why)
-		kernel_say(k, "%s: %s.", t->device, t->why);
-	else if (t->error == -EBADMSG)
-		kernel_say(k, "%s: slot %u came back with other bytes than were written; the page is not "
-			      "used.", t->device, t->slot);
-	else
-		kernel_say(k, "%s: slot %u %s: %s.%s", t->device, t->slot, did[t->write],
-			   strerror(-t->error),
-			   t->write ? " The page stays, and goes to another slot or device." : "");
-}
-
 static uint32_t host_back(void *ctx, uint32_t frame)
 {
 	struct kernel *k = ctx;
@@ -143,7 +129,7 @@ static int create_machine(struct kernel *k)
 							    .now = host_now,
 							    .random = host_random,
 							    .wake = host_wake,
-							    .trouble = host_trouble,
+							    .trouble = trouble_tell,
 							    .back = host_back,
 							    .ctx = k},
 				     .events = k->events,
@@ -257,6 +243,7 @@ static void end_all(struct kernel *k)
 void kernel_destroy(struct kernel *k)
 {
 	end_all(k);
+	trouble_sum(k);
 	ipc_destroy(k);
 	mqueues_destroy(k);
 	if (k->mm)

@@ -19,6 +19,7 @@
 
 #include "kernel/file.h"
 #include "kernel/task.h"
+#include "kernel/trouble.h"
 #include "kernel/tty.h"
 #include "machine/hart.h"
 #include "vm/mm.h"
@@ -156,6 +157,7 @@ struct kernel {
 	bool stop; /* kernel_stop was called */
 	bool refused_call[512]; /* told once */
 	bool thrash_said;
+	struct troubles troubles; /* of swap devices, told and only counted */
 	uint64_t forks;		/* processes made, for /proc/stat */
 	const struct debugger *debugger; /* NULL: none; see debug.h */
 };

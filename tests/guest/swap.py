@@ -104,6 +104,20 @@ def a_page_that_comes_back_different_is_never_used_and_the_device_is_named():
 
 
 @test
+def a_device_that_fails_hundreds_of_times_fills_no_screen_but_is_counted():
+    program, rules = larger(), 'write=every=20:fail,seed=1'
+    for path, name in (('many', f'faulty[{rules}]:file:many'), (new('a' * 60), 'faulty[...]:file:')):
+        r = run('trace', ['--jsonl', '-o', 'many.log', '-m', '1M', '--swap', f'faulty[{rules}]:file:{path},size=64M'], program)
+        with open(os.path.join(DIR, 'many.log'), encoding='utf-8') as log:
+            failed = sum('"swap_failed"' in line for line in log)
+        lines = [line for line in r.stderr.decode().splitlines() if 'faulty' in line]
+        equal((failed > 20, len(lines)), (True, 4), f'{failed} failures: {lines}')
+        equal([name in line for line in lines], [True] * 4, lines)
+        equal(['the rule write=every=20:fail struck write 20' in lines[0], 'told at the end' in lines[2],
+               f'{failed - 3} more times' in lines[3], f'{failed} in all' in lines[3]], [True] * 4, lines)
+
+
+@test
 def what_is_locked_is_there_at_once_though_others_must_go_to_swap_first():
     program = os.path.join(GUEST, 'locked.rv')
     need(program, 'which the cross compiler makes')
