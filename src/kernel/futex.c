@@ -155,21 +155,22 @@ static int64_t futex_wait(struct task *t, const uint64_t a[6], int op)
 		int r = deadline(t, a, op, &c->deadline);
 		if (r != 0)
 			return r;
-		r = uaccess_read(t, &value, a[0], sizeof(value));
-		if (r != 0)
-			return r;
-		if (value != (uint32_t)a[2])
-			return -EAGAIN;
-		struct word w = word_at(t->process->space, a[0]);
-		c->state[STATE_WHERE] = w.where;
-		c->state[STATE_OFFSET] = w.offset;
-		c->state[STATE_BITS] = bits;
-		c->state[STATE_PHASE] = PHASE_ASLEEP;
-		if (c->deadline <= kernel_now(k))
-			return -ETIMEDOUT;
 	}
-	/* The first four queues cannot fail. */
-	(void)wait_on(t, queue_of(k, (struct word){c->state[STATE_WHERE], c->state[STATE_OFFSET]}));
+	/* Also for one that something else woke, such as a signal that another thread took: it was on
+	 * no queue when it may have been called. */
+	int r = uaccess_read(t, &value, a[0], sizeof(value));
+	if (r != 0)
+		return r;
+	if (value != (uint32_t)a[2])
+		return -EAGAIN;
+	struct word w = word_at(t->process->space, a[0]);
+	c->state[STATE_WHERE] = w.where;
+	c->state[STATE_OFFSET] = w.offset;
+	c->state[STATE_BITS] = bits;
+	c->state[STATE_PHASE] = PHASE_ASLEEP;
+	if (c->deadline <= kernel_now(k))
+		return -ETIMEDOUT;
+	(void)wait_on(t, queue_of(k, w)); /* the first four queues cannot fail */
 	wait_until(t, c->deadline);
 	return CALL_WAIT;
 }
@@ -326,29 +327,28 @@ static int64_t lock_pi(struct task *t, const uint64_t a[6], int op)
 		if (r != 0)
 			return r;
 	}
-	if (s[STATE_PHASE] != PHASE_LOCKS) {
-		int r = lock_take(t, a[0], s[STATE_PHASE] == PHASE_ORPHANED, &word);
-		if (r != -EBUSY)
-			return r;
-		if (op == OP_TRYLOCK_PI)
-			return -EAGAIN;
-		uint32_t contended = word | WAITERS;
-		r = uaccess_write(t, a[0], &contended, sizeof(contended));
-		if (r != 0)
-			return r;
-		struct word w = word_at(t->process->space, a[0]);
-		s[STATE_WHERE] = w.where;
-		s[STATE_OFFSET] = w.offset;
-		s[STATE_OWNER] = word & OWNER_MASK;
-		s[STATE_PHASE] = PHASE_LOCKS;
-		c->again = true;
-		if (!c->abandon)
-			k->lock_waiters++;
-		c->abandon = lock_wait_ends;
-	}
+	/* One that was woken looks again, whatever woke it: see futex_wait. */
+	int r = lock_take(t, a[0], s[STATE_PHASE] != PHASE_NEW, &word);
+	if (r != -EBUSY)
+		return r;
+	if (op == OP_TRYLOCK_PI)
+		return -EAGAIN;
+	uint32_t contended = word | WAITERS;
+	r = uaccess_write(t, a[0], &contended, sizeof(contended));
+	if (r != 0)
+		return r;
+	struct word w = word_at(t->process->space, a[0]);
+	s[STATE_WHERE] = w.where;
+	s[STATE_OFFSET] = w.offset;
+	s[STATE_OWNER] = word & OWNER_MASK;
+	s[STATE_PHASE] = PHASE_LOCKS;
+	c->again = true;
+	if (!c->abandon)
+		k->lock_waiters++;
+	c->abandon = lock_wait_ends;
 	if (c->deadline <= kernel_now(k))
 		return -ETIMEDOUT;
-	(void)wait_on(t, queue_of(k, (struct word){s[STATE_WHERE], s[STATE_OFFSET]}));
+	(void)wait_on(t, queue_of(k, w));
 	wait_until(t, c->deadline);
 	return CALL_WAIT;
 }

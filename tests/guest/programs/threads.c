@@ -254,6 +254,36 @@ static void *wait_for_it(void *set)
 	return sigwait(set, &number) == 0 ? (void *)(long)number : NULL;
 }
 
+static void met_in_main(int number)
+{
+	(void)number;
+}
+
+static void *signal_process(void *how)
+{
+	if (how)
+		kill(getpid(), SIGHUP);
+	else
+		syscall(SYS_tgkill, getpid(), getpid(), SIGHUP);
+	return NULL;
+}
+
+/* The signal that interrupts a join, or that another thread takes, costs no wake-up. */
+static void joins(void)
+{
+	for (int restart = 0; restart < 2; restart++) {
+		struct sigaction a = {.sa_handler = met_in_main, .sa_flags = restart ? SA_RESTART : 0};
+		sigaction(SIGHUP, &a, NULL);
+		for (long how = 0; how < 8; how++) {
+			pthread_t t;
+			pthread_create(&t, NULL, signal_process, (void *)(how & 1));
+			if (pthread_join(t, NULL) != 0)
+				say("not joined");
+		}
+	}
+	say("joined, whoever took the signal");
+}
+
 static void signals(void)
 {
 	pthread_t t[3];
@@ -379,6 +409,7 @@ int main(int argc, char **argv)
 	lock_of_the_dead(PTHREAD_PRIO_INHERIT);
 	raw_locks();
 	signals();
+	joins();
 	cancel();
 	say("ends");
 	ends();
