@@ -3,7 +3,7 @@
 """sort.py --carrel FILE --guest DIR [TEST] - Debian's sort of more than RAM, whose lines must be the same to the byte
 
 CARREL_LONG=1 does so under every policy with every store, and prints what each moved: 64 MiB in 8 MiB. With
-nbd every request waits for another process, which takes four times as long as a file: there clock sorts as
+nbd every request waits for another process, which takes several times as long as a file: there clock sorts as
 much, and the others, which come last, 8 MiB in 2 MiB. The sanitizers take ten times as long: there each policy and each
 store has its turn, but not each with each.
 """
