@@ -107,8 +107,6 @@ def in_a_ram_too_small_for_them_they_say_the_same():
 
 def stress(names, *given):
     need_root()
-    if not MANY:
-        raise Skip('it is long: CARREL_LONG=1')
     if not in_root('stress-ng'):
         raise Skip('the root has no stress-ng')
     both = Both(options.carrel, tempfile.mkdtemp(dir=PLACE), [
@@ -118,15 +116,18 @@ def stress(names, *given):
     equal(failed, {}, 'those that failed')
 
 
-@test
 def stress_ng_finds_its_memory_as_it_left_it():
     stress(STRESS, '-m', '256M')
 
 
-@test
 def and_when_it_is_swapped_meanwhile():
     for policy in ('clock', 'lru'):
         stress(STRESS_SMALL, *swap('6M', policy))
+
+
+if MANY:
+    test(stress_ng_finds_its_memory_as_it_left_it)
+    test(and_when_it_is_swapped_meanwhile)
 
 
 with tempfile.TemporaryDirectory(prefix='carrel-programs-', dir='/tmp') as PLACE:

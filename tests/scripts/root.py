@@ -9,6 +9,7 @@ import sys
 import tarfile
 import tempfile
 
+from bundle import a_bundle_runs_and_compiles_without_network_root_or_compiler
 from tap import Skip, equal, main, test
 
 DRIVER = os.path.abspath(sys.argv.pop(1))
@@ -222,12 +223,13 @@ def programs_of_debian_run_in_the_root_as_their_packages_meant_them_to():
     root, program = os.environ.get('CARREL_TEST_ROOT'), os.environ.get('CARREL')
     if not root or not program:
         raise Skip('CARREL_TEST_ROOT names no root (scripts/check makes one)')
+    awk = 'gawk' if os.path.exists(root + '/usr/bin/gawk') else 'mawk'
     for command, wanted in (
             ("echo one | sed s/one/two/", 'two\n'),
             ("awk 'BEGIN { print 6 * 7 }'", '42\n'),
             ("find /etc -name 'pass*d' | grep -c passwd", '1\n'),
             ("head -n 1 /etc/passwd | cut -d: -f 1,6", 'root:/root\n'),
-            ("readlink -f /usr/bin/awk /bin/ls", '/usr/bin/mawk\n/usr/bin/ls\n'),
+            ("readlink -f /usr/bin/awk /bin/ls", f'/usr/bin/{awk}\n/usr/bin/ls\n'),
             ("bash -c 'a=(x y z); echo ${#a[@]} $(which ls)'", '3 /usr/bin/ls\n')):
         done = subprocess.run([program, 'run', '-L', root, '--clean-env', '-E', 'PATH=/usr/bin:/bin',
                                'sh', '-c', command], cwd='/', stdin=subprocess.DEVNULL,
@@ -263,5 +265,9 @@ def a_c_file_becomes_a_program_of_its_name_and_leaves_nothing_behind():
         equal('bad.c does not compile' in err and 'error:' in err, True, err)
         equal(os.listdir(p('tmp')), [], 'what was left behind')
 
+
+# It fetches and packs 100 MB.
+if os.environ.get('CARREL_LONG'):
+    test(a_bundle_runs_and_compiles_without_network_root_or_compiler)
 
 main()
