@@ -33,6 +33,7 @@
 
 enum { CLUSTER_BYTES = STORE_CLUSTER * PAGE_SIZE, BLANK_BYTES = 1 << 20 };
 enum { CONNECT_S = 10, ANSWER_S = 30 }; /* of the wall, before a server counts as dead */
+enum { CONNECT_TRIES = 5 };
 
 struct request {
 	int64_t cookie;
@@ -134,7 +135,15 @@ static void wait_connected(struct nbd_handle *nbd)
 			return;
 }
 
-/* buffer: CLUSTER_BYTES to work in. Returns 0, or a negative errno with a sentence. */
+/* Errors that say nothing of the server: libnbd loses its way (EINVAL) when a signal stops the
+ * program while it connects, or a queue is full. */
+static bool is_passing(int error)
+{
+	return error == EAGAIN || error == EINTR || error == EINVAL;
+}
+
+/* buffer: CLUSTER_BYTES to work in. Returns 0, or a negative errno with a sentence; -EAGAIN: it may
+ * do at once. */
 static int connect_to(struct store *s, uint8_t *buffer, char *ret_why, unsigned whys)
 {
 	int error = 0;
@@ -153,7 +162,9 @@ static int connect_to(struct store *s, uint8_t *buffer, char *ret_why, unsigned 
 		wait_connected(nbd);
 		if (nbd_aio_is_ready(nbd) != 1) {
 			const char *reason = nbd_get_error();
-			error = store_why(ret_why, whys, -EIO, "%s does not answer: %s", s->uri,
+			bool again = reason && is_passing(nbd_get_errno());
+			error = store_why(ret_why, whys, again ? -EAGAIN : -EIO,
+					  "%s does not answer: %s", s->uri,
 					  reason ? reason : "no server in time");
 		}
 	}
@@ -254,7 +265,9 @@ static int send_request(struct store *s, struct store_transfer *t, struct reques
 		char reason[512];
 		/* The buffer holds what is to be written: look with another. */
 		struct request *other = request_take(s);
-		int error = other ? connect_to(s, other->bytes, reason, sizeof(reason)) : -ENOMEM;
+		int error = other ? -EAGAIN : -ENOMEM;
+		for (int i = 0; i < CONNECT_TRIES && error == -EAGAIN; i++)
+			error = connect_to(s, other->bytes, reason, sizeof(reason));
 		if (other)
 			request_give(s, other);
 		if (error) {
