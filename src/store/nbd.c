@@ -88,6 +88,15 @@ static int has_something(struct nbd_handle *nbd, uint64_t size, uint8_t *buffer)
 	return 0;
 }
 
+/* What failed while a connection is made: -EAGAIN where it says nothing of a server that may be there
+ * now, which ended and was started meanwhile. libnbd also loses its way (EINVAL) when the program was
+ * stopped just then. */
+static int connect_error(void)
+{
+	int error = nbd_get_errno();
+	return error == ECONNREFUSED || error == ENOENT || error == EACCES ? -EIO : -EAGAIN;
+}
+
 /* Is it ours, or blank? Then it has a header in the end. Returns 0, or an error with a sentence. */
 static int look_at(struct store *s, struct nbd_handle *nbd, uint32_t *ret_slots, uint8_t *buffer,
 		   char *ret_why, unsigned whys)
@@ -104,13 +113,13 @@ static int look_at(struct store *s, struct nbd_handle *nbd, uint32_t *ret_slots,
 	if (s->slots && pages - 1 < s->slots)
 		return store_why(ret_why, whys, -EIO, "%s came back smaller than it was", s->uri);
 	if (nbd_pread(nbd, buffer, PAGE_SIZE, 0, 0) < 0)
-		return store_why(ret_why, whys, -EIO, "cannot read %s: %s", s->uri,
+		return store_why(ret_why, whys, connect_error(), "cannot read %s: %s", s->uri,
 				 nbd_get_error());
 	if (!header_pages(buffer)) {
 		int something = has_something(nbd, (uint64_t)size, buffer);
 		if (something < 0)
-			return store_why(ret_why, whys, -EIO, "cannot read %s: %s", s->uri,
-					 nbd_get_error());
+			return store_why(ret_why, whys, connect_error(), "cannot read %s: %s",
+					 s->uri, nbd_get_error());
 		if (something)
 			return store_why(
 			    ret_why, whys, -EEXIST,
@@ -135,13 +144,6 @@ static void wait_connected(struct nbd_handle *nbd)
 			return;
 }
 
-/* Errors that say nothing of the server: libnbd loses its way (EINVAL) when a signal stops the
- * program while it connects, or a queue is full. */
-static bool is_passing(int error)
-{
-	return error == EAGAIN || error == EINTR || error == EINVAL;
-}
-
 /* buffer: CLUSTER_BYTES to work in. Returns 0, or a negative errno with a sentence; -EAGAIN: it may
  * do at once. */
 static int connect_to(struct store *s, uint8_t *buffer, char *ret_why, unsigned whys)
@@ -162,8 +164,7 @@ static int connect_to(struct store *s, uint8_t *buffer, char *ret_why, unsigned 
 		wait_connected(nbd);
 		if (nbd_aio_is_ready(nbd) != 1) {
 			const char *reason = nbd_get_error();
-			bool again = reason && is_passing(nbd_get_errno());
-			error = store_why(ret_why, whys, again ? -EAGAIN : -EIO,
+			error = store_why(ret_why, whys, reason ? connect_error() : -EIO,
 					  "%s does not answer: %s", s->uri,
 					  reason ? reason : "no server in time");
 		}
@@ -256,7 +257,8 @@ static void say_why(struct store *s, const struct store_transfer *t, const char 
 		 reason ? reason : "no answer in time");
 }
 
-/* Sends the request, over a new connection if need be. Returns 0 or -EIO. */
+/* Sends the request, over a new connection if need be. Returns 0, -EIO, or -ENOTCONN: the connection
+ * was lost just now. */
 static int send_request(struct store *s, struct store_transfer *t, struct request *r)
 {
 	size_t bytes = (size_t)t->pages * PAGE_SIZE;
@@ -281,7 +283,7 @@ static int send_request(struct store *s, struct store_transfer *t, struct reques
 	if (r->cookie >= 0)
 		return 0;
 	say_why(s, t, nbd_get_error());
-	return -EIO;
+	return is_lost(s) ? -ENOTCONN : -EIO;
 }
 
 /* Returns 0, -EIO or -ENOSPC as the server says, or -ENOTCONN: its connection is lost. */
@@ -324,14 +326,14 @@ static int net_finish(struct store *s, struct store_transfer *t)
 	int error = t->error;
 	if (r && !error)
 		error = await_request(s, t, r);
-	if (r && error == -ENOTCONN) {
+	for (int i = 0; r && error == -ENOTCONN && i < CONNECT_TRIES; i++) {
 		say_why(s, t, "the connection was lost");
 		error = send_request(s, t, r);
 		if (!error)
 			error = await_request(s, t, r);
-		if (error == -ENOTCONN)
-			error = -EIO;
 	}
+	if (error == -ENOTCONN)
+		error = -EIO;
 	for (uint32_t i = 0; !error && i < t->pages; i++)
 		if (t->write)
 			store_map_set(&s->kept, t->slot + i, true);
