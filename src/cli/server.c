@@ -20,7 +20,7 @@
 #include "cli/json.h"
 #include "cli/registry.h"
 #include "cli/verb.h"
-#include "kernel/pty.h"
+#include "kernel/tty/pty.h"
 
 enum { PEERS_MAX = 64, ASK_MAX = 8 << 20 };
 

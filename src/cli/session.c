@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/swap.h"
 #include "cli/session.h"
+#include "cli/swap.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -19,7 +19,7 @@
 #include "cli/terminal.h"
 #include "cli/verb.h"
 #include "kernel/call.h"
-#include "kernel/pty.h"
+#include "kernel/tty/pty.h"
 #include "pmap/sv.h"
 
 extern char **environ;

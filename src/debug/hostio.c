@@ -13,8 +13,8 @@
 #include "base/bits.h"
 #include "debug/impl.h"
 #include "kernel/abi.h"
-#include "kernel/file.h"
-#include "kernel/path.h"
+#include "kernel/file/file.h"
+#include "kernel/file/path.h"
 
 /* The protocol's own numbers. */
 static int fileio_errno(int e)

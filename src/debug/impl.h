@@ -21,7 +21,7 @@
 #include "debug/packet.h"
 #include "debug/remote.h"
 #include "kernel/debug.h"
-#include "kernel/file.h"
+#include "kernel/file/file.h"
 #include "kernel/signal.h"
 
 enum { POINTS_MOST = 256, REMOTE_FILES = 16, CATCH_WORDS = 512 / 64, EVENTS_MOST = 64 };

@@ -16,10 +16,10 @@
 
 #include "base/bits.h"
 #include "kernel/debug.h"
+#include "kernel/event/userfault.h"
 #include "kernel/kernel.h"
 #include "kernel/sched.h"
 #include "kernel/task.h"
-#include "kernel/userfault.h"
 
 #define CALL(number, name, restart, result, ...)                                                   \
 	[number] = {                                                                               \

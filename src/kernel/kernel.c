@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel.c - a machine is put together, given programs, and taken apart */
-#include "kernel/ipc.h"
+#include "kernel/ipc/ipc.h"
+#include "kernel/ipc/mqueue.h"
 #include "kernel/kernel.h"
-#include "kernel/mqueue.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,12 +19,12 @@
 
 #include "base/bits.h"
 #include "kernel/abi.h"
+#include "kernel/file/path.h"
+#include "kernel/file/stream.h"
 #include "kernel/limits.h"
-#include "kernel/path.h"
-#include "kernel/pty.h"
 #include "kernel/sched.h"
-#include "kernel/stream.h"
 #include "kernel/trouble.h"
+#include "kernel/tty/pty.h"
 #include "pmap/sv.h"
 
 /* 2026-01-01 00:00:00 UTC */

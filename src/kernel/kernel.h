@@ -17,10 +17,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernel/file.h"
+#include "kernel/file/file.h"
 #include "kernel/task.h"
 #include "kernel/trouble.h"
-#include "kernel/tty.h"
+#include "kernel/tty/tty.h"
 #include "machine/hart.h"
 #include "vm/mm.h"
 

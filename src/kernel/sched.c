@@ -20,9 +20,9 @@
 #include "base/bits.h"
 #include "kernel/call.h"
 #include "kernel/debug.h"
-#include "kernel/file.h"
+#include "kernel/file/file.h"
 #include "kernel/kernel.h"
-#include "kernel/rseq.h"
+#include "kernel/program/rseq.h"
 #include "kernel/timer.h"
 #include "pmap/sv.h"
 

@@ -18,10 +18,10 @@
 
 #include "base/bits.h"
 #include "kernel/call.h"
-#include "kernel/core.h"
 #include "kernel/debug.h"
 #include "kernel/kernel.h"
-#include "kernel/rseq.h"
+#include "kernel/program/core.h"
+#include "kernel/program/rseq.h"
 #include "kernel/signal_private.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"

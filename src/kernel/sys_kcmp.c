@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "kernel/call.h"
-#include "kernel/fd.h"
+#include "kernel/file/fd.h"
 #include "kernel/kernel.h"
 
 enum { KCMP_FILE, KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO, KCMP_SYSVSEM, KCMP_EPOLL };

@@ -6,9 +6,9 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
-#include "kernel/file.h"
+#include "kernel/file/file.h"
+#include "kernel/file/shm.h"
 #include "kernel/kernel.h"
-#include "kernel/shm.h"
 #include "kernel/uaccess.h"
 
 enum {

@@ -7,9 +7,9 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
+#include "kernel/event/pidfd.h"
 #include "kernel/kernel.h"
-#include "kernel/pidfd.h"
-#include "kernel/proc.h"
+#include "kernel/proc/proc.h"
 #include "kernel/uaccess.h"
 
 /* ---- process_vm_readv, process_vm_writev ---- */

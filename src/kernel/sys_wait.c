@@ -7,9 +7,9 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
+#include "kernel/event/pidfd.h"
 #include "kernel/kernel.h"
 #include "kernel/limits.h"
-#include "kernel/pidfd.h"
 #include "kernel/uaccess.h"
 
 enum {

@@ -16,16 +16,16 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "kernel/core.h"
-#include "kernel/file.h"
+#include "kernel/event/pidfd.h"
+#include "kernel/file/file.h"
 #include "kernel/futex.h"
-#include "kernel/ipc.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/kernel.h"
 #include "kernel/limits.h"
-#include "kernel/pidfd.h"
+#include "kernel/program/core.h"
 #include "kernel/sched.h"
 #include "kernel/timer.h"
-#include "kernel/tty.h"
+#include "kernel/tty/tty.h"
 #include "kernel/uaccess.h"
 
 /* As Linux's: pids begin again here when they have all been used once. */

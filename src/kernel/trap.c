@@ -7,11 +7,11 @@
 
 #include "base/bits.h"
 #include "base/text.h"
-#include "kernel/file.h"
+#include "kernel/event/userfault.h"
+#include "kernel/file/file.h"
 #include "kernel/kernel.h"
 #include "kernel/sched.h"
 #include "kernel/task.h"
-#include "kernel/userfault.h"
 
 enum { CODE_MAPERR = 1, CODE_ACCERR = 2, CODE_ADRERR = 2 };
 

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "kernel/event/userfault.h"
 #include "kernel/kernel.h"
 #include "kernel/sched.h"
 #include "kernel/task.h"
-#include "kernel/userfault.h"
 
 /* The frame of one page of t's memory, held. may_kill: when no frame can be had somebody dies for
  * it; else -ENOMEM. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The parser of program files: what it accepts can be mapped without a further look, and what it
  * refuses it names. */
-#include "kernel/elf.h"
+#include "kernel/program/elf.h"
 
 #include <errno.h>
 #include <stdbool.h>

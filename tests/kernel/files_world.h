@@ -16,9 +16,9 @@
 
 #include "base/text.h"
 #include "kernel/abi.h"
-#include "kernel/fd.h"
+#include "kernel/file/fd.h"
+#include "kernel/file/path.h"
 #include "kernel/kernel.h"
-#include "kernel/path.h"
 
 struct world {
 	char dir[PATH_MAX];

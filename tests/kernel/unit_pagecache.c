@@ -4,8 +4,8 @@
 
 #include "../test.h"
 #include "files_world.h"
-#include "kernel/hostnode.h"
-#include "kernel/pipe.h"
+#include "kernel/file/hostnode.h"
+#include "kernel/file/pipe.h"
 
 static struct world w;
 

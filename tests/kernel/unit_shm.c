@@ -7,7 +7,7 @@
 #include <sys/statfs.h>
 
 #include "../test.h"
-#include "kernel/shm.h"
+#include "kernel/file/shm.h"
 
 enum { P = PAGE_SIZE, FRAMES = 256 };
 

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+/* file.c - open files and the tables of descriptors that lead to them */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/bits.h"
+#include "kernel/abi.h"
+#include "kernel/event/async.h"
+#include "kernel/event/epoll.h"
+#include "kernel/event/inotify.h"
+#include "kernel/file/fd.h"
+#include "kernel/file/file.h"
+#include "kernel/file/hostnode.h"
+#include "kernel/file/lock.h"
+#include "kernel/file/path.h"
+#include "kernel/file/shm.h"
+#include "kernel/ipc/ipc.h"
+#include "kernel/kernel.h"
+
+int file_create(struct kernel *k, const struct file_ops *ops, uint32_t flags, const char *path,
+		void *ctx, struct file **ret_file)
+{
+	struct file *f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	if (path) {
+		f->path = strdup(path);
+		if (!f->path) {
+			free(f);
+			return -ENOMEM;
+		}
+		LIST_INSERT_HEAD(&k->mounts->named, f, named);
+	}
+	f->refs = 1;
+	f->ops = ops;
+	f->kernel = k;
+	f->serial = ++k->last_file;
+	f->flags = flags & ~(uint32_t)(ABI_O_CREAT | ABI_O_EXCL | ABI_O_NOCTTY | ABI_O_TRUNC |
+				       ABI_O_CLOEXEC);
+	f->ctx = ctx;
+	*ret_file = f;
+	return 0;
+}
+
+struct file *file_ref(struct file *f)
+{
+	f->refs++;
+	return f;
+}
+
+void file_put(struct file *f)
+{
+	struct kernel *k = f->kernel;
+	struct stat st;
+	if (--f->refs > 0)
+		return;
+	bool gone = inotify_closing(f, &st);
+	locks_forget_file(f);
+	epoll_forget_file(f);
+	async_forget_file(f);
+	if (f->ops->release)
+		f->ops->release(f);
+	if (f->path)
+		LIST_REMOVE(f, named);
+	free(f->path);
+	free(f);
+	inotify_closed(k, &st, gone);
+}
+
+int file_stat_anonymous(struct file *f, struct stat *ret_stat)
+{
+	enum { DEVICE = 15, INODE = 1 };
+	*ret_stat = (struct stat){.st_dev = DEVICE,
+				  .st_ino = INODE,
+				  .st_mode = 0600,
+				  .st_nlink = 1,
+				  .st_blksize = PAGE_SIZE,
+				  .st_uid = f->kernel->init->uid,
+				  .st_gid = f->kernel->init->gid};
+	return 0;
+}
+
+/* Of a file that got no descriptor: what it would release stays the caller's. */
+static const struct file_ops no_ops = {.name = "none"};
+
+int64_t file_install_anonymous(struct task *t, const struct file_ops *ops, uint32_t flags, void *ctx)
+{
+	struct process *p = t->process;
+	struct file *f;
+	int err = file_create(p->kernel, ops, flags & (ABI_O_ACCMODE | ABI_O_NONBLOCK), NULL, ctx, &f);
+	if (err)
+		return err;
+	int fd = fd_install(p->files, f, 0, p->limit[RLIMIT_NOFILE].soft, flags & ABI_O_CLOEXEC);
+	if (fd < 0) {
+		f->ops = &no_ops;
+		file_put(f);
+	}
+	return fd;
+}
+
+int file_limit(struct task *t, uint64_t pos, size_t *size)
+{
+	uint64_t limit = t ? t->process->limit[RLIMIT_FSIZE].soft : UINT64_MAX;
+	if (pos >= limit && *size > 0) {
+		(void)signal_send_task(t, &(struct signal_info){.number = SIGXFSZ});
+		return -EFBIG;
+	}
+	*size = min_u64(*size, limit - pos);
+	return 0;
+}
+
+int file_limit_size(struct task *t, uint64_t old, uint64_t size)
+{
+	size_t more = 1;
+	return size > old && size > 0 ? file_limit(t, size - 1, &more) : 0;
+}
+
+int64_t file_pread(struct file *f, void *ret_bytes, size_t size, uint64_t pos)
+{
+	size_t done = 0;
+	if (!f->ops->read)
+		return -EINVAL;
+	while (done < size) {
+		int64_t n = f->ops->read(f, NULL, (char *)ret_bytes + done, size - done, &pos);
+		if (n < 0)
+			return done ? (int64_t)done : n;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (int64_t)done;
+}
+
+bool object_file_name(const struct object *o, struct text *ret_name, uint64_t *ret_device,
+		      uint64_t *ret_inode)
+{
+	return hostnode_name(o, ret_name, ret_device, ret_inode) ||
+	       shm_name(o, ret_name, ret_device, ret_inode) ||
+	       shm_segment_name(o, ret_name, ret_device, ret_inode);
+}
+
+/* Descriptors: an array as long as the highest one in use ever was, doubled as it grows. */
+
+struct fd_entry {
+	struct file *file;
+	bool cloexec;
+};
+
+struct fd_table {
+	unsigned refs;
+	unsigned lowest; /* none below it is free */
+	unsigned size;
+	struct fd_entry *entry;
+};
+
+enum { FD_MAX = 1 << 20 };
+
+int fd_table_create(struct fd_table **ret_table)
+{
+	struct fd_table *ft = calloc(1, sizeof(*ft));
+	if (!ft)
+		return -ENOMEM;
+	ft->refs = 1;
+	*ret_table = ft;
+	return 0;
+}
+
+int fd_table_copy(const struct fd_table *from, struct fd_table **ret_table)
+{
+	struct fd_table *ft;
+	int err = fd_table_create(&ft);
+	if (err)
+		return err;
+	if (from->size) {
+		ft->entry = calloc(from->size, sizeof(*ft->entry));
+		if (!ft->entry) {
+			free(ft);
+			return -ENOMEM;
+		}
+	}
+	ft->size = from->size;
+	ft->lowest = from->lowest;
+	for (unsigned i = 0; i < from->size; i++) {
+		ft->entry[i] = from->entry[i];
+		if (ft->entry[i].file)
+			file_ref(ft->entry[i].file);
+	}
+	*ret_table = ft;
+	return 0;
+}
+
+struct fd_table *fd_table_ref(struct fd_table *ft)
+{
+	ft->refs++;
+	return ft;
+}
+
+void fd_table_put(struct fd_table *ft)
+{
+	if (--ft->refs > 0)
+		return;
+	for (unsigned i = 0; i < ft->size; i++) {
+		if (ft->entry[i].file)
+			(void)fd_close(ft, (int)i);
+	}
+	free(ft->entry);
+	free(ft);
+}
+
+static struct fd_entry *fd_entry(const struct fd_table *ft, int fd)
+{
+	if (fd < 0 || (unsigned)fd >= ft->size || !ft->entry[fd].file)
+		return NULL;
+	return &ft->entry[fd];
+}
+
+struct file *fd_get(const struct fd_table *ft, int fd)
+{
+	const struct fd_entry *e = fd_entry(ft, fd);
+	return e ? e->file : NULL;
+}
+
+static int fd_table_grow(struct fd_table *ft, unsigned size)
+{
+	unsigned to = ft->size ? ft->size : 16;
+	while (to < size)
+		to *= 2;
+	struct fd_entry *e = realloc(ft->entry, to * sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	memset(e + ft->size, 0, (to - ft->size) * sizeof(*e));
+	ft->entry = e;
+	ft->size = to;
+	return 0;
+}
+
+int fd_install(struct fd_table *ft, struct file *f, int from, uint64_t limit, bool cloexec)
+{
+	bool any = (unsigned)from <= ft->lowest;
+	unsigned fd = any ? ft->lowest : (unsigned)from;
+	limit = min_u64(limit, FD_MAX);
+	while (fd < ft->size && ft->entry[fd].file)
+		fd++;
+	if (fd >= limit)
+		return -EMFILE;
+	if (fd >= ft->size) {
+		int err = fd_table_grow(ft, fd + 1);
+		if (err)
+			return err;
+	}
+	ft->entry[fd] = (struct fd_entry){f, cloexec};
+	if (any)
+		ft->lowest = fd + 1;
+	return (int)fd;
+}
+
+int fd_replace(struct fd_table *ft, struct file *f, int fd, bool cloexec)
+{
+	if ((unsigned)fd >= ft->size) {
+		int err = fd_table_grow(ft, (unsigned)fd + 1);
+		if (err)
+			return err;
+	}
+	if (ft->entry[fd].file)
+		(void)fd_close(ft, fd);
+	ft->entry[fd] = (struct fd_entry){f, cloexec};
+	return fd;
+}
+
+int fd_close(struct fd_table *ft, int fd)
+{
+	struct fd_entry *e = fd_entry(ft, fd);
+	if (!e)
+		return -EBADF;
+	struct file *f = e->file;
+	*e = (struct fd_entry){NULL, false};
+	ft->lowest = (unsigned)min_u64(ft->lowest, (unsigned)fd);
+	locks_forget_owner(f, ft);
+	if (f->ops->closed)
+		f->ops->closed(f, ft);
+	file_put(f);
+	return 0;
+}
+
+void fd_close_on_exec(struct fd_table *ft)
+{
+	for (unsigned i = 0; i < ft->size; i++) {
+		if (ft->entry[i].file && ft->entry[i].cloexec)
+			(void)fd_close(ft, (int)i);
+	}
+}
+
+bool fd_cloexec(const struct fd_table *ft, int fd)
+{
+	const struct fd_entry *e = fd_entry(ft, fd);
+	return e && e->cloexec;
+}
+
+void fd_set_cloexec(struct fd_table *ft, int fd, bool cloexec)
+{
+	struct fd_entry *e = fd_entry(ft, fd);
+	if (e)
+		e->cloexec = cloexec;
+}
+
+int fd_next(const struct fd_table *ft, int from)
+{
+	for (unsigned i = (unsigned)from; i < ft->size; i++) {
+		if (ft->entry[i].file)
+			return (int)i;
+	}
+	return -1;
+}
+
+unsigned fd_table_size(const struct fd_table *ft)
+{
+	return ft->size;
+}
+
+bool fd_table_shared(const struct fd_table *ft)
+{
+	return ft->refs > 1;
+}
+
+/* The working directory and umask of a process. */
+
+struct fs {
+	unsigned refs;
+	struct kernel *kernel;
+	char *cwd;
+	bool gone; /* the directory was removed */
+	uint32_t umask;
+	LIST_ENTRY(fs) link;
+};
+
+int fs_create(struct kernel *k, const char *cwd, struct fs **ret_fs)
+{
+	struct fs *fs = calloc(1, sizeof(*fs));
+	char *copy = strdup(cwd);
+	if (!fs || !copy) {
+		free(fs);
+		free(copy);
+		return -ENOMEM;
+	}
+	fs->refs = 1;
+	fs->kernel = k;
+	fs->cwd = copy;
+	fs->umask = 022;
+	LIST_INSERT_HEAD(&k->mounts->fss, fs, link);
+	*ret_fs = fs;
+	return 0;
+}
+
+int fs_copy(const struct fs *from, struct fs **ret_fs)
+{
+	struct fs *fs;
+	int err = fs_create(from->kernel, from->cwd, &fs);
+	if (err)
+		return err;
+	fs->umask = from->umask;
+	fs->gone = from->gone;
+	*ret_fs = fs;
+	return 0;
+}
+
+struct fs *fs_ref(struct fs *fs)
+{
+	fs->refs++;
+	return fs;
+}
+
+void fs_put(struct fs *fs)
+{
+	if (--fs->refs > 0)
+		return;
+	LIST_REMOVE(fs, link);
+	free(fs->cwd);
+	free(fs);
+}
+
+const char *fs_cwd(const struct fs *fs)
+{
+	return fs->cwd;
+}
+
+bool fs_cwd_gone(const struct fs *fs)
+{
+	return fs->gone;
+}
+
+uint32_t fs_umask(const struct fs *fs)
+{
+	return fs->umask;
+}
+
+uint32_t fs_set_umask(struct fs *fs, uint32_t mask)
+{
+	uint32_t old = fs->umask;
+	fs->umask = mask & 0777;
+	return old;
+}
+
+int fs_chdir(struct fs *fs, const char *guest)
+{
+	char *copy = strdup(guest);
+	if (!copy)
+		return -ENOMEM;
+	free(fs->cwd);
+	fs->cwd = copy;
+	fs->gone = false;
+	return 0;
+}
+
+/* Names follow renames, as they do on Linux, where an open file remembers its directory entry. */
+
+/* The path under to that path under from becomes; NULL: it does not lie there, or no memory. */
+static char *name_moved(const char *path, const char *from, const char *to)
+{
+	size_t n = strlen(from), m = strlen(to);
+	if (strncmp(path, from, n) != 0 || (path[n] != '\0' && path[n] != '/'))
+		return NULL;
+	char *moved = malloc(m + strlen(path + n) + 1);
+	if (!moved)
+		return NULL;
+	memcpy(moved, to, m);
+	strcpy(moved + m, path + n);
+	return moved;
+}
+
+static bool name_move(char **path, const char *from, const char *to)
+{
+	char *moved = name_moved(*path, from, to);
+	if (!moved)
+		return false;
+	free(*path);
+	*path = moved;
+	return true;
+}
+
+static void name_rename(char **path, bool *gone, const char *from, const char *to)
+{
+	if (!*gone)
+		(void)name_move(path, from, to);
+}
+
+static void name_exchange(char **path, bool *gone, const char *a, const char *b)
+{
+	if (!*gone && !name_move(path, a, b))
+		(void)name_move(path, b, a);
+}
+
+static void name_remove(char **path, bool *gone, const char *a, const char *b)
+{
+	if (strcmp(*path, a) == 0)
+		*gone = true;
+}
+
+static void names_each(struct kernel *k, name_change *change, const char *a, const char *b)
+{
+	struct file *f;
+	struct fs *fs;
+	LIST_FOREACH (f, &k->mounts->named, named)
+		change(&f->path, &f->unlinked, a, b);
+	LIST_FOREACH (fs, &k->mounts->fss, link)
+		change(&fs->cwd, &fs->gone, a, b);
+	hostnodes_names(k->mounts->hostfs, change, a, b);
+	shm_names(k->mounts->shm, change, a, b);
+}
+
+void names_moved(struct kernel *k, const char *from, const char *to)
+{
+	names_each(k, name_remove, to, NULL);
+	names_each(k, name_rename, from, to);
+}
+
+void names_exchanged(struct kernel *k, const char *a, const char *b)
+{
+	names_each(k, name_exchange, a, b);
+}
+
+void names_removed(struct kernel *k, const char *path)
+{
+	names_each(k, name_remove, path, NULL);
+}
+
+void names_given(struct file *f, const char *path)
+{
+	char *copy = strdup(path);
+	if (!copy || !f->path) {
+		free(copy);
+		return;
+	}
+	free(f->path);
+	f->path = copy;
+	f->unlinked = false;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* shm.h - files that live in the machine's RAM: /dev/shm, and memfds, which have no name
+ *
+ *	mounts -> shm (tmpfs at /dev/shm)  -> root node -> entries -> nodes
+ *	       -> shm (the kernel's own)   -> memfds, which no directory knows
+ *
+ * A node is a regular file, directory, symbolic link or FIFO. The contents of a regular file are an
+ * object of shared memory: read, write and every mapping use the same anons, which take frames, may
+ * go to swap, and are gone with the file. Nothing of it is ever the host's.
+ *
+ * A node is counted by the directory entries that name it and by who has it open; the object
+ * outlives both while regions map it, and the node of a regular file goes with its object.
+ *
+ * As Linux's tmpfs, /dev/shm has room for half of RAM, and for one file for two frames: a write
+ * that finds none gets -ENOSPC, a touch SIGBUS. Inode numbers count from 1; times are the guest's.
+ *
+ * What waits for a page in swap returns CALL_WAIT, or -EAGAIN where there is no task, and has done
+ * nothing yet.
+ */
+#ifndef KERNEL_SHM_H
+#define KERNEL_SHM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+#include "kernel/file/hostnode.h"
+
+struct kernel;
+struct task;
+struct file;
+struct object;
+struct place;
+struct shm;
+struct shm_node;
+struct text;
+
+/* Returns 0 or -ENOMEM. limit: frames that its files may have together; 0: as many as there are. */
+int shm_create(struct kernel *k, uint64_t device, uint64_t limit, struct shm **ret_shm);
+/* Every file is closed and every space gone. NULL is nothing. */
+void shm_destroy(struct shm *s);
+/* What happens to the names of files: see names_moved. */
+void shm_names(struct shm *s, name_change *change, const char *a, const char *b);
+/* Pages that its files have. */
+uint64_t shm_pages(const struct shm *s);
+void shm_statfs(const struct shm *s, struct statfs *ret_statfs);
+
+/* A node with one reference, the caller's, that belongs to t's user (NULL: root); mode with its
+ * type. target: of a symbolic link. Returns 0, -ENOMEM or -ENOSPC. */
+int shm_node_create(struct shm *s, const struct task *t, uint32_t mode, const char *target,
+		    struct shm_node **ret_node);
+void shm_node_put(struct shm_node *n);
+void shm_node_stat(const struct shm_node *n, struct stat *ret_stat);
+/* What was changed: contents (mtime and ctime), or only what is known of it (ctime). */
+void shm_node_changed(struct shm_node *n, bool contents);
+/* May t, who owns it or not, do this? Returns 0, -EPERM or -EACCES. NULL: the kernel may. */
+int shm_node_chmod(struct shm_node *n, const struct task *t, uint32_t mode);
+int shm_node_chown(struct shm_node *n, const struct task *t, uint32_t uid, uint32_t gid);
+int shm_node_utimens(struct shm_node *n, const struct task *t, const struct timespec times[2]);
+/* Regular files only. Returns 0, -EPERM (sealed), -EIO, -ENOMEM or -EAGAIN. */
+int shm_node_resize(struct shm_node *n, uint64_t size);
+
+/* An open file of a regular node, which gets a reference. Returns 0 or -ENOMEM. */
+int shm_open(struct shm_node *n, uint32_t flags, const char *path, struct file **ret_file);
+/* The node of such a file, or NULL. */
+struct shm_node *shm_node_of(const struct file *f);
+
+/* Linux's numbers. */
+enum shm_seal {
+	SHM_SEAL_SEAL = 1 << 0,
+	SHM_SEAL_SHRINK = 1 << 1,
+	SHM_SEAL_GROW = 1 << 2,
+	SHM_SEAL_WRITE = 1 << 3,
+	SHM_SEAL_FUTURE_WRITE = 1 << 4,
+	SHM_SEAL_EXEC = 1 << 5,
+	SHM_SEALS = (1 << 6) - 1,
+};
+
+/* fcntl's F_ADD_SEALS and F_GET_SEALS: -EINVAL for other kinds of files. */
+int shm_seals_add(struct file *f, uint32_t seals);
+int shm_seals_get(const struct file *f);
+
+/* object_file_name, for the objects of such files. */
+bool shm_name(const struct object *o, struct text *ret_name, uint64_t *ret_device,
+	      uint64_t *ret_inode);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* udp.c - UDP between programs of this machine
+ *
+ * A datagram lies in the ring of who receives it, charged to its SO_RCVBUF; one for which there is
+ * no room is lost, as on Linux. One that nobody receives is told to a connected sender by its next
+ * call: -ECONNREFUSED.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "kernel/abi.h"
+#include "kernel/kernel.h"
+#include "kernel/net/inet.h"
+
+enum { MOST_V4 = 65507, MOST_V6 = 65527 };
+
+static int udp_connect(struct socket *s, struct task *t, const struct address *a, bool nonblock)
+{
+	struct inet_end to;
+	if (a->size < 2)
+		return -EINVAL;
+	if (address_family(a) == SOCK_AF_UNSPEC) {
+		s->state = SOCKET_CLOSED;
+		inet_unchoose(s);
+		return 0;
+	}
+	int err = inet_parse(s, a, &to);
+	if (!err)
+		err = inet_destination(s, &to);
+	if (!err)
+		err = inet_autobind(s);
+	if (err)
+		return err;
+	struct inet_end from;
+	inet_source(s, &to, &from);
+	s->u.inet.local = from;
+	s->u.inet.remote = to;
+	s->state = SOCKET_CONNECTED;
+	return 0;
+}
+
+static int64_t udp_send(struct socket *s, struct task *t, struct message *m)
+{
+	struct inet_end to = s->u.inet.remote;
+	const uint8_t *bytes;
+	if (m->flags & MESSAGE_OOB)
+		return -EOPNOTSUPP;
+	if (m->size > (s->domain == SOCK_AF_INET ? MOST_V4 : MOST_V6))
+		return -EMSGSIZE;
+	int err = 0;
+	if (m->address.size)
+		err = inet_parse(s, &m->address, &to);
+	else if (s->state != SOCKET_CONNECTED)
+		err = -EDESTADDRREQ;
+	if (!err && to.port == 0)
+		err = -EINVAL;
+	if (!err)
+		err = inet_destination(s, &to);
+	if (!err && s->error)
+		err = socket_take_error(s);
+	if (!err && s->shut & SOCK_SHUT_OUT)
+		err = -EPIPE;
+	if (!err)
+		err = inet_autobind(s);
+	if (!err)
+		err = message_gather(t, m, &bytes);
+	if (err)
+		return err;
+	inet_source(s, &to, &m->source);
+	struct socket *o = inet_find(s->kernel, s->type, &to, &m->source);
+	if (!o) {
+		if (s->state == SOCKET_CONNECTED) {
+			s->error = ECONNREFUSED;
+			socket_wake(s);
+		}
+	} else if (o->in_charge <= o->receive_size && !(o->shut & SOCK_SHUT_IN)) {
+		err = packet_put(o, t, NULL, m, bytes);
+	}
+	return err ? err : (int64_t)m->size;
+}
+
+static int64_t udp_receive(struct socket *s, struct task *t, struct message *m)
+{
+	const struct packet *p = TAILQ_FIRST(&s->packets);
+	if (m->flags & MESSAGE_ERRQUEUE)
+		return -EAGAIN;
+	if (s->error && !m->serial)
+		return socket_take_error(s);
+	if (!p) {
+		if (s->shut & SOCK_SHUT_IN && !m->nonblock)
+			return 0;
+		return socket_wait(t, &s->readers, s->receive_timeout, m->nonblock);
+	}
+	if (m->control)
+		inet_address(s, &p->source, &m->address);
+	return packet_take(s, t, m);
+}
+
+static int udp_shutdown(struct socket *s, int how)
+{
+	s->shut |= (unsigned)how;
+	socket_wake(s);
+	return s->state == SOCKET_CONNECTED ? 0 : -ENOTCONN;
+}
+
+static int udp_poll(struct socket *s, struct waiter *w)
+{
+	int mask = POLLOUT | POLLWRNORM | POLLWRBAND, err;
+	err = wait_join(w, &s->readers);
+	if (!err)
+		err = wait_join(w, &s->writers);
+	if (s->error)
+		mask |= POLLERR;
+	if (s->shut == SOCK_SHUT_BOTH)
+		mask |= POLLHUP;
+	if (s->shut & SOCK_SHUT_IN)
+		mask |= POLLRDHUP | POLLIN | POLLRDNORM;
+	if (!TAILQ_EMPTY(&s->packets))
+		mask |= POLLIN | POLLRDNORM;
+	return err ? err : mask;
+}
+
+static int64_t udp_ioctl(struct socket *s, struct task *t, uint64_t request, uint64_t arg)
+{
+	const struct packet *p = TAILQ_FIRST(&s->packets);
+	switch (request) {
+	case ABI_FIONREAD: return socket_ioctl_int(t, arg, p ? p->size : 0);
+	case ABI_TIOCOUTQ: return socket_ioctl_int(t, arg, 0);
+	default: return inet_ioctl(t, request, arg);
+	}
+}
+
+static void udp_close(struct socket *s)
+{
+	socket_unbind(s);
+}
+
+const struct socket_ops udp_ops = {
+    .bind = inet_bind,
+    .connect = udp_connect,
+    .name = inet_name,
+    .send = udp_send,
+    .receive = udp_receive,
+    .shutdown = udp_shutdown,
+    .poll = udp_poll,
+    .set_option = inet_set_option,
+    .get_option = inet_get_option,
+    .ioctl = udp_ioctl,
+    .close = udp_close,
+};
