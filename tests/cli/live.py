@@ -5,6 +5,7 @@ CARREL_TEST_ROOT names, driven through tmux. What they show is held against /pro
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -37,6 +38,32 @@ int main(void)
 	}}
 	for (;;)
 		pause();
+}}
+'''
+# Writes its own counters as its last deed; what it does after that takes no page.
+COUNTS = f'''
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static char all[16384];
+static unsigned put(const char *name, unsigned at)
+{{
+	int fd = open(name, O_RDONLY);
+	long n = read(fd, all + at, sizeof all - at);
+	return at + (unsigned)n;
+}}
+int main(void)
+{{
+	char *p = mmap(0, 1000 * 4096L, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (int n = 0; n < 3; n++)
+		for (long i = 0; i < 1000; i++)
+			p[i * 4096]++;
+	for (unsigned i = 0; i < sizeof all; i += 4096)
+		all[i] = 1;
+	unsigned at = put("/proc/vmstat", put("/proc/self/stat", 0));
+	write(1, all, at);
+	_exit(0);
 }}
 '''
 
@@ -157,6 +184,26 @@ def the_tools_of_debian_show_what_the_paging_system_does_while_it_swaps():
         equal(int(rows[0][1]) > PAGES, True, 'major faults of a program that does not fit')
         near(int(rows[0][2]), int(rows[1][2]) // 100, 1, 'processor time')
         equal('load average' in s.run('uptime') and 'USER' in s.run('w'), True, 'uptime and w')
+
+
+@test
+def what_a_program_reads_of_itself_is_what_carrel_stat_counts():
+    build('counts', COUNTS, '-static', '-O1')
+    run = subprocess.run([CARREL, 'stat', '--json', '-o', 'counts.json', '-m', '2M', '--swap', 'zram:16M', './counts'], cwd=DIR,
+                         capture_output=True, text=True, timeout=LIMIT, check=True)
+    with open(os.path.join(DIR, 'counts.json'), encoding='utf-8') as file:
+        total = json.load(file)['total']
+    stat = run.stdout.split('\n')[0].split()
+    vmstat = fields(run.stdout.split('\n', 1)[1])
+    equal(total['swap-outs'] > 1000 and total['swap-ins'] > 1000, True, f'it swaps: {total}')
+    near(int(stat[9]), total['minor'], 3, 'minflt')
+    near(int(stat[11]), total['major'], 3, 'majflt')
+    near((int(stat[13]) + int(stat[14])) * 10000000, total['instructions'], 20000000, 'utime and stime')
+    near(vmstat['pswpin'], total['swap-ins'], 3, 'pswpin')
+    near(vmstat['pswpout'], total['swap-outs'], 3, 'pswpout')
+    near(vmstat['pgmajfault'], total['major'], 3, 'pgmajfault')
+    near(vmstat['pgfault'], total['faults'], 5, 'pgfault')
+    near(vmstat['pgsteal_anon'] + vmstat['pgsteal_file'], total['evictions'], 3, 'pgsteal')
 
 
 @test
