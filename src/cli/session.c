@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/session.h"
-#include "cli/swap.h"
 
 #include <errno.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -13,16 +10,14 @@
 
 #include "cli/cc.h"
 #include "cli/gdb.h"
-#include "cli/root.h"
 #include "cli/server.h"
+#include "cli/session_make.h"
 #include "cli/symbol.h"
 #include "cli/terminal.h"
 #include "cli/verb.h"
 #include "kernel/call.h"
 #include "kernel/tty/pty.h"
 #include "pmap/sv.h"
-
-extern char **environ;
 
 /* Whom signals of the host concern; one run at a time. */
 static struct session *active;
@@ -134,12 +129,7 @@ static void signals_release(void)
 	active = NULL;
 }
 
-static void say_sentence(void *ctx, const char *sentence)
-{
-	say("%s", sentence);
-}
-
-/* --- from words to a machine ----------------------------------------------------------------- */
+/* --- beginning and end ----------------------------------------------------------------------- */
 
 int session_options(struct options *o, int argc, char **argv, const char **ret_operand, int *ret_at)
 {
@@ -167,192 +157,7 @@ int session_options(struct options *o, int argc, char **argv, const char **ret_o
 	return -1;
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-	return n > m && strcmp(s + n - m, end) == 0;
-}
-
-/* mem.c becomes a program that the guest sees beside its source, as if it had been compiled
- * there. */
-static int compile(struct session *s, const char *source)
-{
-	char program[PATH_MAX], copy[PATH_MAX];
-	int r = cc_program(source, program, sizeof(program));
-	if (r != 0)
-		return r;
-	s->compiled = strdup(program);
-	snprintf(copy, sizeof(copy), "%s", source);
-	char *directory = realpath(dirname(copy), NULL);
-	const char *slash = strrchr(source, '/'), *base = slash ? slash + 1 : source;
-	int stem = (int)(strrchr(base, '.') - base);
-	if (!s->compiled || !directory ||
-	    asprintf(&s->compiled_guest, "%s/%.*s", directory, stem, base) < 0 ||
-	    asprintf(&s->compiled_name, "%.*s%.*s", slash ? (int)(base - source) : 2,
-		     slash ? source : "./", stem, base) < 0) {
-		free(directory);
-		return say("%s: no memory", source);
-	}
-	free(directory);
-	s->path = s->compiled_guest;
-	return -1;
-}
-
-static int find_root(struct session *s)
-{
-	char path[PATH_MAX];
-	if (s->o->root) {
-		s->root = strdup(s->o->root);
-		return s->root ? -1 : say("no memory");
-	}
-	int r = root_default(path, sizeof(path));
-	if (r == -ENOENT)
-		return say("there is no guest root with the libraries that programs need\n"
-			   "  Make one:  carrel root create\n"
-			   "  Name one:  carrel run -L DIR ...");
-	if (r < 0)
-		return say("the default guest root: %s; name one with -L", strerror(-r));
-	s->root = strdup(path);
-	return s->root ? -1 : say("no memory");
-}
-
-static bool env_overridden(const struct options *o, const char *variable)
-{
-	size_t length = strcspn(variable, "=") + 1;
-	for (unsigned i = 0; i < o->envs; i++)
-		if (strncmp(o->env[i], variable, length) == 0)
-			return true;
-	return o->workdir && strncmp(variable, "PWD=", 4) == 0;
-}
-
-/* The caller's environment and what -E adds. Owned: the array, and the string in *ret_pwd. */
-static const char **make_env(const struct options *o, char **ret_pwd)
-{
-	unsigned n = 0, room = o->envs + 2;
-	for (char **e = environ; e && *e; e++)
-		room++;
-	const char **env = calloc(room, sizeof(*env));
-	*ret_pwd = NULL;
-	if (!env || (o->workdir && asprintf(ret_pwd, "PWD=%s", o->workdir) < 0)) {
-		free(env);
-		return NULL;
-	}
-	for (char **e = environ; !o->clean_env && e && *e; e++)
-		if (!env_overridden(o, *e))
-			env[n++] = *e;
-	if (*ret_pwd && !o->clean_env)
-		env[n++] = *ret_pwd;
-	for (unsigned i = 0; i < o->envs; i++)
-		env[n++] = o->env[i];
-	return env;
-}
-
-static int make_kernel(struct session *s)
-{
-	const struct options *o = s->o;
-	int r = find_root(s);
-	if (r >= 0)
-		return r;
-	struct kernel_config c = {
-	    .mode = o->mmu,
-	    .va_top = o->va,
-	    .brk = o->brk,
-	    .seed = o->seed,
-	    .clock_real = o->clock_real,
-	    .home = o->home,
-	    .pace = o->net_host || (o->verb == RUN && isatty(STDOUT_FILENO)),
-	    .net_host = o->net_host,
-	    .verbose = o->verbose,
-	    .root = s->root,
-	    .root_writable = o->root_writable,
-	    .bind = s->bind,
-	    .binds = o->binds,
-	    .cwd = s->cwd,
-	    .policy = o->policy,
-	    .policy_params = o->policy_params,
-	    .exact_refs = o->exact_refs,
-	    .swap = {.cluster = o->swap_cluster, .readahead = o->swap_readahead},
-	    .local = o->local,
-	    .low = o->low,
-	    .high = o->high,
-	    .eager = o->eager,
-	    .overcommit = o->overcommit,
-	    .overcommit_ratio = o->overcommit_ratio,
-	    .fault_around = o->fault_around,
-	    .drop_mappings = o->drop_mappings,
-	    .core = o->core,
-	    .cpu_limit = o->cpu_limit,
-	    .events = &s->events,
-	    .say = say_sentence,
-	    .symbol = symbol_text,
-	    .say_ctx = s->symbols, /* symbol is given it, too */
-	};
-	if (o->memory / PAGE_SIZE > UINT32_MAX - 1)
-		return say("--memory is more than a machine can have: %llu frames",
-			   (unsigned long long)UINT32_MAX - 1);
-	c.frames = (uint32_t)(o->memory / PAGE_SIZE);
-	memcpy(s->bind, o->bind, sizeof(o->bind));
-	if (s->compiled)
-		s->bind[c.binds++] = (struct kernel_bind){
-		    .host = s->compiled, .guest = s->compiled_guest, .readonly = true};
-	if (kernel_create(&c, &s->kernel) < 0)
-		return STATUS_CARREL;
-	if (swap_open(o, s->kernel->mm, s->device) == 0)
-		return -1;
-	kernel_destroy(s->kernel);
-	s->kernel = NULL;
-	return STATUS_CARREL;
-}
-
-static int spawn_all(struct session *s)
-{
-	char *pwd, *first = s->argv[0];
-	const char **env = make_env(s->o, &pwd);
-	if (!env)
-		return say("no memory for the environment");
-	if (s->compiled)
-		s->argv[0] = s->compiled_name;
-	struct kernel_program program = {
-	    .path = s->path,
-	    .argv = (const char *const *)s->argv,
-	    .env = env,
-	    .stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
-	    .relay = s->relay,
-	};
-	for (s->envc = 0; env[s->envc];)
-		s->envc++;
-	int r = 0;
-	for (; s->started < s->o->copies && r >= 0; s->started++) {
-		/* Observers are told of the exec while the pid is not known here yet. */
-		r = kernel_spawn(s->kernel, &program);
-		if (r >= 0)
-			s->pid[s->started] = r;
-	}
-	s->argv[0] = first;
-	free(env);
-	free(pwd);
-	if (r >= 0 && s->o->verb == SHELL)
-		s->kernel->lead = s->pid[0];
-	if (r >= 0)
-		return -1;
-	return r == -ENOENT                   ? STATUS_NOT_FOUND
-	       : r == -ENOMEM || r == -EAGAIN ? STATUS_CARREL
-					      : STATUS_CANNOT;
-}
-
-/* The terminal of the machine that is shown on ours. Returns -1 or a status. */
-static int make_terminal(struct session *s)
-{
-	if (!s->o->tty)
-		return -1;
-	int r = relay_create(s->kernel, STDIN_FILENO, STDOUT_FILENO, s->o->verb != SHELL, &s->relay);
-	if (r < 0)
-		return say("-t: a terminal for the program: %s", strerror(-r));
-	relay_attach(s->relay);
-	return -1;
-}
-
-/* Gives back what make_kernel made, and all in it. */
+/* Gives back what make_machine made, and all in it. */
 static void release_machine(struct session *s)
 {
 	signals_release();
@@ -421,8 +226,8 @@ static int session_start(struct session *s, const struct options *o,
 	s->cwd = o->workdir ? strdup(o->workdir) : getcwd(NULL, 0);
 	int r = s->cwd ? open_output(s)
 		       : say("the current directory: %s; choose another with -w", strerror(errno));
-	if (r < 0 && (ends_with(argv[0], ".c") || ends_with(argv[0], ".cc")))
-		r = compile(s, argv[0]);
+	if (r < 0)
+		r = make_program(s);
 	if (r < 0 && o->gdb)
 		r = gdb_open(o->gdb, &s->gdb);
 	if (r < 0 && says_at_once(o))
@@ -430,14 +235,14 @@ static int session_start(struct session *s, const struct options *o,
 	if (r < 0 && hooks->begin)
 		hooks->begin(s);
 	if (r < 0)
-		r = make_kernel(s);
+		r = make_machine(s);
 	if (r < 0) {
 		active = s;
 		signals_catch(o);
 		s->server = server_start(s);
 		r = make_terminal(s);
 		if (r < 0)
-			r = spawn_all(s);
+			r = make_processes(s);
 		if (r < 0 && s->relay)
 			terminal_raw();
 		if (r < 0 && s->gdb)

@@ -4,7 +4,7 @@
  *	key --ipc_get--> id = sequence * 32768 + index --ipc_find--> object
  *
  *	ipc_shm.c	segments of shared memory	contents: an object of src/vm, as of a memfd
- *	ipc_sem.c	sets of semaphores		contents: host memory while few, else a spool
+ *	ipc_sem.h	sets of semaphores		contents: host memory while few, else a spool
  *	ipc_msg.c	queues of messages		contents: a spool
  *	mqueue.c	POSIX message queues, which have names and descriptors instead
  *
@@ -136,7 +136,7 @@ struct letter *letter_of(struct task *t);
 bool letter_deliver(struct task *t, int64_t type, const void *bytes, uint32_t size);
 void letter_fail(struct task *t, int error);
 
-/* What one process will undo when it ends: see ipc_sem.c. */
+/* What one process will undo when it ends: see ipc_semop.c. */
 void sem_undo_all(struct process *p);
 
 /* Freed by ipc_destroy, whatever is attached. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* proc.h - the files of /proc: who fills which
  *
- *	proc.c          names: what a path below /proc stands for; open files; links
+ *	proc.c          names: what a path below /proc stands for (proc_node.h); links
+ *	proc_file.c     open files              proc_list.c  directories
  *	proc_process.c  /proc/PID/NAME          proc_maps.c  those that tell of memory
  *	proc_system.c   the machine's own: meminfo, stat, sys/kernel/...
  *	proc_machine.c  zones, devices, interrupts, and what little of them there is

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ldisc.c - the line discipline: keys become lines, text becomes what a terminal shows */
+/* ldisc.c - the line discipline: keys become lines */
 #include "kernel/tty/ldisc.h"
 
 #include <ctype.h>
@@ -8,34 +8,7 @@
 #include <termios.h>
 
 #include "base/bits.h"
-
-enum { DISABLED = 0, TAB_WIDTH = 8 };
-
-static bool in_mode(const struct ldisc *l, uint32_t flag)
-{
-	return l->termios.iflag & flag;
-}
-
-static bool out_mode(const struct ldisc *l, uint32_t flag)
-{
-	return l->termios.oflag & flag;
-}
-
-static bool local(const struct ldisc *l, uint32_t flag)
-{
-	return l->termios.lflag & flag;
-}
-
-static bool is_control(uint8_t c)
-{
-	return c < 32 || c == 127;
-}
-
-/* A byte inside a character of UTF-8 moves nothing and is erased with its first. */
-static bool continues(const struct ldisc *l, uint8_t c)
-{
-	return in_mode(l, IUTF8) && (c & 0xc0) == 0x80;
-}
+#include "kernel/tty/ldisc_echo.h"
 
 void ldisc_init(struct ldisc *l, void (*signal)(void *ctx, int number), void *ctx)
 {
@@ -58,196 +31,6 @@ bool ldisc_canonical(const struct ldisc *l)
 bool ldisc_tostop(const struct ldisc *l)
 {
 	return local(l, TOSTOP);
-}
-
-/* --- what the terminal shows ----------------------------------------------------------------- */
-
-size_t ldisc_out_size(const struct ldisc *l)
-{
-	return l->out_head - l->out_tail;
-}
-
-static bool halted(const struct ldisc *l)
-{
-	return l->stopped || l->frozen;
-}
-
-static void out_put(struct ldisc *l, uint8_t c)
-{
-	l->shown++;
-	if (ldisc_out_size(l) < sizeof(l->out))
-		l->out[l->out_head++ % sizeof(l->out)] = c;
-}
-
-/* Echoes are kept while output is stopped; what is beyond the buffers is never shown. */
-static void echo_put(struct ldisc *l, uint8_t c)
-{
-	if (!halted(l))
-		out_put(l, c);
-	else if (l->held < sizeof(l->echo))
-		l->echo[l->held++] = c;
-}
-
-size_t ldisc_take_out(struct ldisc *l, void *ret_bytes, size_t size)
-{
-	uint8_t *bytes = ret_bytes;
-	size_t n = min_u64(size, ldisc_out_size(l));
-	for (size_t i = 0; i < n; i++)
-		bytes[i] = l->out[l->out_tail++ % sizeof(l->out)];
-	if (l->out_tail == l->out_head)
-		l->out_tail = l->out_head = 0;
-	return n;
-}
-
-/* What becomes of one byte of output, and where the cursor is then. Returns the count: 0 to 8. */
-static unsigned cook(struct ldisc *l, uint8_t c, uint8_t ret_bytes[TAB_WIDTH])
-{
-	unsigned spaces = TAB_WIDTH - l->column % TAB_WIDTH;
-	ret_bytes[0] = c;
-	if (!out_mode(l, OPOST))
-		return 1;
-	switch (c) {
-	case '\n':
-		if (out_mode(l, ONLRET) || out_mode(l, ONLCR))
-			l->column = 0;
-		l->line_column = l->column;
-		if (!out_mode(l, ONLCR))
-			return 1;
-		memcpy(ret_bytes, "\r\n", 2);
-		return 2;
-	case '\r':
-		if (out_mode(l, ONOCR) && l->column == 0)
-			return 0;
-		if (out_mode(l, OCRNL)) {
-			ret_bytes[0] = '\n';
-			if (!out_mode(l, ONLRET))
-				return 1;
-		}
-		l->line_column = l->column = 0;
-		return 1;
-	case '\t':
-		l->column += spaces;
-		if ((l->termios.oflag & TABDLY) != TAB3)
-			return 1;
-		memset(ret_bytes, ' ', spaces);
-		return spaces;
-	case '\b':
-		l->column -= l->column > 0;
-		return 1;
-	default:
-		if (!is_control(c)) {
-			if (out_mode(l, OLCUC))
-				ret_bytes[0] = (uint8_t)toupper(c);
-			l->column += !continues(l, c);
-		}
-		return 1;
-	}
-}
-
-bool ldisc_writable(const struct ldisc *l)
-{
-	return !halted(l) && ldisc_out_size(l) + TAB_WIDTH <= LDISC_OUT;
-}
-
-size_t ldisc_write(struct ldisc *l, const void *bytes, size_t size)
-{
-	const uint8_t *text = bytes;
-	uint8_t shown[TAB_WIDTH];
-	size_t done = 0;
-	for (; done < size && ldisc_writable(l); done++) {
-		unsigned n = cook(l, text[done], shown);
-		for (unsigned i = 0; i < n; i++)
-			out_put(l, shown[i]);
-	}
-	return done;
-}
-
-static void start_output(struct ldisc *l)
-{
-	if (halted(l))
-		return;
-	for (uint32_t i = 0; i < l->held; i++)
-		out_put(l, l->echo[i]);
-	l->held = 0;
-}
-
-static void stop_by_key(struct ldisc *l, bool stop)
-{
-	if (l->stopped == stop)
-		return;
-	l->stopped = stop;
-	l->news &= (uint8_t)~(PACKET_STOP | PACKET_START);
-	l->news |= stop ? PACKET_STOP : PACKET_START;
-	start_output(l);
-}
-
-void ldisc_freeze(struct ldisc *l, bool on)
-{
-	if (l->frozen == on)
-		return;
-	l->frozen = on;
-	l->news &= (uint8_t)~(PACKET_STOP | PACKET_START);
-	l->news |= on ? PACKET_STOP : PACKET_START;
-	if (!on)
-		l->stopped = false;
-	start_output(l);
-}
-
-void ldisc_send(struct ldisc *l, unsigned which)
-{
-	uint8_t c = l->termios.cc[which];
-	if (c != DISABLED)
-		out_put(l, c);
-}
-
-/* --- echo ------------------------------------------------------------------------------------ */
-
-static void echo_raw(struct ldisc *l, uint8_t c)
-{
-	uint8_t shown[TAB_WIDTH];
-	unsigned n = cook(l, c, shown);
-	for (unsigned i = 0; i < n; i++)
-		echo_put(l, shown[i]);
-}
-
-/* A control character is shown as ^C. */
-static void echo_key(struct ldisc *l, uint8_t c)
-{
-	if (!local(l, ECHOCTL) || !is_control(c) || c == '\t') {
-		echo_raw(l, c);
-		return;
-	}
-	echo_put(l, '^');
-	echo_put(l, c ^ 0100);
-	l->column += 2;
-}
-
-static void echo_text(struct ldisc *l, const char *text)
-{
-	for (; *text; text++)
-		echo_raw(l, (uint8_t)*text);
-}
-
-static void end_erasing(struct ldisc *l)
-{
-	if (l->erasing)
-		echo_raw(l, '/');
-	l->erasing = false;
-}
-
-/* The key that is about to be stored. */
-static void echo_typed(struct ldisc *l, uint8_t c)
-{
-	if (!local(l, ECHO))
-		return;
-	end_erasing(l);
-	if (c == '\n') {
-		echo_raw(l, c);
-		return;
-	}
-	if (l->canon == l->head)
-		l->line_column = l->column;
-	echo_key(l, c);
 }
 
 /* --- what was typed -------------------------------------------------------------------------- */
@@ -329,7 +112,7 @@ static void unshow_tab(struct ldisc *l)
 	}
 	if (!after_tab)
 		width += l->line_column;
-	for (unsigned n = TAB_WIDTH - width % TAB_WIDTH; n > 0; n--) {
+	for (unsigned n = LDISC_TAB - width % LDISC_TAB; n > 0; n--) {
 		echo_put(l, '\b');
 		l->column -= l->column > 0;
 	}
@@ -379,7 +162,7 @@ static void erase(struct ldisc *l, enum erase what)
 	if (what == ERASE_LINE &&
 	    (!local(l, ECHOK) || !local(l, ECHOKE) || !local(l, ECHOE))) {
 		l->head = l->canon;
-		end_erasing(l);
+		echo_end_erasing(l);
 		echo_key(l, l->termios.cc[CC_KILL]);
 		if (local(l, ECHOK))
 			echo_raw(l, '\n');
@@ -399,12 +182,12 @@ static void erase(struct ldisc *l, enum erase what)
 			break;
 	}
 	if (l->head == l->canon && local(l, ECHO))
-		end_erasing(l);
+		echo_end_erasing(l);
 }
 
 static void reprint(struct ldisc *l, uint8_t c)
 {
-	end_erasing(l);
+	echo_end_erasing(l);
 	echo_key(l, c);
 	echo_raw(l, '\n');
 	for (uint32_t pos = l->canon; pos != l->head; pos++)
@@ -415,7 +198,7 @@ static void reprint(struct ldisc *l, uint8_t c)
 
 static bool is_key(const struct ldisc *l, unsigned which, uint8_t c)
 {
-	return c != DISABLED && l->termios.cc[which] == c;
+	return c != LDISC_DISABLED && l->termios.cc[which] == c;
 }
 
 static void send_signal(struct ldisc *l, int number, uint8_t c)
@@ -427,7 +210,7 @@ static void send_signal(struct ldisc *l, int number, uint8_t c)
 		l->news |= PACKET_FLUSH_WRITE;
 	}
 	if (in_mode(l, IXON))
-		stop_by_key(l, false);
+		echo_stop(l, false);
 	if (local(l, ECHO))
 		echo_key(l, c);
 }
@@ -452,9 +235,9 @@ static bool take_flow(struct ldisc *l, uint8_t c)
 	if (!in_mode(l, IXON))
 		return false;
 	if (is_key(l, CC_START, c))
-		stop_by_key(l, false);
+		echo_stop(l, false);
 	else if (is_key(l, CC_STOP, c))
-		stop_by_key(l, true);
+		echo_stop(l, true);
 	else
 		return false;
 	return true;
@@ -473,7 +256,7 @@ static bool take_edit(struct ldisc *l, uint8_t c)
 	} else if (more && is_key(l, CC_LNEXT, c)) {
 		l->literal = true;
 		if (local(l, ECHO)) {
-			end_erasing(l);
+			echo_end_erasing(l);
 			if (local(l, ECHOCTL)) {
 				echo_raw(l, '^');
 				echo_raw(l, '\b');
@@ -530,7 +313,7 @@ static void take(struct ldisc *l, uint8_t c)
 	if (take_flow(l, c) || take_signal(l, c))
 		return;
 	if (l->stopped && in_mode(l, IXON) && in_mode(l, IXANY))
-		stop_by_key(l, false);
+		echo_stop(l, false);
 	if (c == '\r') {
 		if (in_mode(l, IGNCR))
 			return;
@@ -653,6 +436,6 @@ void ldisc_set(struct ldisc *l, const struct abi_termios *termios)
 		l->news |= flows ? PACKET_DO_STOP : PACKET_NO_STOP;
 	}
 	if (!in_mode(l, IXON) && (old.iflag & IXON))
-		stop_by_key(l, false);
+		echo_stop(l, false);
 	receive_pending(l);
 }
