@@ -187,6 +187,7 @@ int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel
 	if (!k)
 		return -ENOMEM;
 	k->config = *config;
+	settings_init(&k->settings);
 	k->events = config->events;
 	k->random_state = config->seed;
 	k->last_pid = INIT_PID - 1;

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "kernel/file/file.h"
+#include "kernel/settings.h"
 #include "kernel/task.h"
 #include "kernel/trouble.h"
 #include "kernel/tty/tty.h"
@@ -93,6 +94,7 @@ struct kernel_spawned {
 
 struct kernel {
 	struct kernel_config config;
+	struct settings settings;
 	struct machine *machine;
 	struct hart *hart;
 	struct mm *mm;
@@ -112,6 +114,7 @@ struct kernel {
 	uint64_t inotify_watches, inotify_bytes;
 	uint32_t inotify_count, inotify_cookie;
 	uint64_t last_file;  /* serial number of the file that was opened last */
+	uint64_t open_files;
 	uint64_t next_timer; /* serial number of the next timer that is made */
 	struct object *trampoline; /* see signal.h */
 	uint32_t trampoline_frame;

@@ -13,11 +13,41 @@
 
 int64_t sys_uname(struct task *t, const uint64_t a[6])
 {
-	static const char name[6][65] = {
-		KERNEL_SYSNAME, KERNEL_NODENAME, KERNEL_RELEASE, KERNEL_VERSION, KERNEL_MACHINE, "(none)",
+	const struct settings *s = &t->process->kernel->settings;
+	char name[6][SETTINGS_NAME + 1] = {
+		KERNEL_SYSNAME, "", KERNEL_RELEASE, KERNEL_VERSION, KERNEL_MACHINE, "",
 	};
 
+	memcpy(name[1], s->host_name, sizeof(name[1]));
+	memcpy(name[5], s->domain_name, sizeof(name[5]));
 	return uaccess_write(t, a[0], name, sizeof(name));
+}
+
+/* The name of the machine, or of its domain: a[1] bytes, which need not end with a 0. */
+static int64_t name_set(struct task *t, const uint64_t a[6], char ret_name[SETTINGS_NAME + 1])
+{
+	char name[SETTINGS_NAME + 1] = {0};
+	int32_t size = (int32_t)a[1];
+	int r;
+
+	if (t->process->euid != 0)
+		return -EPERM;
+	if (size < 0 || size > SETTINGS_NAME)
+		return -EINVAL;
+	r = uaccess_read(t, name, a[0], (size_t)size);
+	if (r == 0)
+		memcpy(ret_name, name, sizeof(name));
+	return r;
+}
+
+int64_t sys_sethostname(struct task *t, const uint64_t a[6])
+{
+	return name_set(t, a, t->process->kernel->settings.host_name);
+}
+
+int64_t sys_setdomainname(struct task *t, const uint64_t a[6])
+{
+	return name_set(t, a, t->process->kernel->settings.domain_name);
 }
 
 struct abi_sysinfo {

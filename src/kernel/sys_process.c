@@ -130,7 +130,7 @@ static bool clone_has_room(const struct process *p)
 {
 	const struct kernel *k = p->kernel;
 	uint64_t tasks = k->process_count + k->further_count;
-	return tasks < THREADS_MAX && (p->euid == 0 || tasks <= p->limit[RLIMIT_NPROC].soft);
+	return tasks < k->settings.threads_max && (p->euid == 0 || tasks <= p->limit[RLIMIT_NPROC].soft);
 }
 
 /* The child process, whole but not yet running. */

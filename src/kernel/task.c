@@ -29,7 +29,7 @@
 #include "kernel/uaccess.h"
 
 /* As Linux's: pids begin again here when they have all been used once. */
-enum { PID_MAX = 4194304, PID_AGAIN = 300 };
+enum { PID_AGAIN = 300 };
 
 static int pid_order(const struct process *a, const struct process *b)
 {
@@ -54,9 +54,10 @@ static bool pid_used(struct kernel *k, int32_t pid)
 /* The next number that names nothing, or 0. The first time round nothing needs to be looked at. */
 static int32_t pid_new(struct kernel *k)
 {
-	for (int32_t tries = 0; tries < PID_MAX; tries++) {
-		bool again = k->last_pid + 1 >= PID_MAX || k->pids_again;
-		if (k->last_pid + 1 >= PID_MAX)
+	int32_t max = (int32_t)k->settings.pid_max;
+	for (int32_t tries = 0; tries < max; tries++) {
+		bool again = k->last_pid + 1 >= max || k->pids_again;
+		if (k->last_pid + 1 >= max)
 			k->last_pid = PID_AGAIN - 1;
 		k->pids_again = again;
 		k->last_pid++;

@@ -140,6 +140,16 @@ int evict_frame(struct mm *mm, uint32_t frame)
 	return f->state == FRAME_BUSY ? -EAGAIN : -EIO;
 }
 
+void evict_clean(struct mm *mm)
+{
+	for (uint32_t i = 0; i < mm->frames; i++) {
+		const struct frame *f = frame_at(mm, i);
+		if (f->state == FRAME_OWNED && f->kind == FRAME_FILE && f->maps == 0 && frame_evictable(mm, i) &&
+		    !frame_dirty(mm, i))
+			(void)evict_frame(mm, i); /* clean: nothing can fail */
+	}
+}
+
 /* ---- As many as are needed ---- */
 
 /* Nothing can be taken: what is under way may help. */

@@ -39,6 +39,9 @@ int evict_until(struct mm *mm, uint32_t n, uint64_t incoming);
  * error of its device, -ENOSPC (no slot), -ENOMEM. */
 int evict_frame(struct mm *mm, uint32_t frame);
 
+/* Empties what can be had for nothing: clean pages of files that nobody has mapped. */
+void evict_clean(struct mm *mm);
+
 /* The write of an evicted page has ended, well or not: its frame is OWNED again. For swap.c. */
 void evict_written(struct mm *mm, uint32_t frame, int error);
 

@@ -35,6 +35,7 @@ static int mm_init(struct mm *mm, const struct mm_config *config)
 	    .pmap = config->pmap,
 	    .pmap_ctx = config->pmap_ctx,
 	    .policy_ops = config->policy,
+	    .regions_max = REGIONS_MAX,
 	    .waits_for = NO_FRAME,
 	    .brought = NO_FRAME,
 	};

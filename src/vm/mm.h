@@ -66,6 +66,7 @@ struct mm {
 	void *pmap_ctx, *pmap_state; /* the pmap implementation's */
 	const struct policy_ops *policy_ops;
 	struct policy *policy;
+	uint32_t regions_max; /* of one space: REGIONS_MAX, unless that was changed */
 	uint64_t next_anon_key, next_lineage;
 	uint32_t next_space, next_object;
 	struct space *spaces;	/* all of them */

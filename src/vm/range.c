@@ -44,7 +44,7 @@ int range_begin(struct range *g, struct space *s, uint64_t start, uint64_t end, 
 	const struct region *first = region_across(s, start), *last = region_across(s, end);
 	bool low = first, high = last;
 	uint64_t more = removes ? first && first == last : low + high;
-	if (more && s->regions.count + more > REGIONS_MAX)
+	if (more && s->regions.count + more > s->mm->regions_max)
 		return -ENOMEM;
 	g->spare[0] = low ? region_new(s->mm) : NULL;
 	g->spare[1] = high ? region_new(s->mm) : NULL;

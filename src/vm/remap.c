@@ -336,7 +336,7 @@ int space_remap(struct space *s, uint64_t old, uint64_t old_length, uint64_t len
 	};
 	int error = request_check(&m);
 	/* As many as may be cut off on the way. */
-	if (!error && s->regions.count + 4 > REGIONS_MAX)
+	if (!error && s->regions.count + 4 > s->mm->regions_max)
 		error = -ENOMEM;
 	if (!error)
 		error = flags & FIXED && m.length == m.old_length ? remap_each(&m) : remap_one(&m);

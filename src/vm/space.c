@@ -108,7 +108,7 @@ static int map_place(const struct space *s, const struct map_request *m, uint64_
 	if (m->object && (m->offset + length < m->offset ||
 			  (m->offset + length) >> PAGE_SHIFT >> OBJECT_INDEX_BITS))
 		return -EOVERFLOW;
-	if (s->regions.count > REGIONS_MAX)
+	if (s->regions.count > s->mm->regions_max)
 		return -ENOMEM;
 	if (m->map_flags & (MAP_AT | MAP_AT_FREE)) {
 		if (start % PAGE_SIZE)

@@ -17,7 +17,7 @@
 #include "kernel/kernel.h"
 #include "kernel/uaccess.h"
 
-enum { INSTANCES_MAX = 128, WATCHES_MAX = 65536, EVENTS_MAX = 16384, RAM_PART = 25 };
+enum { RAM_PART = 25 };
 
 static const uint32_t Q_OVERFLOW = 0x4000, IGNORED = 0x8000,
 		      ONLYDIR = 0x01000000, DONT_FOLLOW = 0x02000000, EXCL_UNLINK = 0x04000000,
@@ -102,7 +102,7 @@ static void overflow(struct inotify *n)
 static bool has_room(const struct inotify *n)
 {
 	const struct kernel *k = n->kernel;
-	return n->count < EVENTS_MAX &&
+	return n->count < k->settings.inotify.events &&
 	       k->inotify_bytes < (uint64_t)k->mm->frames * PAGE_SIZE / RAM_PART;
 }
 
@@ -440,7 +440,7 @@ int64_t sys_inotify_init1(struct task *t, const uint64_t a[6])
 	uint32_t flags = (uint32_t)a[0];
 	if (flags & ~(uint32_t)(ABI_O_NONBLOCK | ABI_O_CLOEXEC))
 		return -EINVAL;
-	if (k->inotify_count >= INSTANCES_MAX)
+	if (k->inotify_count >= k->settings.inotify.instances)
 		return -EMFILE;
 	struct inotify *n = calloc(1, sizeof(*n));
 	if (!n)
@@ -483,7 +483,7 @@ static int64_t watch_add(struct inotify *n, const struct stat *st, uint32_t mask
 	LIST_FOREACH (w, bucket(k, st->st_dev, st->st_ino), place)
 		if (w->inotify == n && w->device == st->st_dev && w->inode == st->st_ino)
 			return watch_change(w, mask);
-	if (k->inotify_watches >= WATCHES_MAX || n->last_wd == INT32_MAX)
+	if (k->inotify_watches >= k->settings.inotify.watches || n->last_wd == INT32_MAX)
 		return -ENOSPC;
 	w = calloc(1, sizeof(*w));
 	if (!w)

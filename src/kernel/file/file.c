@@ -23,6 +23,8 @@
 int file_create(struct kernel *k, const struct file_ops *ops, uint32_t flags, const char *path,
 		void *ctx, struct file **ret_file)
 {
+	if (k->open_files >= k->settings.files && k->current && k->current->process->euid != 0)
+		return -ENFILE;
 	struct file *f = calloc(1, sizeof(*f));
 	if (!f)
 		return -ENOMEM;
@@ -38,6 +40,7 @@ int file_create(struct kernel *k, const struct file_ops *ops, uint32_t flags, co
 	f->ops = ops;
 	f->kernel = k;
 	f->serial = ++k->last_file;
+	k->open_files++;
 	f->flags = flags & ~(uint32_t)(ABI_O_CREAT | ABI_O_EXCL | ABI_O_NOCTTY | ABI_O_TRUNC |
 				       ABI_O_CLOEXEC);
 	f->ctx = ctx;
@@ -67,6 +70,7 @@ void file_put(struct file *f)
 		LIST_REMOVE(f, named);
 	free(f->path);
 	free(f);
+	k->open_files--;
 	inotify_closed(k, &st, gone);
 }
 

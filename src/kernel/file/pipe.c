@@ -271,7 +271,7 @@ int64_t pipe_set_size(struct file *f, uint64_t size)
 	struct pipe *p = f->ctx;
 	if (f->ops != &pipe_ops)
 		return -EBADF;
-	if (size > PIPE_CAPACITY_MAX)
+	if (size > PIPE_CAPACITY_MAX || size > f->kernel->settings.pipe_size)
 		return size > INT32_MAX ? -EINVAL : -EPERM;
 	uint64_t capacity = PAGE_SIZE;
 	while (capacity < size)

@@ -10,8 +10,7 @@
 
 int ipc_create(struct kernel *k)
 {
-	static const unsigned max[IPC_KINDS] = {IPC_SHM_MAX_COUNT, IPC_SEM_MAX_COUNT,
-						IPC_MSG_MAX_COUNT};
+	const uint64_t *max[IPC_KINDS] = {&k->settings.shm_count, &k->settings.sem[3], &k->settings.queue_count};
 	k->ipc = calloc(1, sizeof(*k->ipc));
 	if (!k->ipc)
 		return -ENOMEM;
@@ -52,7 +51,7 @@ int64_t ipc_now(const struct kernel *k)
 static int index_new(const struct ipc_set *s)
 {
 	enum { CYCLE = 64 };
-	unsigned end = (unsigned)min_u64(max_u64(s->count * 3 / 2, CYCLE), s->max);
+	unsigned end = (unsigned)min_u64(max_u64(s->count * 3 / 2, CYCLE), *s->max);
 	for (unsigned pass = 0; pass < 2; pass++) {
 		unsigned from = pass ? 0 : (unsigned)(s->last + 1);
 		for (unsigned i = from; i < end; i++) {
@@ -80,7 +79,7 @@ static int slot_room(struct ipc_set *s, unsigned index)
 int64_t ipc_add(struct task *t, const struct ipc_get *g, struct ipc_object *o)
 {
 	struct ipc_set *s = &t->process->kernel->ipc->set[g->kind];
-	int index = s->count < s->max ? index_new(s) : -1;
+	int index = s->count < *s->max ? index_new(s) : -1;
 	if (index < 0)
 		return -ENOSPC;
 	if (slot_room(s, (unsigned)index) != 0)

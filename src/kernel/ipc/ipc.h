@@ -40,6 +40,7 @@ enum {
 	IPC_SEM_PER_SET = 32000,
 	IPC_SEM_TOTAL = 1024000000,
 	IPC_SEM_OPS = 500,
+	IPC_SEM_OPS_HARD = 65536, /* that it may be set to */
 	IPC_SEM_VALUE = 32767,
 	IPC_MSG_MAX_COUNT = 32000,
 	IPC_MSG_SIZE = 8192,
@@ -61,7 +62,8 @@ struct ipc_object {
 struct ipc_set {
 	struct ipc_object **slot; /* by index */
 	unsigned size;		  /* of the array */
-	unsigned count, max;
+	unsigned count;
+	const uint64_t *max; /* how many there may be: a setting */
 	int last; /* the index given out last; -1: none yet */
 	uint32_t sequence;
 };

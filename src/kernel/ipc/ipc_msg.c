@@ -105,7 +105,7 @@ static int64_t queue_create(struct task *t, const struct ipc_get *get)
 	if (!q)
 		return -ENOMEM;
 	q->kernel = k;
-	q->bytes_max = IPC_MSG_BYTES;
+	q->bytes_max = k->settings.queue_bytes;
 	q->ctime = ipc_now(k);
 	spool_init(&q->spool, k);
 	wait_queue_init(&q->senders);
@@ -198,9 +198,9 @@ int64_t sys_msgsnd(struct task *t, const uint64_t a[6])
 	int r = uaccess_read(t, &type, a[1], sizeof(type));
 	if (r != 0)
 		return r;
-	if (size > IPC_MSG_SIZE || (int32_t)a[0] < 0 || type < 1)
+	if (size > t->process->kernel->settings.message_size || (int32_t)a[0] < 0 || type < 1)
 		return -EINVAL;
-	uint8_t text[IPC_MSG_SIZE];
+	uint8_t text[SETTINGS_MESSAGE];
 	r = uaccess_read(t, text, a[1] + sizeof(type), size);
 	return r ? r : message_send(t, (int32_t)a[0], type, text, size, a[3]);
 }
@@ -220,7 +220,7 @@ static int64_t message_take(struct task *t, struct msg_queue *q, uint64_t at, st
 	if (h.size > room && !(flags & FLAG_NOERROR))
 		return -E2BIG;
 	uint64_t size = min_u64(h.size, room);
-	uint8_t text[IPC_MSG_SIZE];
+	uint8_t text[SETTINGS_MESSAGE];
 	spool_read(&q->spool, at + sizeof(h), text, size);
 	int r = message_write(t, va, h.type, text, size);
 	if (r == CALL_WAIT)
@@ -317,13 +317,15 @@ static int64_t queue_limits(struct task *t, bool usage, uint64_t va)
 {
 	const struct kernel *k = t->process->kernel;
 	const struct ipc_set *set = &k->ipc->set[IPC_KIND_MSG];
-	int32_t info[8] = {IPC_MSG_MAX_COUNT * (IPC_MSG_BYTES / 1024),
-			   IPC_MSG_BYTES,
-			   IPC_MSG_SIZE,
-			   IPC_MSG_BYTES,
-			   IPC_MSG_MAX_COUNT,
+	const struct settings *c = &k->settings;
+	int32_t bytes_max = (int32_t)c->queue_bytes, queues = (int32_t)c->queue_count;
+	int32_t info[8] = {(int32_t)min_u64(c->queue_count * c->queue_bytes / 1024, INT32_MAX),
+			   bytes_max,
+			   (int32_t)c->message_size,
+			   bytes_max,
+			   queues,
 			   16,
-			   IPC_MSG_BYTES,
+			   bytes_max,
 			   0xffff};
 	if (usage) {
 		uint64_t count = 0, bytes = 0;
@@ -357,7 +359,7 @@ static int64_t queue_change(struct task *t, int32_t id, uint64_t va)
 		return r;
 	struct msg_queue *q = queue_find(t, id);
 	r = q ? ipc_owns(t, &q->o) : -EINVAL;
-	if (r == 0 && ds.bytes_max > IPC_MSG_BYTES && t->process->euid != 0)
+	if (r == 0 && ds.bytes_max > t->process->kernel->settings.queue_bytes && t->process->euid != 0)
 		r = -EPERM;
 	if (r != 0)
 		return r;

@@ -67,7 +67,7 @@ static int64_t set_create(struct task *t, const struct ipc_get *get)
 	struct kernel *k = t->process->kernel;
 	if (get->size == 0)
 		return -EINVAL;
-	if (k->ipc->sem_count + get->size > IPC_SEM_TOTAL)
+	if (k->ipc->sem_count + get->size > k->settings.sem[1])
 		return -ENOSPC;
 	struct sem_set *s = calloc(1, sizeof(*s));
 	if (!s)
@@ -95,7 +95,7 @@ int64_t sys_semget(struct task *t, const uint64_t a[6])
 				    .size = (uint64_t)count,
 				    .check = set_check,
 				    .create = set_create};
-	return count < 0 || count > IPC_SEM_PER_SET ? -EINVAL : ipc_get(t, &get);
+	return count < 0 || (uint64_t)count > t->process->kernel->settings.sem[0] ? -EINVAL : ipc_get(t, &get);
 }
 
 /* ---- semctl ---- */
@@ -127,8 +127,9 @@ static int64_t set_stat(struct task *t, int32_t name, bool by_index, bool anybod
 static int64_t set_limits(struct task *t, bool usage, uint64_t va)
 {
 	const struct kernel *k = t->process->kernel;
-	int32_t info[10] = {IPC_SEM_TOTAL, IPC_SEM_MAX_COUNT, IPC_SEM_TOTAL, IPC_SEM_TOTAL,
-			    IPC_SEM_PER_SET, IPC_SEM_OPS, IPC_SEM_OPS, 20, IPC_SEM_VALUE,
+	const uint64_t *sem = k->settings.sem;
+	int32_t all = (int32_t)sem[1], ops = (int32_t)sem[2];
+	int32_t info[10] = {all, (int32_t)sem[3], all, all, (int32_t)sem[0], ops, ops, 20, IPC_SEM_VALUE,
 			    IPC_SEM_VALUE};
 	if (usage) {
 		info[7] = (int32_t)k->ipc->set[IPC_KIND_SEM].count;

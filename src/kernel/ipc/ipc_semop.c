@@ -313,7 +313,7 @@ static int64_t sem_begin(struct task *t, int32_t id, uint64_t ops, uint64_t coun
 {
 	if (count < 1 || id < 0)
 		return -EINVAL;
-	if (count > IPC_SEM_OPS)
+	if (count > t->process->kernel->settings.sem[2])
 		return -E2BIG;
 	int r = timeout ? timeout_read(t, timeout) : 0;
 	if (r == 0)

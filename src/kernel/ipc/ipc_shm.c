@@ -129,9 +129,10 @@ static int segment_check(const struct ipc_object *o, uint64_t size)
 static int64_t segment_create(struct task *t, const struct ipc_get *get)
 {
 	struct kernel *k = t->process->kernel;
-	if (get->size == 0 || get->size > IPC_SHM_MAX)
+	if (get->size == 0 || get->size > k->settings.shm_max)
 		return -EINVAL;
-	if (pages(get->size) > IPC_SHM_MAX - k->ipc->shm_pages)
+	uint64_t all = k->settings.shm_all, taken = k->ipc->shm_pages;
+	if (taken > all || pages(get->size) > all - taken)
 		return -ENOSPC;
 	/* There are no huge pages; and no file is as large as that. */
 	if (get->flags & FLAG_HUGETLB || get->size > INT64_MAX)
@@ -306,7 +307,8 @@ static int64_t segment_stat(struct task *t, int32_t name, bool by_index, bool an
 
 static int64_t segment_limits(struct task *t, uint64_t va)
 {
-	const uint64_t info[9] = {IPC_SHM_MAX, 1, IPC_SHM_MAX_COUNT, IPC_SHM_MAX_COUNT, IPC_SHM_MAX};
+	const struct settings *c = &t->process->kernel->settings;
+	const uint64_t info[9] = {c->shm_max, 1, c->shm_count, c->shm_count, c->shm_all};
 	int r = uaccess_write(t, va, info, sizeof(info));
 	return r ? r : ipc_highest(t->process->kernel, IPC_KIND_SHM);
 }

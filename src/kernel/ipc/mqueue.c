@@ -18,11 +18,8 @@
 #include "kernel/kernel.h"
 #include "kernel/uaccess.h"
 
-/* Linux's, as /proc/sys/fs/mqueue tells them; root may go up to the hard ones. */
+/* Root may go beyond what /proc/sys/fs/mqueue says, up to these. */
 enum {
-	QUEUES_MAX = 256,
-	MESSAGES_MAX = 10,
-	SIZE_LIMIT = 8192,
 	MESSAGES_HARD = 65536,
 	SIZE_HARD = 16 * 1024 * 1024,
 	PRIORITIES = 32768,
@@ -340,7 +337,9 @@ static struct mqueue *name_find(const struct kernel *k, const char *name)
 static int attr_check(const struct task *t, const struct abi_mq_attr *a, uint64_t *ret_charge)
 {
 	bool root = t->process->euid == 0;
-	int64_t messages = root ? MESSAGES_HARD : MESSAGES_MAX, size = root ? SIZE_HARD : SIZE_LIMIT;
+	const struct settings *c = &t->process->kernel->settings;
+	int64_t messages = root ? MESSAGES_HARD : (int64_t)c->mqueue.messages,
+		size = root ? SIZE_HARD : (int64_t)c->mqueue.size;
 	if (a->messages_max <= 0 || a->size_max <= 0 || a->messages_max > messages || a->size_max > size)
 		return -EINVAL;
 	uint64_t n = (uint64_t)a->messages_max;
@@ -353,7 +352,7 @@ static int attr_check(const struct task *t, const struct abi_mq_attr *a, uint64_
 	}
 	if (charged > t->process->limit[RLIMIT_QUEUES].soft)
 		return -EMFILE;
-	return queues >= QUEUES_MAX && !root ? -ENOSPC : 0;
+	return queues >= c->mqueue.queues && !root ? -ENOSPC : 0;
 }
 
 static int queue_create(struct task *t, const char *name, uint32_t mode, const struct abi_mq_attr *a,
@@ -419,7 +418,10 @@ static int queue_may_open(const struct task *t, const struct mqueue *q, uint32_t
 static int queue_find_or_create(struct task *t, const uint64_t a[6], struct mqueue **ret_queue,
 				bool *ret_new)
 {
-	struct abi_mq_attr attr = {.messages_max = MESSAGES_MAX, .size_max = SIZE_LIMIT};
+	const struct settings *c = &t->process->kernel->settings;
+	struct abi_mq_attr attr = {
+	    .messages_max = (int64_t)min_u64(c->mqueue.messages_default, c->mqueue.messages),
+	    .size_max = (int64_t)min_u64(c->mqueue.size_default, c->mqueue.size)};
 	char name[PATH_SIZE];
 	uint32_t flags = (uint32_t)a[1];
 	int r = a[3] ? uaccess_read(t, &attr, a[3], sizeof(attr)) : 0;

@@ -6,7 +6,8 @@
  *	proc_process.c  /proc/PID/NAME          proc_maps.c  those that tell of memory
  *	proc_system.c   the machine's own: meminfo, stat, sys/kernel/...
  *	proc_machine.c  zones, devices, interrupts, and what little of them there is
- *	proc_vm.c       sys/vm/... that can be set
+ *	proc_vm.c       sys/vm/... that says how far memory may be promised
+ *	proc_settings.c sys/... that can be set otherwise
  *	proc_window.c   windows into memory: mem, pagemap, kpagecount, ...
  *
  * A file's text is made when it is read from its start, and stays until then. fill returns 0 or a
@@ -30,7 +31,7 @@ struct text;
 
 /* p and t are NULL for the machine's own files. */
 typedef int proc_fill(struct kernel *k, struct process *p, struct task *t, struct text *ret_text);
-/* What a program writes to it; size bytes and a NUL. */
+/* What a program writes to it; size bytes and a NUL. Returns how many of them count, 0: all, or a negative errno. */
 typedef int proc_store(struct kernel *k, struct process *p, struct task *t, const char *bytes,
 		       size_t size);
 
@@ -57,6 +58,20 @@ proc_fill proc_overcommit_memory, proc_overcommit_ratio, proc_overcommit_kbytes,
 	  proc_user_reserve, proc_admin_reserve;
 proc_store proc_set_overcommit_memory, proc_set_overcommit_ratio, proc_set_overcommit_kbytes,
 	   proc_set_user_reserve, proc_set_admin_reserve;
+
+/* proc_settings.c */
+proc_fill proc_core_pattern, proc_core_uses_pid, proc_domainname, proc_file_max, proc_hostname, proc_max_map_count,
+	  proc_max_queued_events, proc_max_user_instances, proc_max_user_watches, proc_min_free, proc_msg_default,
+	  proc_msg_max, proc_msgmax, proc_msgmnb, proc_msgmni, proc_msgsize_default, proc_msgsize_max, proc_pid_max,
+	  proc_pipe_max_size, proc_queues_max, proc_sem, proc_shmall, proc_shmmax, proc_shmmni, proc_swappiness,
+	  proc_threads_max, proc_file_nr;
+proc_store proc_set_compact_memory, proc_set_core_pattern, proc_set_core_uses_pid, proc_set_domainname,
+	   proc_set_drop_caches, proc_set_file_max, proc_set_hostname, proc_set_max_map_count,
+	   proc_set_max_queued_events, proc_set_max_user_instances, proc_set_max_user_watches, proc_set_min_free,
+	   proc_set_msg_default, proc_set_msg_max, proc_set_msgmax, proc_set_msgmnb, proc_set_msgmni,
+	   proc_set_msgsize_default, proc_set_msgsize_max, proc_set_pid_max, proc_set_pipe_max_size,
+	   proc_set_queues_max, proc_set_sem, proc_set_shmall, proc_set_shmmax, proc_set_shmmni, proc_set_swappiness,
+	   proc_set_threads_max;
 
 proc_fill proc_sysvipc_shm, proc_sysvipc_sem, proc_sysvipc_msg;
 

@@ -285,33 +285,16 @@ static int fill_pty_nr(struct kernel *k, struct process *p, struct task *t, stru
 FILL_TEXT(ostype, KERNEL_SYSNAME "\n")
 FILL_TEXT(osrelease, KERNEL_RELEASE "\n")
 FILL_TEXT(osversion, KERNEL_VERSION "\n")
-FILL_TEXT(hostname, KERNEL_NODENAME "\n")
-FILL_TEXT(domainname, "(none)\n")
 FILL_TEXT(zero, "0\n")
-FILL_TEXT(pid_max, "4194304\n")
 FILL_TEXT(ngroups_max, "65536\n")
 FILL_TEXT(cap_last_cap, "40\n")
-FILL_TEXT(threads_max, "32768\n") /* THREADS_MAX */
 FILL_TEXT(entropy, "256\n")
 FILL_TEXT(mmap_min_addr, "65536\n")
-FILL_TEXT(max_map_count, "65530\n")
-FILL_TEXT(swappiness, "60\n")
-FILL_TEXT(pipe_max_size, "1048576\n")
-FILL_TEXT(file_max, "1048576\n")
-FILL_TEXT(shmmax, "18446744073692774399\n")
-FILL_TEXT(shmmni, "4096\n")
-FILL_TEXT(sem, "32000\t1024000000\t500\t32000\n")
-FILL_TEXT(queues_max, "256\n")
-FILL_TEXT(mqueue_messages, "10\n")
-FILL_TEXT(msgmax, "8192\n")
-FILL_TEXT(msgmnb, "16384\n")
-FILL_TEXT(msgmni, "32000\n")
 FILL_TEXT(tty_drivers, "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
 		       "/dev/ptmx            /dev/ptmx       5       2 system\n"
 		       "pty_slave            /dev/pts      136 0-1048575 pty:slave\n")
-/* --core's is not the guest's to see: it names a file of the host. */
-FILL_TEXT(core_pattern, "core.%%p\n")
 FILL_TEXT(empty, "%s", "")
+FILL_TEXT(nr_open, "1048576\n") /* OPEN_MAX_EVER of sys_limits.c */
 FILL_TEXT(somaxconn, "4096\n")
 FILL_TEXT(socket_memory, "212992\n")
 FILL_TEXT(port_range, "32768\t60999\n")
@@ -387,37 +370,42 @@ const struct proc_entry proc_system_entries[] = {
     {"softirqs", proc_softirqs, 0444, NULL},
     {"stat", fill_stat, 0444, NULL},
     {"swaps", fill_swaps, 0444, NULL},
-    {"sys/fs/file-max", fill_file_max, 0444, NULL},
-    {"sys/fs/mqueue/msg_default", fill_mqueue_messages, 0444, NULL},
-    {"sys/fs/mqueue/msg_max", fill_mqueue_messages, 0444, NULL},
-    {"sys/fs/mqueue/msgsize_default", fill_msgmax, 0444, NULL},
-    {"sys/fs/mqueue/msgsize_max", fill_msgmax, 0444, NULL},
-    {"sys/fs/mqueue/queues_max", fill_queues_max, 0444, NULL},
-    {"sys/fs/pipe-max-size", fill_pipe_max_size, 0444, NULL},
+    {"sys/fs/file-max", proc_file_max, 0644, proc_set_file_max},
+    {"sys/fs/file-nr", proc_file_nr, 0444, NULL},
+    {"sys/fs/inotify/max_queued_events", proc_max_queued_events, 0644, proc_set_max_queued_events},
+    {"sys/fs/inotify/max_user_instances", proc_max_user_instances, 0644, proc_set_max_user_instances},
+    {"sys/fs/inotify/max_user_watches", proc_max_user_watches, 0644, proc_set_max_user_watches},
+    {"sys/fs/mqueue/msg_default", proc_msg_default, 0644, proc_set_msg_default},
+    {"sys/fs/mqueue/msg_max", proc_msg_max, 0644, proc_set_msg_max},
+    {"sys/fs/mqueue/msgsize_default", proc_msgsize_default, 0644, proc_set_msgsize_default},
+    {"sys/fs/mqueue/msgsize_max", proc_msgsize_max, 0644, proc_set_msgsize_max},
+    {"sys/fs/mqueue/queues_max", proc_queues_max, 0644, proc_set_queues_max},
+    {"sys/fs/nr_open", fill_nr_open, 0444, NULL},
+    {"sys/fs/pipe-max-size", proc_pipe_max_size, 0644, proc_set_pipe_max_size},
     {"sys/kernel/cap_last_cap", fill_cap_last_cap, 0444, NULL},
-    {"sys/kernel/core_pattern", fill_core_pattern, 0444, NULL},
-    {"sys/kernel/core_uses_pid", fill_zero, 0444, NULL},
-    {"sys/kernel/domainname", fill_domainname, 0444, NULL},
-    {"sys/kernel/hostname", fill_hostname, 0444, NULL},
-    {"sys/kernel/msgmax", fill_msgmax, 0444, NULL},
-    {"sys/kernel/msgmnb", fill_msgmnb, 0444, NULL},
-    {"sys/kernel/msgmni", fill_msgmni, 0444, NULL},
+    {"sys/kernel/core_pattern", proc_core_pattern, 0644, proc_set_core_pattern},
+    {"sys/kernel/core_uses_pid", proc_core_uses_pid, 0644, proc_set_core_uses_pid},
+    {"sys/kernel/domainname", proc_domainname, 0644, proc_set_domainname},
+    {"sys/kernel/hostname", proc_hostname, 0644, proc_set_hostname},
+    {"sys/kernel/msgmax", proc_msgmax, 0644, proc_set_msgmax},
+    {"sys/kernel/msgmnb", proc_msgmnb, 0644, proc_set_msgmnb},
+    {"sys/kernel/msgmni", proc_msgmni, 0644, proc_set_msgmni},
     {"sys/kernel/ngroups_max", fill_ngroups_max, 0444, NULL},
     {"sys/kernel/osrelease", fill_osrelease, 0444, NULL},
     {"sys/kernel/ostype", fill_ostype, 0444, NULL},
-    {"sys/kernel/pid_max", fill_pid_max, 0444, NULL},
+    {"sys/kernel/pid_max", proc_pid_max, 0644, proc_set_pid_max},
     {"sys/kernel/pty/max", fill_pty_max, 0444, NULL},
     {"sys/kernel/pty/nr", fill_pty_nr, 0444, NULL},
     {"sys/kernel/random/boot_id", fill_boot_id, 0444, NULL},
     {"sys/kernel/random/entropy_avail", fill_entropy, 0444, NULL},
     {"sys/kernel/random/uuid", fill_uuid, 0444, NULL},
     {"sys/kernel/randomize_va_space", fill_zero, 0444, NULL},
-    {"sys/kernel/sem", fill_sem, 0444, NULL},
+    {"sys/kernel/sem", proc_sem, 0644, proc_set_sem},
     {"sys/kernel/shm_rmid_forced", fill_zero, 0444, NULL},
-    {"sys/kernel/shmall", fill_shmmax, 0444, NULL},
-    {"sys/kernel/shmmax", fill_shmmax, 0444, NULL},
-    {"sys/kernel/shmmni", fill_shmmni, 0444, NULL},
-    {"sys/kernel/threads-max", fill_threads_max, 0444, NULL},
+    {"sys/kernel/shmall", proc_shmall, 0644, proc_set_shmall},
+    {"sys/kernel/shmmax", proc_shmmax, 0644, proc_set_shmmax},
+    {"sys/kernel/shmmni", proc_shmmni, 0644, proc_set_shmmni},
+    {"sys/kernel/threads-max", proc_threads_max, 0644, proc_set_threads_max},
     {"sys/kernel/version", fill_osversion, 0444, NULL},
     {"sys/net/core/rmem_default", fill_socket_memory, 0444, NULL},
     {"sys/net/core/rmem_max", fill_socket_memory, 0444, NULL},
@@ -431,12 +419,15 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/net/ipv4/tcp_wmem", fill_tcp_wmem, 0444, NULL},
     {"sys/net/unix/max_dgram_qlen", fill_dgram_qlen, 0444, NULL},
     {"sys/vm/admin_reserve_kbytes", proc_admin_reserve, 0644, proc_set_admin_reserve},
-    {"sys/vm/max_map_count", fill_max_map_count, 0444, NULL},
+    {"sys/vm/compact_memory", proc_nothing, 0200, proc_set_compact_memory},
+    {"sys/vm/drop_caches", proc_nothing, 0200, proc_set_drop_caches},
+    {"sys/vm/max_map_count", proc_max_map_count, 0644, proc_set_max_map_count},
+    {"sys/vm/min_free_kbytes", proc_min_free, 0644, proc_set_min_free},
     {"sys/vm/mmap_min_addr", fill_mmap_min_addr, 0444, NULL},
     {"sys/vm/overcommit_kbytes", proc_overcommit_kbytes, 0644, proc_set_overcommit_kbytes},
     {"sys/vm/overcommit_memory", proc_overcommit_memory, 0644, proc_set_overcommit_memory},
     {"sys/vm/overcommit_ratio", proc_overcommit_ratio, 0644, proc_set_overcommit_ratio},
-    {"sys/vm/swappiness", fill_swappiness, 0444, NULL},
+    {"sys/vm/swappiness", proc_swappiness, 0644, proc_set_swappiness},
     {"sys/vm/unprivileged_userfaultfd", fill_zero, 0444, NULL},
     {"sys/vm/user_reserve_kbytes", proc_user_reserve, 0644, proc_set_user_reserve},
     {"sysvipc/msg", proc_sysvipc_msg, 0444, NULL},

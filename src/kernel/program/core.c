@@ -158,10 +158,18 @@ static void put_headers(struct core *c, const struct text *notes, uint64_t data)
 	    .e_flags = 5, /* RVC, and doubles in registers: as its program */
 	    .e_ehsize = sizeof(e),
 	    .e_phentsize = sizeof(Elf64_Phdr),
-	    .e_phnum = (uint16_t)(regions + 1), /* REGIONS_MAX is less than the format has */
+	    .e_phnum = (uint16_t)min_u64(regions + 1, PN_XNUM),
 	};
-	put(c, &e, sizeof(e), 0);
 	uint64_t notes_at = sizeof(e) + (regions + 1) * sizeof(Elf64_Phdr);
+	/* So many that a section has to say how many. */
+	const Elf64_Shdr section = {.sh_info = (uint32_t)(regions + 1)};
+	if (e.e_phnum == PN_XNUM) {
+		e.e_shoff = align_up(notes_at + notes->size, 8);
+		e.e_shnum = 1;
+		e.e_shentsize = sizeof(section);
+		put(c, &section, sizeof(section), e.e_shoff);
+	}
+	put(c, &e, sizeof(e), 0);
 	const Elf64_Phdr note = {.p_type = PT_NOTE, .p_offset = notes_at, .p_filesz = notes->size, .p_align = 4};
 	put(c, &note, sizeof(note), at);
 	for (const struct region *r = regions_first(&c->space->regions); r; r = region_next(r)) {
@@ -176,7 +184,7 @@ static void put_headers(struct core *c, const struct text *notes, uint64_t data)
 static void put_all(struct core *c, const struct text *notes)
 {
 	uint64_t headers = sizeof(Elf64_Ehdr) + (c->space->regions.count + 1) * sizeof(Elf64_Phdr);
-	uint64_t data = align_up(headers + notes->size, PAGE_SIZE);
+	uint64_t data = align_up(headers + align_up(notes->size, 8) + sizeof(Elf64_Shdr), PAGE_SIZE);
 	put_headers(c, notes, data);
 	for (const struct region *r = regions_first(&c->space->regions); r; r = region_next(r)) {
 		uint64_t size = size_of(c, r);
@@ -192,14 +200,68 @@ static void put_all(struct core *c, const struct text *notes)
 		c->error = c->file->ops->truncate(c->file, min_u64(data, c->most));
 }
 
+/* A part of a name, which makes no directory of it. */
+static void add_plain(struct text *text, const char *part)
+{
+	for (; *part; part++)
+		text_add_bytes(text, *part == '/' ? "!" : part, 1);
+}
+
+/* What a letter behind % stands for, as core(5) has it; others stand for nothing. */
+static void add_part(struct task *t, const struct signal_info *info, char letter, struct text *text)
+{
+	const struct process *p = t->process;
+	switch (letter) {
+	case '%': text_add(text, "%%"); break;
+	case 'p':
+	case 'P': text_add(text, "%d", p->pid); break;
+	case 'i':
+	case 'I': text_add(text, "%d", t->tid); break;
+	case 'u': text_add(text, "%u", p->uid); break;
+	case 'g': text_add(text, "%u", p->gid); break;
+	case 'd': text_add(text, "%d", p->dumpable); break;
+	case 's': text_add(text, "%d", info->number); break;
+	case 't': text_add(text, "%lu", kernel_realtime(p->kernel) / 1000000000); break;
+	case 'h': text_add(text, "%s", p->kernel->settings.host_name); break;
+	case 'e': add_plain(text, t->comm); break;
+	case 'f': add_plain(text, p->exe && strrchr(p->exe, '/') ? strrchr(p->exe, '/') + 1 : t->comm); break;
+	case 'E': add_plain(text, p->exe ? p->exe : t->comm); break;
+	case 'c': text_add(text, "%lu", p->limit[RLIMIT_CORE].soft); break;
+	default: break;
+	}
+}
+
+/* The name that core_pattern gives. */
+static void guest_name(struct task *t, const struct signal_info *info, struct text *ret_name)
+{
+	const struct settings *c = &t->process->kernel->settings;
+	bool numbered = false;
+	for (const char *at = c->core_pattern; *at; at++) {
+		if (*at != '%') {
+			text_add_bytes(ret_name, at, 1);
+		} else if (*++at) {
+			numbered |= *at == 'p';
+			add_part(t, info, *at, ret_name);
+		} else {
+			break;
+		}
+	}
+	if (c->core_uses_pid && !numbered)
+		text_add(ret_name, ".%d", t->process->pid);
+}
+
 /* A file of the guest that nobody else has, empty. */
-static int open_guest(struct task *t, struct file **ret_file)
+static int open_guest(struct task *t, const struct signal_info *info, struct file **ret_file)
 {
 	struct file *f;
 	struct stat st;
-	char name[32];
-	snprintf(name, sizeof(name), "core.%d", t->process->pid);
-	int r = path_open(t, ABI_AT_FDCWD, name, ABI_O_CREAT | O_WRONLY | ABI_O_NOFOLLOW, 0600, &f);
+	struct text name = TEXT;
+	guest_name(t, info, &name);
+	int r = text_failed(&name) ? -ENOMEM
+		: name.size >= PATH_SIZE
+		    ? -ENAMETOOLONG
+		    : path_open(t, ABI_AT_FDCWD, text_str(&name), ABI_O_CREAT | O_WRONLY | ABI_O_NOFOLLOW, 0600, &f);
+	text_finish(&name);
 	if (r != 0)
 		return r;
 	if (!f->ops->write || !f->ops->truncate || !f->ops->stat || f->ops->stat(f, &st) != 0 || !S_ISREG(st.st_mode) ||
@@ -277,7 +339,7 @@ bool core_dump(struct task *t, const struct signal_info *info)
 		return dump_to_host(&c, t, info);
 	c.most = p->limit[RLIMIT_CORE].soft;
 	/* No room for its first page. */
-	if (c.most < PAGE_SIZE || open_guest(t, &c.file) != 0)
+	if (c.most < PAGE_SIZE || open_guest(t, info, &c.file) != 0)
 		return false;
 	bool dumped = dump_to(&c, t, info);
 	file_put(c.file);
