@@ -196,6 +196,10 @@ static void happened(struct explain *x, struct tale *t, struct process *p, const
 			explain_fork(x, t, p, e);
 		child_begins(x, e);
 		break;
+	case EVENT_thread_new:
+		if (tells)
+			explain_thread(x, t, e);
+		break;
 	case EVENT_process_exec:
 		if (p)
 			executed(x, t, p, e);

@@ -90,11 +90,12 @@ struct tale {
 	/* What is told only once. */
 	bool told[ROLES][PARTS][CAUSES][AGENTS];
 	bool told_write, told_read[2], told_heap, told_map, told_fork, told_copy, told_reuse,
-	    told_signal, told_evict[2], told_swap_in;
+	    told_signal, told_evict[2], told_swap_in, told_thread;
 	unsigned libraries, forks, rows, faults_told;
 	/* The system call that it is in. */
 	uint64_t call;
 	bool in_call;
+	int32_t call_tid; /* which thread: of several, the one that called last */
 	struct text call_text;
 	struct step *call_step; /* to be finished when it returns */
 	unsigned call_faults;   /* by the kernel, since it began */
@@ -115,6 +116,12 @@ struct tale {
 	struct tally tally;
 	uint64_t instructions, started, over;
 };
+
+/* Is the thread of e in the call that the tale knows? */
+static inline bool tale_in_call(const struct tale *t, const struct event *e)
+{
+	return t->in_call && t->call_tid == e->tid;
+}
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
@@ -168,6 +175,7 @@ void explain_map(struct explain *x, struct tale *t, struct process *p, const str
 /* The child begins; e: the event of its parent. */
 void explain_begin(struct explain *x, struct tale *t, const struct event *e);
 void explain_fork(struct explain *x, struct tale *t, struct process *p, const struct event *e);
+void explain_thread(struct explain *x, struct tale *t, const struct event *e);
 /* What the pages of its files are shared with, and what it has. */
 void explain_shared(struct explain *x, struct tale *t, struct process *p, uint64_t time);
 void explain_exit(struct explain *x, struct tale *t, struct process *p, const struct event *e);

@@ -107,8 +107,8 @@ void explain_enter(struct explain *x, struct tale *t, struct process *p, const s
 	text_finish(&t->call_text);
 	text_add(&t->call_text, "%s", e->syscall_enter.text ? e->syscall_enter.text : "");
 	t->call = e->syscall_enter.number;
-	/* Events do not say which thread they are of: of several, calls are not told apart. */
-	t->in_call = p && p->threads == 1;
+	t->in_call = p != NULL;
+	t->call_tid = e->tid;
 	t->call_step = NULL;
 	t->call_faults = 0;
 	if (!t->in_call || !p->space || t->told_write || !k->current || k->current->process != p)
@@ -120,6 +120,8 @@ void explain_enter(struct explain *x, struct tale *t, struct process *p, const s
 void explain_return(struct explain *x, struct tale *t, struct process *p, const struct event *e)
 {
 	struct step *s = t->call_step;
+	if (!tale_in_call(t, e))
+		return;
 	if (s && t->call == e->syscall_exit.number) {
 		if (strcmp(s->kind, "kernel-fault") == 0) {
 			if (t->call_faults > 0)

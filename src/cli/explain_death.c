@@ -250,7 +250,7 @@ static void survived(struct explain *x, struct tale *t, struct process *p, const
 	const struct event_fault *f = &e->fault;
 	bool call = f->by == BY_KERNEL;
 	bool *told = &t->told[ROLE_NONE][PART_NONE][f->cause][f->by];
-	if (*told || (call && !t->in_call))
+	if (*told || (call && !tale_in_call(t, e)))
 		return;
 	*told = true;
 	struct text title = TEXT;

@@ -243,6 +243,31 @@ void explain_begin(struct explain *x, struct tale *t, const struct event *e)
 	    e->space_fork.resident == 1 ? "is" : "are");
 }
 
+void explain_thread(struct explain *x, struct tale *t, const struct event *e)
+{
+	struct task *first = task_find(x->session->kernel, (int32_t)e->thread_new.by);
+	struct task *further = task_find(x->session->kernel, e->tid);
+	struct place pl;
+	if (t->told_thread || !first || !further)
+		return;
+	t->told_thread = true;
+	struct step *s = step_begin(x, t, "thread", e->time, "A second thread, %d, in the same address space", e->tid);
+	uint64_t sp = task_regs(further)->x[REG_SP];
+	step_event(s, e);
+	step_says(s,
+		  "clone with CLONE_VM makes no copy of anything: thread %d runs with the page tables of "
+		  "thread %d. What one writes the other sees at once, and a page that one touches first is "
+		  "there for both.",
+		  e->tid, first->tid);
+	place_find(x, t, further->process, sp, &pl);
+	step_says(s,
+		  "Its own are its registers, and by convention a stack: sp is 0x%" PRIx64 ", in %s, a "
+		  "mapping like any other, of which a frame is taken where it is touched. (sp of thread %d is "
+		  "0x%" PRIx64 ".)",
+		  sp, pl.name, first->tid, task_regs(first)->x[REG_SP]);
+	step_says(s, "When the processor changes from one to the other, satp stays, and the TLB is not flushed.");
+}
+
 /* --- what is shared -------------------------------------------------------------------------- */
 
 struct in_common {

@@ -302,10 +302,10 @@ void explain_fault(struct explain *x, struct tale *t, struct process *p, const s
 	const struct event_fault *f = &e->fault;
 	struct place pl;
 	bool copy = f->cause == CAUSE_cow_copy && f->from && !(f->from >> 63);
-	if (f->by == BY_KERNEL && t->in_call)
+	if (f->by == BY_KERNEL && tale_in_call(t, e))
 		t->call_faults++;
 	/* What execve does to the space that it is still making is told with execve. */
-	if (!p || !p->space || t->making || (f->by != BY_PROGRAM && !t->in_call))
+	if (!p || !p->space || t->making || (f->by != BY_PROGRAM && !tale_in_call(t, e)))
 		return;
 	place_find(x, t, p, f->addr, &pl);
 	bool *told = &t->told[pl.role][pl.part][f->cause][f->by];
@@ -313,7 +313,7 @@ void explain_fault(struct explain *x, struct tale *t, struct process *p, const s
 		tell_copy(x, t, p, e, &pl);
 	} else if (f->cause == CAUSE_cow_reuse && !t->told_reuse) {
 		tell_reuse(x, t, p, e, &pl);
-	} else if (in_untouched_buffer(f) && t->in_call && !t->told_read[t->call == CALL_READ]) {
+	} else if (in_untouched_buffer(f) && tale_in_call(t, e) && !t->told_read[t->call == CALL_READ]) {
 		tell_kernel_fault(x, t, e, &pl);
 	} else if (f->evicted_key && !t->told_evict[f->evicted_dirty]) {
 		tell_evict(x, t, p, e, &pl);

@@ -217,17 +217,28 @@ static void prot_text(uint64_t prot, char ret_text[4])
 	ret_text[3] = 0;
 }
 
+/* "pid 2", and "thread 4 of pid 2" where it is not its first. */
+static void add_who(struct text *to, const struct event *e)
+{
+	if (e->tid != e->pid)
+		text_add(to, "thread %d of ", e->tid);
+	text_add(to, "pid %d", e->pid);
+}
+
 static void tell_fault(struct teller *t, const struct event *e, struct text *to)
 {
 	static const char *const does[] = {"reads", "writes", "executes"};
 	const struct event_fault *f = &e->fault;
 	bool here = e->pid == t->at->pid && (f->addr & ~(uint64_t)(PAGE_SIZE - 1)) == t->at->va;
 	if (f->by == BY_KERNEL)
-		text_add(to, "the kernel %s it for pid %d", does[f->access], e->pid);
+		text_add(to, "the kernel %s it for ", does[f->access]);
 	else if (f->by == BY_AHEAD)
-		text_add(to, "it is brought in for pid %d before it is touched", e->pid);
-	else
-		text_add(to, "pid %d %s it (pc 0x%" PRIx64 ")", e->pid, does[f->access], f->pc);
+		text_add(to, "it is brought in for ");
+	add_who(to, e);
+	if (f->by == BY_AHEAD)
+		text_add(to, " before it is touched");
+	else if (f->by == BY_PROGRAM)
+		text_add(to, " %s it (pc 0x%" PRIx64 ")", does[f->access], f->pc);
 	text_add(to, ": %s, %s", cause_text(f->cause), cause_sentence(f->cause));
 	if (cause_class(f->cause) == CLASS_fatal)
 		return;
@@ -247,7 +258,8 @@ static void tell_fault(struct teller *t, const struct event *e, struct text *to)
 static void tell_fork(const struct teller *t, const struct event *e, struct text *to)
 {
 	long long child = (long long)e->space_fork.child;
-	text_add(to, "pid %d forks: ", e->pid);
+	add_who(to, e);
+	text_add(to, " forks: ");
 	if (t->page->alone)
 		text_add(to, "pid %lld does not get this page", child);
 	else if (t->shared)
@@ -326,30 +338,32 @@ static void tell_range(struct teller *t, const struct event *e, struct text *to)
 		prot_text(e->region_map.prot, prot);
 		t->shared = e->region_map.flags & REGION_SHARED;
 		t->mapped = true;
-		text_add(
-		    to,
-		    "reserved: pid %d maps 0x%" PRIx64 "-0x%" PRIx64 " (%s%c); no frame is taken",
-		    e->pid, e->region_map.start, e->region_map.end, prot, t->shared ? 's' : 'p');
+		text_add(to, "reserved: ");
+		add_who(to, e);
+		text_add(to, " maps 0x%" PRIx64 "-0x%" PRIx64 " (%s%c); no frame is taken",
+			 e->region_map.start, e->region_map.end, prot, t->shared ? 's' : 'p');
 	} else if (e->kind == EVENT_region_unmap &&
 		   covers(e->region_unmap.start, e->region_unmap.end, va)) {
-		text_add(to, "pid %d unmaps 0x%" PRIx64 "-0x%" PRIx64, e->pid,
-			 e->region_unmap.start, e->region_unmap.end);
+		add_who(to, e);
+		text_add(to, " unmaps 0x%" PRIx64 "-0x%" PRIx64, e->region_unmap.start, e->region_unmap.end);
 		t->mapped = false;
 		t->key = 0;
 	} else if (e->kind == EVENT_region_drop &&
 		   covers(e->region_drop.start, e->region_drop.end, va)) {
-		text_add(to,
-			 "pid %d drops what 0x%" PRIx64 "-0x%" PRIx64 " holds; the region stays",
-			 e->pid, e->region_drop.start, e->region_drop.end);
+		add_who(to, e);
+		text_add(to, " drops what 0x%" PRIx64 "-0x%" PRIx64 " holds; the region stays",
+			 e->region_drop.start, e->region_drop.end);
 		t->key = 0;
 	} else if (e->kind == EVENT_region_move &&
 		   covers(e->region_move.start, e->region_move.end, va)) {
-		text_add(to, "pid %d moves it to 0x%" PRIx64 "; its frame stays", e->pid,
+		add_who(to, e);
+		text_add(to, " moves it to 0x%" PRIx64 "; its frame stays",
 			 va - e->region_move.start + e->region_move.to);
 	} else if (e->kind == EVENT_region_protect &&
 		   covers(e->region_protect.start, e->region_protect.end, va)) {
 		prot_text(e->region_protect.prot, prot);
-		text_add(to, "pid %d protects 0x%" PRIx64 "-0x%" PRIx64 ": %s", e->pid,
+		add_who(to, e);
+		text_add(to, " protects 0x%" PRIx64 "-0x%" PRIx64 ": %s",
 			 e->region_protect.start, e->region_protect.end, prot);
 	}
 }

@@ -16,7 +16,7 @@ static bool wanted(const struct session *s, const struct event *e)
 	int32_t pid = s->o->pid;
 	if (!s->o->pid_given || pid == PID_ALL)
 		return true;
-	return e->pid == pid;
+	return e->pid == pid || e->tid == pid;
 }
 
 static void trace_seen(struct session *s, const struct event *e)

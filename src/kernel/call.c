@@ -84,8 +84,8 @@ static __attribute__((noinline)) void show_enter(struct task *t)
 	struct kernel *k = t->process->kernel;
 	char text[TEXT_SIZE];
 	call_text_enter(t, text, sizeof(text));
-	EVENT(k->events, &t->process->tally, t->process->pid, kernel_now(k), syscall_enter,
-	      .number = t->call.number, .text = text);
+	EVENT_OF(k->events, &t->process->tally, t->process->pid, t->tid, kernel_now(k), syscall_enter,
+		 .number = t->call.number, .text = text);
 }
 
 static __attribute__((noinline)) void show_exit(struct task *t, int64_t result)
@@ -93,8 +93,8 @@ static __attribute__((noinline)) void show_exit(struct task *t, int64_t result)
 	struct kernel *k = t->process->kernel;
 	char text[TEXT_SIZE];
 	call_text_exit(t, result, text, sizeof(text));
-	EVENT(k->events, &t->process->tally, t->process->pid, kernel_now(k), syscall_exit,
-	      .number = t->call.number, .result = result, .text = text);
+	EVENT_OF(k->events, &t->process->tally, t->process->pid, t->tid, kernel_now(k), syscall_exit,
+		 .number = t->call.number, .result = result, .text = text);
 }
 
 static void tell_enter(struct task *t)

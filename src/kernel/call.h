@@ -51,6 +51,8 @@ enum call_type {
 	T_eventfd_flags, T_epoll_flags, T_epoll_op, T_timerfd_flags, T_timer_flags, T_signalfd_flags,
 	T_inotify_flags, T_inotify_mask, T_pidfd_flags, T_splice_flags, T_rwf_flags, T_sync_range,
 	T_pollfds, T_prctl, T_madvise, /* T_advice is fadvise's */
+	T_futex_op, T_futex_time, T_futex_bits, /* what they are the operation says */
+	T_random_flags,
 	T_ptr,
 	T_socket_family, T_socket_type, T_sock_flags, T_socket_level, T_socket_option, T_shutdown,
 	T_msg_flags, T_sockaddr_in, T_sockaddr_out, /* in: size in the next argument; out: where it is */

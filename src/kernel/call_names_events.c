@@ -56,6 +56,8 @@ NAMES(sync_range) = {{1, "SYNC_FILE_RANGE_WAIT_BEFORE"},
 		     {4, "SYNC_FILE_RANGE_WAIT_AFTER"},
 		     {0, NULL}};
 
+NAMES(random) = {{1, "GRND_NONBLOCK"}, {2, "GRND_RANDOM"}, {4, "GRND_INSECURE"}, {0, NULL}};
+
 /* zero: what 0 is called, of flags; unknown: what else there is, of values. */
 static const struct {
 	enum call_type type;
@@ -74,6 +76,7 @@ static const struct {
     {T_splice_flags, names_splice, "0", NULL},
     {T_rwf_flags, names_rwf, "0", NULL},
     {T_sync_range, names_sync_range, "0", NULL},
+    {T_random_flags, names_random, "0", NULL},
 };
 
 bool names_add_listed(struct text *t, enum call_type type, uint64_t value)

@@ -410,3 +410,67 @@ void show_clone_flags(struct show *s, uint64_t flags)
 		text_add(s->text, "0");
 	}
 }
+
+/* --- futex --- */
+
+enum {
+	FUTEX_WAIT_ = 0,
+	FUTEX_WAKE_ = 1,
+	FUTEX_LOCK_PI_ = 6,
+	FUTEX_UNLOCK_PI_ = 7,
+	FUTEX_TRYLOCK_PI_ = 8,
+	FUTEX_WAIT_BITSET_ = 9,
+	FUTEX_WAKE_BITSET_ = 10,
+	FUTEX_WAIT_REQUEUE_PI_ = 11,
+	FUTEX_LOCK_PI2_ = 13,
+	FUTEX_PRIVATE_ = 128,
+	FUTEX_REALTIME_ = 256,
+	FUTEX_COMMANDS = FUTEX_PRIVATE_ - 1,
+};
+
+void show_futex_op(struct show *s, uint64_t op)
+{
+	static const char *const name[] = {"WAIT",	 "WAKE",	"FD",	     "REQUEUE",	 "CMP_REQUEUE",
+					   "WAKE_OP",	 "LOCK_PI",	"UNLOCK_PI", "TRYLOCK_PI", "WAIT_BITSET",
+					   "WAKE_BITSET", "WAIT_REQUEUE_PI", "CMP_REQUEUE_PI", "LOCK_PI2"};
+	uint64_t command = op & FUTEX_COMMANDS;
+	if (command >= array_size(name) || op > (FUTEX_COMMANDS | FUTEX_PRIVATE_ | FUTEX_REALTIME_)) {
+		text_add(s->text, "%#" PRIx64 " /* FUTEX_??? */", op);
+		return;
+	}
+	text_add(s->text, "FUTEX_%s%s%s", name[command], op & FUTEX_PRIVATE_ ? "_PRIVATE" : "",
+		 op & FUTEX_REALTIME_ ? "|FUTEX_CLOCK_REALTIME" : "");
+}
+
+/* A time to wait until, or for; else how many to move. */
+void show_futex_time(struct show *s, uint64_t v)
+{
+	uint64_t command = s->arg[1] & FUTEX_COMMANDS;
+	if (command == FUTEX_WAIT_ || command == FUTEX_LOCK_PI_ || command == FUTEX_WAIT_BITSET_ ||
+	    command == FUTEX_WAIT_REQUEUE_PI_ || command == FUTEX_LOCK_PI2_)
+		show_time(s, v, "nsec");
+	else
+		text_add(s->text, "%" PRIu64, v);
+}
+
+void show_futex_bits(struct show *s, uint64_t v)
+{
+	uint64_t command = s->arg[1] & FUTEX_COMMANDS;
+	if ((command == FUTEX_WAIT_BITSET_ || command == FUTEX_WAKE_BITSET_) && (uint32_t)v == UINT32_MAX)
+		text_add(s->text, "FUTEX_BITSET_MATCH_ANY");
+	else
+		text_add(s->text, "%#x", (unsigned)v);
+}
+
+unsigned show_futex_args(uint64_t op)
+{
+	switch (op & FUTEX_COMMANDS) {
+	case FUTEX_WAKE_: return 3;
+	case FUTEX_UNLOCK_PI_:
+	case FUTEX_TRYLOCK_PI_: return 2;
+	case FUTEX_WAIT_:
+	case FUTEX_LOCK_PI_:
+	case FUTEX_LOCK_PI2_: return 4;
+	default: return 6;
+	}
+}

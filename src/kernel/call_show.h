@@ -61,6 +61,11 @@ void show_utsname(struct show *s, uint64_t va);
 void show_ints(struct show *s, uint64_t va, unsigned count);
 void show_pollfds(struct show *s, uint64_t va, uint64_t count);
 void show_epoll_events(struct show *s, uint64_t va, int64_t count);
+/* futex: its operation says what follows, and how many arguments there are. */
+void show_futex_op(struct show *s, uint64_t op);
+void show_futex_time(struct show *s, uint64_t v);
+void show_futex_bits(struct show *s, uint64_t v);
+unsigned show_futex_args(uint64_t op);
 void show_clone_flags(struct show *s, uint64_t flags);
 
 #endif

@@ -135,6 +135,9 @@ static void show_number(struct show *s, enum call_type type, uint64_t v)
 	case T_at_flags: show_at_flags(s, (uint32_t)v); break;
 	case T_access_mode: names_add_flags(t, names_access, (uint32_t)v, "F_OK"); break;
 	case T_clone_flags: show_clone_flags(s, v); break;
+	case T_futex_op: show_futex_op(s, (uint32_t)v); break;
+	case T_futex_time: show_futex_time(s, v); break;
+	case T_futex_bits: show_futex_bits(s, v); break;
 	case T_wait_flags: names_add_flags(t, names_wait, (uint32_t)v, "0"); break;
 	case T_seek: names_add_value(t, names_seek, (uint32_t)v, "SEEK_???"); break;
 	case T_fcntl: names_add_value(t, names_fcntl, (uint32_t)v, "F_???"); break;
@@ -188,6 +191,8 @@ static unsigned args_shown(const struct show *s)
 		if (info->type[i] == T_mode && info->type[i - 1] == T_open_flags &&
 		    !(before & 0100) && (before & 020200000) != 020200000)
 			return i;
+		if (info->type[i - 1] == T_futex_op)
+			return show_futex_args(before);
 		if (info->type[i - 1] == T_remap_flags && !(before & 2))
 			return i;
 		if (info->type[i - 1] == T_fcntl &&

@@ -57,6 +57,7 @@ void sched_new_space(struct task *t)
 	s->pid = t->process->pid;
 	s->tally = &t->process->tally;
 	s->mm->current = s;
+	events_run(s->mm->events, s->pid, t->tid);
 	hart_set_satp(t->process->kernel->hart, sv_satp(s->pmap));
 }
 

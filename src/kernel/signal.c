@@ -432,8 +432,8 @@ static void tell_delivery(struct task *t, const struct signal_info *info)
 {
 	struct process *p = t->process;
 
-	EVENT(p->kernel->events, &p->tally, p->pid, kernel_now(p->kernel), signal, .number = info->number,
-	      .code = info->code, .addr = info->addr, .sender = info->pid);
+	EVENT_OF(p->kernel->events, &p->tally, p->pid, t->tid, kernel_now(p->kernel), signal, .number = info->number,
+		 .code = info->code, .addr = info->addr, .sender = info->pid);
 }
 
 static void stop_process(struct process *p, int n)

@@ -240,7 +240,10 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 		wait_forget(child);
 	if (child->state != TASK_DEAD)
 		sched_ready(child);
-	if (!(flags & CLONE_THREAD_))
+	if (flags & CLONE_THREAD_)
+		EVENT_OF(t->process->kernel->events, &t->process->tally, t->process->pid, child->tid,
+			 kernel_now(t->process->kernel), thread_new, .by = t->tid);
+	else
 		(void)debug_tell(t, flags & CLONE_VFORK_ ? DEBUG_VFORK : DEBUG_FORK, (uint64_t)child->tid);
 	return child->tid;
 }

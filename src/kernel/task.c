@@ -264,6 +264,22 @@ static void tell_memory(struct task *t)
 	wait_forget(t);
 }
 
+static void tell_thread_exit(const struct task *t, int status)
+{
+	struct process *p = t->process;
+	EVENT_OF(p->kernel->events, &p->tally, p->pid, t->tid, kernel_now(p->kernel), thread_exit,
+		 .status = status);
+}
+
+/* All that live but the first, and but one. */
+static void tell_threads_exit(struct process *p, const struct task *but, int status)
+{
+	const struct task *t;
+	TAILQ_FOREACH (t, &p->tasks, sibling)
+		if (t != process_task(p) && t != but && t->state != TASK_DEAD)
+			tell_thread_exit(t, status);
+}
+
 static void task_end(struct task *t)
 {
 	if (t->state == TASK_DEAD)
@@ -357,8 +373,9 @@ void process_exit(struct process *p, int status)
 	if (p->exiting)
 		return;
 	p->status = status;
+	tell_threads_exit(p, NULL, status);
 	/* Told while its memory is still there, for those who look at it. */
-	EVENT(k->events, &p->tally, p->pid, kernel_now(k), process_exit, .status = status);
+	EVENT_OF(k->events, &p->tally, p->pid, p->pid, kernel_now(k), process_exit, .status = status);
 	(void)debug_tell(process_task(p), DEBUG_EXIT, (uint64_t)status);
 	give_all_back(p);
 	tty_process_ended(p);
@@ -394,6 +411,7 @@ void task_exit(struct task *t, int status)
 		process_exit(p, status);
 		return;
 	}
+	tell_thread_exit(t, status);
 	task_end(t);
 	(void)debug_tell(t, DEBUG_THREAD_EXIT, (uint64_t)status);
 }
@@ -402,7 +420,10 @@ void task_leave_alone(struct task *t)
 {
 	struct process *p = t->process;
 	struct task *first = process_task(p), *other, *next;
+	tell_threads_exit(p, t, 0);
 	if (t != first) {
+		EVENT_OF(p->kernel->events, &p->tally, p->pid, p->pid, kernel_now(p->kernel), thread_lead,
+			 .was = t->tid);
 		TAILQ_REMOVE(&p->tasks, t, sibling);
 		TAILQ_INSERT_HEAD(&p->tasks, t, sibling);
 		further_remove(t);
@@ -414,6 +435,7 @@ void task_leave_alone(struct task *t)
 		} else {
 			further_add(first);
 		}
+		events_run(p->kernel->events, p->pid, t->tid);
 	}
 	for (other = TAILQ_NEXT(t, sibling); other; other = next) {
 		next = TAILQ_NEXT(other, sibling);

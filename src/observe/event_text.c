@@ -152,7 +152,7 @@ void json_add_string(struct text *t, const char *s)
 
 void event_add_json(struct text *t, const struct event *e)
 {
-	text_add(t, "{\"time\":%" PRIu64 ",\"pid\":%d,\"event\":\"%s\"", e->time, e->pid,
+	text_add(t, "{\"time\":%" PRIu64 ",\"pid\":%d,\"tid\":%d,\"event\":\"%s\"", e->time, e->pid, e->tid,
 		 event_name(e->kind));
 	switch (e->kind) {
 #define F(type, name)                                                                              \

@@ -2,7 +2,7 @@
 /* event_text.h - events as text and as lines of JSON, both from events.def
  *
  *	event_add_text   page_unmap {addr=0x5000, key=0x12, frame=77, resident=-1}
- *	event_add_json   {"time":1200,"pid":2,"event":"page_unmap","addr":"0x5000",...}
+ *	event_add_json   {"time":1200,"pid":2,"tid":2,"event":"page_unmap","addr":"0x5000",...}
  *
  * In JSON addresses, keys and sets of flags are strings of hexadecimal digits, since they may need
  * more than the 53 bits that many readers of JSON have for a number; the rest are numbers.

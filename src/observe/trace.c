@@ -71,7 +71,8 @@ bool trace_wants(const struct trace_filter *f, const struct event *e)
 	case EVENT_syscall_exit: return wants_call(f, e->syscall_exit.number);
 	case EVENT_process_exec: return f->calls || f->by_call;
 	case EVENT_signal: return f->signals;
-	case EVENT_process_exit: return f->exits;
+	case EVENT_process_exit:
+	case EVENT_thread_exit: return f->exits;
 	/* The rest has no line in the text; in JSON it comes with everything. */
 	default: return f->faults && f->calls && f->signals && f->exits;
 	}
@@ -96,10 +97,10 @@ static void cut(struct trace *tr)
 	tr->write(tr->ctx, unfinished, sizeof(unfinished) - 1);
 }
 
-static void begin(struct trace *tr, struct text *t, int32_t pid)
+static void begin(struct trace *tr, struct text *t, int32_t tid)
 {
 	cut(tr);
-	text_add(t, "[pid %d] ", pid);
+	text_add(t, "[pid %d] ", tid);
 }
 
 static const char *paint(const struct trace *tr, const char *sgr)
@@ -107,17 +108,17 @@ static const char *paint(const struct trace *tr, const char *sgr)
 	return tr->color ? sgr : "";
 }
 
-static struct trace_call **find_call(struct trace *tr, int32_t pid)
+static struct trace_call **find_call(struct trace *tr, int32_t tid)
 {
 	struct trace_call **p = &tr->calls;
-	while (*p && (*p)->pid != pid)
+	while (*p && (*p)->tid != tid)
 		p = &(*p)->next;
 	return p;
 }
 
-static void forget_call(struct trace *tr, int32_t pid)
+static void forget_call(struct trace *tr, int32_t tid)
 {
-	struct trace_call **p = find_call(tr, pid), *c = *p;
+	struct trace_call **p = find_call(tr, tid), *c = *p;
 	if (!c)
 		return;
 	if (tr->open == c)
@@ -152,53 +153,53 @@ static void add_name(struct text *t, uint64_t number)
 }
 
 /* What was begun goes on: the rest of its line, or a line of its own. */
-static void end_call(struct trace *tr, int32_t pid, uint64_t number, const char *rest)
+static void end_call(struct trace *tr, int32_t tid, uint64_t number, const char *rest)
 {
 	struct text t = TEXT;
 	size_t column = 0;
-	if (tr->open && tr->open->pid == pid) {
+	if (tr->open && tr->open->tid == tid) {
 		column = tr->column;
 		tr->open = NULL;
 	} else {
-		begin(tr, &t, pid);
+		begin(tr, &t, tid);
 		text_add(&t, "<... ");
 		add_name(&t, number);
-		text_add(&t, " resumed>%s", rest[0] == ')' ? "" : " ");
+		text_add(&t, " resumed>%s", rest[0] == ')' || rest[0] == ' ' ? "" : " ");
 	}
 	add_result(&t, 0, column, rest);
 	put(tr, &t);
-	forget_call(tr, pid);
+	forget_call(tr, tid);
 }
 
 static void call_enter(struct trace *tr, const struct event *e)
 {
-	struct trace_call *before = *find_call(tr, e->pid);
+	struct trace_call *before = *find_call(tr, e->tid);
 	if (before)
-		end_call(tr, e->pid, before->number,
+		end_call(tr, e->tid, before->number,
 			 ") = ? ERESTARTSYS (To be restarted if SA_RESTART is set)");
 	struct text t = TEXT;
-	begin(tr, &t, e->pid);
+	begin(tr, &t, e->tid);
 	const char *text = e->syscall_enter.text ? e->syscall_enter.text : "";
 	size_t length = strlen(text);
 	text_add(&t, "%s", text);
 	tr->column = t.size;
-	tr->open_ends_args = length < 2 || strcmp(text + length - 2, ", ") != 0;
 	put(tr, &t);
 	struct trace_call *c = calloc(1, sizeof(*c));
 	if (!c)
 		return; /* it will look as if it had been resumed */
 	*c = (struct trace_call){
-	    .pid = e->pid, .number = e->syscall_enter.number, .next = tr->calls};
+	    .tid = e->tid, .number = e->syscall_enter.number,
+	    .ends_args = length < 2 || strcmp(text + length - 2, ", ") != 0, .next = tr->calls};
 	tr->calls = tr->open = c;
 }
 
 /* A program that no call started: as if one had. */
 static void exec(struct trace *tr, const struct event *e)
 {
-	if (*find_call(tr, e->pid) || !tr->argv)
+	if (*find_call(tr, e->tid) || !tr->argv)
 		return;
 	struct text t = TEXT;
-	begin(tr, &t, e->pid);
+	begin(tr, &t, e->tid);
 	text_add(&t, "execve(");
 	const char *path = e->process_exec.path ? e->process_exec.path : "";
 	text_add_quoted(&t, path, strlen(path), 4095);
@@ -235,7 +236,7 @@ static void fault(struct trace *tr, const struct event *e)
 	const struct event_fault *f = &e->fault;
 	enum cause_class class = cause_class(f->cause);
 	struct text t = TEXT;
-	begin(tr, &t, e->pid);
+	begin(tr, &t, e->tid);
 	text_add(&t, "%s--- page_fault {kind=%s, cause=%s, access=%s, by=%s, addr=0x%" PRIx64,
 		 paint(tr, sgr[class]), cause_class_text(class), cause_text(f->cause),
 		 access_text(f->access), agent_text(f->by), f->addr);
@@ -298,7 +299,7 @@ static void add_signal(struct trace *tr, const struct event *e)
 {
 	const struct event_signal *s = &e->signal;
 	struct text t = TEXT;
-	begin(tr, &t, e->pid);
+	begin(tr, &t, e->tid);
 	text_add(&t, "%s--- ", paint(tr, "\033[35m"));
 	add_signal_name(&t, s->number);
 	text_add(&t, " {si_signo=");
@@ -321,17 +322,21 @@ static void add_signal(struct trace *tr, const struct event *e)
 	put(tr, &t);
 }
 
-static void exited(struct trace *tr, const struct event *e)
+/* Its call never returns. */
+static void abandon_call(struct trace *tr, int32_t tid)
 {
-	struct trace_call *c = *find_call(tr, e->pid);
+	struct trace_call *c = *find_call(tr, tid);
 	if (c)
-		end_call(tr, e->pid, c->number,
-			 c != tr->open || !tr->open_ends_args ? " <unfinished ...>) = ?" : ") = ?");
+		end_call(tr, tid, c->number,
+			 c->ends_args ? ") = ?" : " <unfinished ...>) = ?");
+}
+
+static void exited(struct trace *tr, int32_t tid, int status)
+{
+	struct text t = TEXT;
 	if (!tr->filter.exits)
 		return;
-	struct text t = TEXT;
-	int status = (int)e->process_exit.status;
-	begin(tr, &t, e->pid);
+	begin(tr, &t, tid);
 	if ((status & 0x7f) == 0) {
 		text_add(&t, "+++ exited with %d +++\n", status >> 8 & 0xff);
 	} else {
@@ -342,21 +347,49 @@ static void exited(struct trace *tr, const struct event *e)
 	put(tr, &t);
 }
 
+/* The first thread is gone, and another, in the midst of execve, has its number. */
+static void superseded(struct trace *tr, const struct event *e)
+{
+	int32_t was = (int32_t)e->thread_lead.was;
+	struct trace_call *c = *find_call(tr, was);
+	abandon_call(tr, e->tid);
+	if (tr->filter.exits) {
+		struct text t = TEXT;
+		begin(tr, &t, e->tid);
+		text_add(&t, "+++ superseded by execve in pid %d +++\n", was);
+		put(tr, &t);
+	}
+	cut(tr);
+	if (c)
+		c->tid = e->tid;
+}
+
 void trace_event(struct trace *tr, const struct event *e)
 {
 	/* Exits also end what was begun. */
-	if (e->kind != EVENT_process_exit && !trace_wants(&tr->filter, e))
+	bool ends = e->kind == EVENT_process_exit || e->kind == EVENT_thread_exit || e->kind == EVENT_thread_lead;
+	if (!ends && !trace_wants(&tr->filter, e))
 		return;
 	switch (e->kind) {
 	case EVENT_fault: fault(tr, e); break;
 	case EVENT_syscall_enter: call_enter(tr, e); break;
 	case EVENT_syscall_exit:
-		end_call(tr, e->pid, e->syscall_exit.number,
+		end_call(tr, e->tid, e->syscall_exit.number,
 			 e->syscall_exit.text ? e->syscall_exit.text : ") = ?");
 		break;
 	case EVENT_process_exec: exec(tr, e); break;
 	case EVENT_signal: add_signal(tr, e); break;
-	case EVENT_process_exit: exited(tr, e); break;
+	case EVENT_thread_exit:
+		abandon_call(tr, e->tid);
+		/* The first is there, and its number, as long as others are. */
+		if (e->tid != e->pid)
+			exited(tr, e->tid, (int)e->thread_exit.status);
+		break;
+	case EVENT_thread_lead: superseded(tr, e); break;
+	case EVENT_process_exit:
+		abandon_call(tr, e->tid);
+		exited(tr, e->tid, (int)e->process_exit.status);
+		break;
 	default: break;
 	}
 }
@@ -365,5 +398,5 @@ void trace_finish(struct trace *tr)
 {
 	cut(tr);
 	while (tr->calls)
-		forget_call(tr, tr->calls->pid);
+		forget_call(tr, tr->calls->tid);
 }

@@ -5,7 +5,8 @@
  *	[pid 2] --- page_fault {kind=minor, cause=zero-fill, ...} ---
  *	[pid 2] <... read resumed> "..."..., 100000) = 100000
  *
- * A call is a state of its process:
+ * Lines name the thread, as strace -f does: a process's first thread has its number. A call is a state
+ * of its thread:
  *
  *	          enter              another line comes between
  *	NONE ------------>  OPEN  ----------------------------->  CUT
@@ -33,9 +34,10 @@ struct trace_filter {
 };
 
 struct trace_call {
-	int32_t pid;
+	int32_t tid;
 	uint64_t number;
 	bool cut;
+	bool ends_args; /* nothing is left of its arguments */
 	struct trace_call *next;
 };
 
@@ -50,7 +52,6 @@ struct trace {
 	struct trace_call *calls; /* those that are not NONE */
 	struct trace_call *open;
 	size_t column;       /* of the open line */
-	bool open_ends_args; /* nothing is left of its arguments */
 };
 
 /* words: "faults,mmap,cow-copy", or NULL for everything. Returns 0, or -EINVAL with the word that

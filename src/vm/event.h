@@ -8,6 +8,11 @@
  * fold that is kept up to date: the figures are those of folding the recorded stream, and a test
  * checks that they are.
  *
+ * An event has the process and the thread it concerns. The paging system knows spaces and their
+ * processes, and no threads: what happens in the process that runs is of the thread that runs, which
+ * the kernel says at each switch (events_run); elsewhere tid is pid, a process's first thread. The
+ * kernel names the thread itself where it may be another (EVENT_OF).
+ *
  * Events name pages by key, the serial name of a page's contents: the same while the contents
  * move between frames, swap slots and files. A key is never reused. 0 is no key.
  */
@@ -77,6 +82,7 @@ enum event_kind {
 struct event {
 	enum event_kind kind;
 	int32_t pid;   /* 0: none */
+	int32_t tid;   /* pid: its first thread */
 	uint64_t time; /* virtual, ns */
 	union {
 #define EVENT(name, text, sentence, fields) struct event_##name name;
@@ -96,13 +102,25 @@ struct tally {
 struct events {
 	struct tally total;
 	bool observed; /* seen is called */
+	int32_t pid, tid; /* who runs; 0: nobody */
 	void (*seen)(void *ctx, const struct event *e);
 	void *ctx;
 };
 
+static inline void events_run(struct events *ev, int32_t pid, int32_t tid)
+{
+	ev->pid = pid;
+	ev->tid = tid;
+}
+
+static inline int32_t events_thread(const struct events *ev, int32_t pid)
+{
+	return pid == ev->pid ? ev->tid : pid;
+}
+
 /* name: an event of events.def; the rest: its fields, as designated initialisers. tally may be
- * NULL. now: an expression, evaluated only when observed. */
-#define EVENT(events_, tally_, pid_, now_, name, ...)                                              \
+ * NULL. tid, now: expressions, evaluated only when observed. */
+#define EVENT_OF(events_, tally_, pid_, tid_, now_, name, ...)                                     \
 	do {                                                                                       \
 		struct events *ev_ = (events_);                                                    \
 		struct tally *ta_ = (tally_);                                                      \
@@ -112,9 +130,13 @@ struct events {
 		if (unlikely(ev_->observed))                                                       \
 			ev_->seen(ev_->ctx, &(struct event){.kind = EVENT_##name,                  \
 							    .pid = (pid_),                         \
+							    .tid = (tid_),                         \
 							    .time = (now_),                        \
 							    .name = {__VA_ARGS__}});               \
 	} while (0)
+
+#define EVENT(events_, tally_, pid_, now_, name, ...)                                              \
+	EVENT_OF(events_, tally_, pid_, events_thread(events_, pid_), now_, name, __VA_ARGS__)
 
 /* The texts of causes.def. */
 const char *cause_text(enum cause c);	  /* "zero-fill" */

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 
-from world import CROSS, DIR, SOURCE, assembled, build, carrel, equal, golden, look, more, tiny
+from world import CROSS, DIR, SOURCE, assembled, build, carrel, equal, golden, look, more, threads, tiny
 from tap import Skip, main, test
 
 HELLO = '#include <stdio.h>\nint main(void) { printf("hello\\n"); return 0; }\n'
@@ -93,6 +93,11 @@ def events(*args):
 def in_order(wanted, kinds):
     rest = iter(kinds)
     equal([w for w in wanted if w not in rest], [], f'steps that are missing, or too late, in {kinds}')
+
+
+@test
+def explain_tells_what_a_thread_shares_and_what_it_has_of_its_own():
+    look('explain-threads.txt', 'explain', program=threads)
 
 
 @test

@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 
-from world import CARREL, DIR, MEM, SOURCE, build, carrel, look, tiny
+from world import CARREL, DIR, MEM, SOURCE, build, carrel, look, threads, tiny
 from tap import Skip, equal, main, test
 
 STORY = r'''
@@ -58,6 +58,30 @@ def trace_writes_calls_and_faults_as_the_manual_shows_them():
 @test
 def trace_shows_only_what_was_asked_for():
     look('trace-filter.txt', 'trace', '-e', 'cow-copy,cow-reuse,clone')
+
+
+@test
+def trace_names_the_thread_of_each_line_and_ends_each_call_in_it():
+    look('trace-threads.txt', 'trace', program=threads)
+
+
+@test
+def trace_tells_when_a_thread_takes_over_its_process_by_execve():
+    look('trace-threads-exec.txt', 'trace', '-e', 'calls,exits', program=lambda: threads('anew'))
+
+
+@test
+def events_as_json_have_the_process_and_the_thread():
+    lines = [json.loads(line) for line in carrel('trace', '--jsonl', *threads('anew')).stderr.splitlines()[1:]]
+    equal({e['pid'] for e in lines}, {0, 2})
+    equal({e['tid'] for e in lines if e['pid'] == 0}, {0})
+    told = [(e['event'], e['tid']) for e in lines if e['event'].startswith('thread_')]
+    equal(told, [('thread_new', 3), ('thread_exit', 3), ('thread_new', 4), ('thread_new', 5), ('thread_exit', 4),
+                 ('thread_lead', 2), ('thread_new', 6), ('thread_exit', 6), ('thread_new', 7), ('thread_exit', 7)])
+    by_program = [e for e in lines if e['event'] == 'page_fault' and e['by'] == 'program']
+    equal({e['tid'] for e in by_program}, {2, 3, 6})
+    one = carrel('trace', '--pid', '3', '-e', 'calls', *threads()).stderr
+    equal({line.split('] ')[0] for line in one.splitlines()}, {'[pid 3'})
 
 
 @test
@@ -191,6 +215,11 @@ def story_tells_of_one_page_from_its_reservation_to_its_end():
     look('story.txt', 'story', 'counter')
     look('story-child.txt', 'story', 'counter', '--pid', '3')
     look('story-zero.txt', 'story', 'counter+4096')
+
+
+@test
+def story_says_which_thread_touched_a_page():
+    look('story-threads.txt', 'story', 'shared', program=threads)
 
 
 @test

@@ -75,6 +75,10 @@ def tiny():
     return assembled('tiny')
 
 
+def threads(*args):
+    return [*assembled('threads'), *args]
+
+
 def carrel(*args, timeout=60, **more):
     return subprocess.run([CARREL, *args], cwd=DIR, timeout=timeout, stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, **more)
