@@ -135,6 +135,8 @@ struct kernel {
 	uint64_t idle_ns; /* time in which nothing ran: virtual now = retired + idle_ns */
 	uint64_t io_idle_ns; /* of that, while a transfer of the paging system was under way */
 	uint64_t switches;   /* from one task to another */
+	bool uneven;	     /* somebody is no ordinary task of nice 0, or was: see sched.h */
+	uint64_t share_least; /* what the last one by shares had had */
 	uint64_t load_due;   /* when load is looked at next */
 	uint32_t load[3];    /* who wanted to run in the last 1, 5 and 15 minutes: see load.c */
 	uint64_t random_state;

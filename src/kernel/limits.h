@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "kernel/task.h"
+
 struct process;
 struct space;
 struct tally;
@@ -22,6 +24,7 @@ struct usage {
 	uint64_t retired;	/* instructions: processor time in ns */
 	uint64_t resident_peak; /* pages */
 	const struct tally *tally;
+	struct switches switches;
 };
 
 /* struct rusage, for getrusage, wait4 and waitid. Returns as uaccess_write. */

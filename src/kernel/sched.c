@@ -26,8 +26,6 @@
 #include "kernel/timer.h"
 #include "pmap/sv.h"
 
-/* Instructions, and so virtual nanoseconds, that a task runs while others are ready. */
-enum { SLICE = 1000000 };
 /* The host's descriptors are looked at this often while tasks run. */
 enum { POLL_EVERY = 2000000 };
 
@@ -35,8 +33,13 @@ enum { CODE_ILL_ILLOPC = 1, CODE_TRAP_BRKPT = 1, CODE_BUS_ADRALN = 1 };
 
 void sched_ready(struct task *t)
 {
+	bool ran = t->state == TASK_RUNNING;
 	t->state = TASK_READY;
-	TAILQ_INSERT_TAIL(&t->process->kernel->ready, t, run);
+	if (unlikely(t->process->kernel->uneven))
+		sched_join(t, ran);
+	else
+		TAILQ_INSERT_TAIL(&t->process->kernel->ready, t, run);
+	t->sched.yields = false;
 }
 
 void sched_remove(struct task *t)
@@ -90,6 +93,7 @@ static void account(struct kernel *k, struct task *t)
 	k->accounted = retired;
 	t->retired += more;
 	t->process->retired += more;
+	sched_charge(t, more);
 	if (t->process->space && t->process->space->group)
 		t->process->space->group->local.ran += more;
 }
@@ -143,6 +147,17 @@ static void run_due(struct kernel *k)
 	thrash_look(k);
 }
 
+/* Who runs next: the first that no debugger holds, or as sched_order.c says. */
+static struct task *next_ready(struct kernel *k)
+{
+	struct task *t = TAILQ_FIRST(&k->ready);
+	if (unlikely(k->uneven))
+		return sched_pick(k);
+	while (unlikely(k->debugger) && t && t->debug.held)
+		t = TAILQ_NEXT(t, run);
+	return t;
+}
+
 /* Runs t until its slice is over, it waits, or it is no more. */
 static void run(struct kernel *k, struct task *t)
 {
@@ -174,14 +189,20 @@ static void run(struct kernel *k, struct task *t)
 		trap_handle(k, t, &trap);
 	}
 	account(k, t);
-	if (t->state == TASK_RUNNING)
-		t->preempted += !TAILQ_EMPTY(&k->ready);
-	else
-		t->slept++;
+	if (t->state != TASK_RUNNING) {
+		t->sched.burst = 0;
+		t->switches.slept++;
+		t->process->switches.slept++;
+	}
 	/* Who is due at this very instruction comes before t. */
 	run_due(k);
-	if (t->state == TASK_RUNNING)
-		sched_ready(t);
+	if (t->state != TASK_RUNNING)
+		return;
+	sched_ready(t);
+	if (next_ready(k) != t) {
+		t->switches.preempted++;
+		t->process->switches.preempted++;
+	}
 }
 
 /* The earliest of what is due by itself. */
@@ -347,15 +368,6 @@ void kernel_serve(struct kernel *k, uint64_t ns)
 	poll_host(k, ns);
 }
 
-/* Who runs next: the first that no debugger holds. */
-static struct task *next_ready(struct kernel *k)
-{
-	struct task *t = TAILQ_FIRST(&k->ready);
-	while (unlikely(k->debugger) && t && t->debug.held)
-		t = TAILQ_NEXT(t, run);
-	return t;
-}
-
 /* Nobody is ready. False: and nobody ever will be. */
 static bool idle(struct kernel *k, uint64_t until)
 {
@@ -424,9 +436,9 @@ static enum kernel_stop run_until(struct kernel *k, uint64_t until)
 		struct task *t = next_ready(k);
 		if (t) {
 			TAILQ_REMOVE(&k->ready, t, run);
-			k->slice_end = min_u64(now + SLICE, until);
+			k->slice_end = min_u64(now + sched_slice(t), until);
 			sched_look_at(k, next_deadline(k));
-			sched_look_at(k, timers_next_of(t->process));
+			sched_look_at(k, timers_next_of(t));
 			run(k, t);
 		} else if (!idle(k, until)) {
 			return KERNEL_IDLE;

@@ -10,6 +10,15 @@
  *
  * Round robin: who becomes ready goes to the end of the queue. The running task is looked at again
  * at slice_end at the latest; sched_look_at brings that forward.
+ *
+ * That is so while all are alike, which is most often. Once somebody has asked for another nice value
+ * or policy, the order is Linux's (sched_order.c):
+ *
+ *	FIFO, RR      the highest priority first, and nobody else meanwhile; who becomes ready with a
+ *		      higher one takes over at that very instruction. FIFO has no slices
+ *	OTHER, BATCH  who had least, counted by weight: 1024 of nice 0, a quarter more for each step
+ *		      down, to 88817 of -20, a fifth less for each step up, to 14 of 19
+ *	IDLE          when nobody else wants to
  */
 #ifndef KERNEL_SCHED_H
 #define KERNEL_SCHED_H
@@ -22,12 +31,27 @@
 struct kernel;
 struct task;
 
+/* Instructions, and so virtual nanoseconds, that a task runs while others are ready. */
+enum { SCHED_SLICE = 1000000 };
+/* Linux's numbers; its 6, DEADLINE, is refused. */
+enum { SCHED_POLICY_OTHER = 0, SCHED_POLICY_FIFO = 1, SCHED_POLICY_RR = 2, SCHED_POLICY_BATCH = 3, SCHED_POLICY_IDLE = 5 };
+
 /* t can run: it goes to the end of the ready queue. */
 void sched_ready(struct task *t);
 /* Off the ready queue, if it is there; the state is the caller's to set. */
 void sched_remove(struct task *t);
 /* Something is due at virtual time ns. */
 void sched_look_at(struct kernel *k, uint64_t ns);
+/* sched_order.c: from now on not all are alike. */
+void sched_uneven(struct kernel *k);
+/* Who is next, and stays in the queue; NULL: nobody is ready. */
+struct task *sched_pick(struct kernel *k);
+/* t is ready; ran: and was running until now. */
+void sched_join(struct task *t, bool ran);
+/* How long it may run now, if others want to. */
+uint64_t sched_slice(const struct task *t);
+/* t ran for so long. */
+void sched_charge(struct task *t, uint64_t ns);
 /* t, which is the current task, has another space from now on. */
 void sched_new_space(struct task *t);
 /* For --drop-mappings: drops some if it is time to. Returns the instructions until the next time. */

@@ -192,6 +192,8 @@ int usage_write(struct task *t, uint64_t va, const struct usage *usage)
 		.maxrss = (int64_t)(usage->resident_peak * PAGE_SIZE / 1024),
 		.minflt = (int64_t)tally_minor(usage->tally),
 		.majflt = (int64_t)tally_major(usage->tally),
+		.nvcsw = (int64_t)usage->switches.slept,
+		.nivcsw = (int64_t)usage->switches.preempted,
 	};
 
 	return uaccess_write(t, va, &u, sizeof(u));
@@ -217,13 +219,13 @@ int64_t sys_getrusage(struct task *t, const uint64_t a[6])
 
 	switch ((int32_t)a[0]) {
 	case RUSAGE_SELF:
-		u = (struct usage){p->retired, resident_peak(p), &p->tally};
+		u = (struct usage){p->retired, resident_peak(p), &p->tally, p->switches};
 		break;
 	case RUSAGE_CHILDREN:
-		u = (struct usage){p->children_retired, p->children_resident_peak, &p->children_tally};
+		u = (struct usage){p->children_retired, p->children_resident_peak, &p->children_tally, p->children_switches};
 		break;
 	case RUSAGE_THREAD:
-		u = (struct usage){t->retired, resident_peak(p), &p->tally};
+		u = (struct usage){t->retired, resident_peak(p), &p->tally, t->switches};
 		break;
 	default:
 		return -EINVAL;

@@ -525,6 +525,7 @@ int64_t sys_get_robust_list(struct task *t, const uint64_t a[6])
 
 int64_t sys_sched_yield(struct task *t, const uint64_t a[6])
 {
+	t->sched.yields = true;
 	sched_look_at(t->process->kernel, 0);
 	return 0;
 }

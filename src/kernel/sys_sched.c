@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* sys_sched.c - policies, priorities and nice values
+/* sys_sched.c - policies, priorities and nice values: asked for, checked, inherited and shown as on Linux
  *
- * They are checked, kept, inherited and shown as on Linux; but everybody has the same share, whatever he
- * asks for: a machine of one processor on which a real-time thread may starve the rest shows nothing
- * about memory.
+ * What they do stands in sched.h. Nothing holds a real-time task back that never waits: it is as with
+ * Linux's sched_rt_runtime_us of -1.
  */
 #include <errno.h>
 #include <string.h>
@@ -71,6 +70,13 @@ static bool may_schedule(const struct task *t, const struct task *of, int32_t po
 	return priority <= of->sched.priority || (uint64_t)priority <= limit;
 }
 
+/* Somebody has another place from now on. */
+static void rearrange(struct kernel *k)
+{
+	sched_uneven(k);
+	sched_look_at(k, 0);
+}
+
 static int64_t schedule(struct task *t, uint64_t pid, int32_t policy, int32_t priority, bool reset_on_fork)
 {
 	struct task *of = task_or_self(t, pid);
@@ -85,9 +91,11 @@ static int64_t schedule(struct task *t, uint64_t pid, int32_t policy, int32_t pr
 		return t->process->euid == 0 ? -EBUSY : -EPERM;
 	if (!may_schedule(t, of, policy, priority, reset_on_fork))
 		return -EPERM;
+	of->sched.reset_on_fork = reset_on_fork;
+	if (of->sched.policy != policy || of->sched.priority != priority)
+		rearrange(of->process->kernel);
 	of->sched.policy = policy;
 	of->sched.priority = priority;
-	of->sched.reset_on_fork = reset_on_fork;
 	return 0;
 }
 
@@ -216,8 +224,11 @@ int64_t sys_sched_setattr(struct task *t, const uint64_t a[6])
 	if (niced && nice < of->process->nice && t->process->euid != 0)
 		return -EPERM;
 	r = schedule(t, a[0], (int32_t)attr.policy, (int32_t)min_u64(attr.priority, INT32_MAX), reset);
-	if (r == 0 && niced)
+	if (r == 0 && niced) {
+		if (of->process->nice != nice)
+			rearrange(of->process->kernel);
 		of->process->nice = nice;
+	}
 	return r;
 }
 
@@ -286,7 +297,7 @@ int64_t sys_sched_get_priority_min(struct task *t, const uint64_t a[6])
 
 int64_t sys_sched_rr_get_interval(struct task *t, const uint64_t a[6])
 {
-	static const uint64_t slice[2] = {0, 1000000}, forever[2]; /* as sched.c has it */
+	static const uint64_t slice[2] = {0, SCHED_SLICE}, forever[2];
 	const struct task *of = task_or_self(t, a[0]);
 
 	if ((int32_t)a[0] < 0)
@@ -367,6 +378,8 @@ int64_t sys_setpriority(struct task *t, const uint64_t a[6])
 			result = -EACCES;
 			continue;
 		}
+		if (nice != p->nice)
+			rearrange(p->kernel);
 		p->nice = nice;
 		if (result == -ESRCH)
 			result = 0;

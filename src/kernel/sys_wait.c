@@ -108,6 +108,11 @@ static void tally_add(struct tally *sum, const struct tally *more)
 		sum->by[i] += more->by[i];
 }
 
+static struct switches switches_sum(struct switches a, struct switches b)
+{
+	return (struct switches){a.slept + b.slept, a.preempted + b.preempted};
+}
+
 /* Of a child and those it waited for. */
 static int write_usage(struct task *t, uint64_t va, const struct process *c)
 {
@@ -116,7 +121,8 @@ static int write_usage(struct task *t, uint64_t va, const struct process *c)
 	const struct usage u = {.retired = c->retired + c->children_retired,
 				.resident_peak =
 				    max_u64(c->resident_peak, c->children_resident_peak),
-				.tally = &sum};
+				.tally = &sum,
+				.switches = switches_sum(c->switches, c->children_switches)};
 	return usage_write(t, va, &u);
 }
 
@@ -134,6 +140,8 @@ static void consume(struct task *t, const struct wish *w, const struct news *n)
 		tally_add(&p->children_tally, &c->tally);
 		tally_add(&p->children_tally, &c->children_tally);
 		p->children_retired += c->retired + c->children_retired;
+		p->children_switches =
+		    switches_sum(p->children_switches, switches_sum(c->switches, c->children_switches));
 		p->children_resident_peak =
 		    max_u64(p->children_resident_peak,
 			    max_u64(c->resident_peak, c->children_resident_peak));

@@ -54,6 +54,11 @@ struct call {
 	void (*abandon)(struct task *t);
 };
 
+/* How often a task gave up the hart, and how often others took it. */
+struct switches {
+	uint64_t slept, preempted;
+};
+
 struct task {
 	int32_t tid;
 	struct process *process;
@@ -69,7 +74,7 @@ struct task {
 	unsigned waits, wait_more_size;
 	uint64_t deadline; /* NO_DEADLINE: none */
 	uint64_t retired;  /* instructions */
-	uint64_t slept, preempted; /* how often it gave up the hart, or lost it */
+	struct switches switches;
 	uint16_t mempolicy; /* kept and told: see sys_other.c */
 	uint64_t mempolicy_nodes;
 	struct {
@@ -79,8 +84,10 @@ struct task {
 	} handed;
 	struct {
 		int32_t policy, priority; /* as sched_setscheduler has them; priority: 0, or 1 to 99 of real time */
-		bool reset_on_fork;
-	} sched; /* kept and shown: see sys_sched.c */
+		bool reset_on_fork, yields;
+		/* What it ran, by weight; since it was last in line; since it last waited: see sched_order.c. */
+		uint64_t had, slice, burst;
+	} sched;
 	char comm[16];
 	struct task_debug debug;
 	TAILQ_ENTRY(task) run;	   /* the run queue; once dead, those to free */
@@ -112,6 +119,7 @@ struct process {
 	struct tally tally;	     /* faults and calls, kept across execve */
 	struct tally children_tally; /* of children that were waited for */
 	uint64_t retired, children_retired;
+	struct switches switches, children_switches;
 	uint64_t resident_peak; /* pages; of programs that it no longer is */
 	uint64_t children_resident_peak; /* pages, of the largest that was waited for */
 	uint64_t started; /* virtual ns */
@@ -147,8 +155,8 @@ struct process {
 	bool subreaper; /* orphans among its descendants become its children */
 	bool executed; /* it called execve since it was made: setpgid by its parent comes too late */
 	bool traced; /* a debugger is told what happens to it */
-	int nice; /* kept and shown, as the next; everybody has the same share */
-	uint16_t io_priority;
+	int nice;
+	uint16_t io_priority; /* kept and shown: transfers keep their order */
 	struct tty *tty; /* of its session; NULL: none */
 	int32_t hung_group; /* of a leader: who was in the foreground of the terminal it lost */
 	int death_signal; /* prctl(PR_SET_PDEATHSIG) */

@@ -191,9 +191,19 @@ static uint64_t limit_next(const struct process *p)
 	return seconds > NO_DEADLINE / SECOND ? NO_DEADLINE : seconds * SECOND;
 }
 
-uint64_t timers_next_of(struct process *p)
+/* Since t last waited, at which RLIMIT_RTTIME does something next: it counts microseconds of real-time tasks. */
+static uint64_t burst_next(const struct task *t)
 {
-	uint64_t next = limit_next(p);
+	const struct process *p = t->process;
+	uint64_t us = min_u64(p->limit[RLIMIT_RTTIME].soft, p->limit[RLIMIT_RTTIME].hard);
+
+	return t->sched.priority == 0 || us >= NO_DEADLINE / 1000 ? NO_DEADLINE : us * 1000;
+}
+
+uint64_t timers_next_of(struct task *t)
+{
+	struct process *p = t->process;
+	uint64_t next = limit_next(p), burst = burst_next(t);
 	struct timer *x;
 
 	if (next != NO_DEADLINE)
@@ -202,6 +212,8 @@ uint64_t timers_next_of(struct process *p)
 	LIST_FOREACH(x, &p->timers, link)
 		if (x->armed && x->cpu)
 			next = min_u64(next, x->deadline);
+	if (burst != NO_DEADLINE)
+		next = min_u64(next, time_after(p->retired, burst > t->sched.burst ? burst - t->sched.burst : 0));
 	if (next == NO_DEADLINE)
 		return next;
 	return time_after(kernel_now(p->kernel), next > p->retired ? next - p->retired : 0);
@@ -225,6 +237,20 @@ static void limit_run(struct process *p)
 	(void)signal_send_process(p, &info); /* a standard signal: cannot fail */
 }
 
+static void burst_run(struct task *t)
+{
+	struct process *p = t->process;
+	struct signal_info info = {.code = SI_KERNEL, .number = SIGXCPU};
+
+	if (burst_next(t) > t->sched.burst || p->signals.pending.set & signal_bit(SIGKILL))
+		return;
+	if (p->limit[RLIMIT_RTTIME].hard <= t->sched.burst / 1000)
+		info.number = SIGKILL;
+	else
+		p->limit[RLIMIT_RTTIME].soft += 1000000; /* a reminder each second, as Linux does */
+	(void)signal_send_process(p, &info); /* a standard signal: cannot fail */
+}
+
 void timers_run(struct kernel *k)
 {
 	uint64_t now = kernel_now(k);
@@ -241,6 +267,7 @@ void timers_run(struct kernel *k)
 			expire(x);
 	}
 	limit_run(p);
+	burst_run(k->current);
 }
 
 void timers_finish(struct process *p)

@@ -47,8 +47,8 @@ struct timer {
 
 /* When the next timer is due, in virtual ns; NO_DEADLINE: none. */
 uint64_t timers_next(struct kernel *k);
-/* When the next processor-time timer or limit of p is due if p runs from now on. */
-uint64_t timers_next_of(struct process *p);
+/* When the next processor-time timer or limit of t or its process is due if t runs from now on. */
+uint64_t timers_next_of(struct task *t);
 /* Sends the signals of those that are due; of processor time: those of k->current's process. Cheap
  * when none is. */
 void timers_run(struct kernel *k);

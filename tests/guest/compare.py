@@ -250,6 +250,7 @@ add('time_begins_in_2026_and_costs_nobody_but_him_who_sleeps', expected('clocks'
 add('signal_frames_are_laid_out_as_on_riscv64_and_forged_ones_do_no_harm', expected('sigframe'))
 add('pagemap_tells_which_pages_were_stored_to_since_it_was_asked_to_forget', expected('softdirty'))
 add('a_critical_section_that_was_preempted_begins_again', expected('rseq'))
+add('the_urgent_run_first_and_the_nice_get_less', expected('shares'))
 add('what_is_written_to_proc_sys_counts_for_the_whole_machine', expected('tuned'))
 add('a_thousand_forks_leave_the_free_frames_of_before', expected('thousand'))
 add('what_sockets_hold_takes_frames_of_ram_and_gives_them_back', expected('sockram'))

@@ -195,7 +195,7 @@ static int fill_status(struct kernel *k, struct process *p, struct task *t, stru
 	    text,
 	    "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
 	text_add(text, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
-		 t ? t->slept : 0, t ? t->preempted : 0);
+		 t ? t->switches.slept : 0, t ? t->switches.preempted : 0);
 	return 0;
 }
 
