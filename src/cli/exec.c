@@ -58,9 +58,10 @@ static int parse(int argc, char **argv, struct wishes *w)
 		} else if (strcmp(word, "--clean-env") == 0) {
 			w->clean_env = true;
 		} else if (is(word, "-E", "--env")) {
-			if (at + 1 >= argc || !strchr(argv[at + 1], '=') ||
-			    w->envs == VARIABLES_MAX)
+			if (at + 1 >= argc || !strchr(argv[at + 1], '=') || argv[at + 1][0] == '=')
 				return say("%s wants VARIABLE=VALUE", word);
+			if (w->envs == VARIABLES_MAX)
+				return say("%s: more than %d of them; use env in the command", word, VARIABLES_MAX);
 			w->env[w->envs++] = argv[++at];
 		} else if (word[0] == '-') {
 			return say("exec has no option %s; carrel exec --help lists them", word);
@@ -82,7 +83,7 @@ static json_t *make_argv(char **argv)
 {
 	json_t *list = json_array();
 	for (; *argv; argv++)
-		(void)json_array_append_new(list, json_string(*argv));
+		(void)json_array_append_new(list, message_word(*argv));
 	return list;
 }
 
@@ -95,15 +96,14 @@ static bool overridden(const struct wishes *w, const char *variable)
 	return false;
 }
 
-/* A variable that is no UTF-8 stays behind: a message is text. */
 static json_t *make_env(const struct wishes *w)
 {
 	json_t *list = json_array();
 	for (char **e = environ; !w->clean_env && e && *e; e++)
 		if (!overridden(w, *e))
-			(void)json_array_append_new(list, json_string(*e));
+			(void)json_array_append_new(list, message_word(*e));
 	for (unsigned i = 0; i < w->envs; i++)
-		(void)json_array_append_new(list, json_string(w->env[i]));
+		(void)json_array_append_new(list, message_word(w->env[i]));
 	return list;
 }
 
@@ -196,8 +196,8 @@ static int execute(const struct wishes *w, int fd, int32_t run)
 	char *cwd = getcwd(NULL, 0);
 	bool terminal = w->terminal || (!w->no_terminal && isatty(STDIN_FILENO) &&
 					isatty(STDOUT_FILENO));
-	json_t *ask = json_pack("{s:s, s:o, s:o, s:s?, s:b, s:o}", "ask", "exec", "argv",
-				make_argv(w->argv), "env", make_env(w), "cwd", cwd, "terminal",
+	json_t *ask = json_pack("{s:s, s:o, s:o, s:o?, s:b, s:o}", "ask", "exec", "argv",
+				make_argv(w->argv), "env", make_env(w), "cwd", cwd ? message_word(cwd) : NULL, "terminal",
 				terminal, "size", window());
 	const int fds[3] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
 	sigset_t mask;
@@ -206,8 +206,6 @@ static int execute(const struct wishes *w, int fd, int32_t run)
 	int r = ask ? message_send(fd, ask, fds, 3) : -ENOMEM;
 	json_decref(ask);
 	free(cwd);
-	if (r == -EBADF)
-		return say("standard input, output and error must be open; </dev/null is enough") << 8;
 	if (r < 0)
 		return say("the machine %d cannot be told: %s", run, strerror(-r)) << 8;
 	int status = follow(fd, terminal, run, &mask);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "cli/streams.h"
 #include "cli/terminal.h"
 #include "cli/verb.h"
 
@@ -60,6 +61,8 @@ unsigned word_distance(const char *a, const char *b)
 
 static int unknown_verb(const char *word)
 {
+	if (word[0] == '-')
+		return say("options stand behind a verb, as in carrel run %s; all verbs: carrel help", word);
 	const struct verb *best = verbs;
 	for (const struct verb *v = verbs; v->name; v++)
 		if (word_distance(word, v->name) < word_distance(word, best->name))
@@ -70,15 +73,13 @@ static int unknown_verb(const char *word)
 		   word, word);
 }
 
-int main(int argc, char **argv)
+static int carry_out(int argc, char **argv)
 {
 	static char *help[] = {"help", NULL};
 	if (argc < 2) {
 		verb_help(1, help);
 		return STATUS_CARREL;
 	}
-	/* A write beyond ulimit -f is an error of that write, not the end of the machine. */
-	signal(SIGXFSZ, SIG_IGN);
 	const char *word = argv[1];
 	if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
 		printf("carrel %s\n", CARREL_VERSION);
@@ -87,5 +88,18 @@ int main(int argc, char **argv)
 	if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0)
 		return verb_help(1, help);
 	const struct verb *v = verb_find(word);
+	if (v && argc == 3 && (v->run == verb_policies || v->run == verb_completion || v->run == verb_help) &&
+	    (strcmp(argv[2], "-h") == 0 || strcmp(argv[2], "--help") == 0)) {
+		printf("carrel %s %s\n%c%s.\n", v->name, v->args, v->summary[0] & ~0x20, v->summary + 1);
+		return 0;
+	}
 	return v ? v->run(argc - 1, argv + 1) : unknown_verb(word);
+}
+
+int main(int argc, char **argv)
+{
+	streams_hold();
+	/* A write beyond ulimit -f is an error of that write, not the end of the machine. */
+	signal(SIGXFSZ, SIG_IGN);
+	return streams_finish(carry_out(argc, argv));
 }

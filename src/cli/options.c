@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bits.h"
 #include "base/text.h"
 #include "cli/verb.h"
+#include "kernel/call.h"
 #include "policy/policies.h"
 #include "store/store.h"
 
@@ -158,10 +160,16 @@ static bool add_string(const struct option *op, const char *value, const char **
 /* A directory of the host, by its real path. */
 static bool set_directory(const struct option *op, const char *value, char **ret)
 {
+	struct stat st;
 	char *real = realpath(value, NULL);
-	if (!real || access(real, X_OK) < 0) {
+	int error = real && stat(real, &st) == 0 ? 0 : errno;
+	if (error == 0 && !S_ISDIR(st.st_mode))
+		error = ENOTDIR;
+	else if (error == 0 && access(real, X_OK) < 0)
+		error = errno;
+	if (error) {
 		free(real);
-		say("--%s %s: %s", op->name, value, strerror(errno));
+		say("--%s %s: %s; name a directory", op->name, *value ? value : "\"\"", strerror(error));
 		return false;
 	}
 	free(*ret);
@@ -302,6 +310,14 @@ static bool set_like(struct options *o, const struct option *op, const char *val
 	return true;
 }
 
+static bool is_call(const char *name)
+{
+	for (uint64_t n = 0; n < CALL_NUMBERS; n++)
+		if (call_info(n) && call_info(n)->name && strcmp(call_info(n)->name, name) == 0)
+			return true;
+	return false;
+}
+
 static bool set_at(struct options *o, const struct option *op, const char *value)
 {
 	o->at_name = value;
@@ -313,6 +329,8 @@ static bool set_at(struct options *o, const struct option *op, const char *value
 	} else if (strncmp(value, "syscall:", 8) == 0) {
 		o->at = AT_CALL;
 		o->at_name = value + 8;
+		if (!is_call(o->at_name))
+			return wrong(op, value, "there is no such system call; docs/syscalls.md lists them");
 	} else if (isdigit((unsigned char)value[0])) {
 		o->at = AT_TIME;
 		return set_time(op, value, &o->at_number);
@@ -426,7 +444,11 @@ static bool set(struct options *o, enum option_id id, const char *value)
 	case OPTION_all: o->all = true; break;
 	case OPTION_json: o->json = true; break;
 	case OPTION_jsonl: o->jsonl = true; break;
-	case OPTION_core: o->core = value ? value : "core.%p"; break;
+	case OPTION_core:
+		if (value && !*value)
+			return wrong(op, value, "must name a file, as in --core=core.%p");
+		o->core = value ? value : "core.%p";
+		break;
 	case OPTION_gdb: o->gdb = value; break;
 	case OPTION_output: o->output = value; break;
 	case OPTION_color:

@@ -230,6 +230,38 @@ static int send_all(int fd, const char *bytes, size_t size, const int *fds, unsi
 	return 0;
 }
 
+json_t *message_word(const char *bytes)
+{
+	char *wide = malloc(2 * strlen(bytes) + 1), *to = wide;
+	if (!wide)
+		return NULL;
+	for (const unsigned char *p = (const unsigned char *)bytes; *p; p++) {
+		if (*p >= 0x80)
+			*to++ = (char)(0xc0 | *p >> 6);
+		*to++ = (char)(*p >= 0x80 ? 0x80 | (*p & 0x3f) : *p);
+	}
+	*to = 0;
+	json_t *word = json_string(wide);
+	free(wide);
+	return word;
+}
+
+const char *message_word_read(json_t *word)
+{
+	const char *wide = json_string_value(word);
+	char *bytes = wide ? strdup(wide) : NULL, *to = bytes;
+	if (!bytes)
+		return NULL;
+	for (const char *p = bytes; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+		*to++ = (char)(c >= 0xc2 && p[1] ? (c & 3) << 6 | (*++p & 0x3f) : c);
+	}
+	*to = 0;
+	int r = json_string_set_nocheck(word, bytes);
+	free(bytes);
+	return r == 0 ? json_string_value(word) : NULL;
+}
+
 int message_send(int fd, const json_t *message, const int *fds, unsigned count)
 {
 	char *text = json_dumps(message, JSON_COMPACT);

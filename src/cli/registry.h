@@ -35,6 +35,11 @@ int32_t registry_find(const char *dir, const char *word);
 
 /* Connects to a machine. Returns a descriptor or a negative errno. */
 int registry_connect(const char *dir, int32_t pid);
+/* Words of programs are bytes, a message is UTF-8: each byte goes as the character of its value. NULL:
+ * no memory. */
+json_t *message_word(const char *bytes);
+/* The bytes, for as long as word lives and read only once; NULL: it is none. */
+const char *message_word_read(json_t *word);
 /* One message: its length in four bytes, and a text of JSON. fds: descriptors to go with it. Returns 0
  * or a negative errno. */
 int message_send(int fd, const json_t *message, const int *fds, unsigned count);

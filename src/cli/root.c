@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,14 +128,16 @@ int verb_root(int argc, char **argv)
 	/* What apt and tar say is read here, and has to be in one language. */
 	if (setenv("LC_ALL", "C", 1) < 0)
 		return root_error("cannot set an environment variable: %s", strerror(errno));
+	bool help = strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0 ||
+		    (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0));
+	if (help) {
+		fputs(usage, stdout);
+		return 0;
+	}
 	if (strcmp(what, "create") == 0)
 		return root_create(argc - 1, argv + 1);
 	if (strcmp(what, "import") == 0)
 		return root_import(argc - 1, argv + 1);
-	if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0) {
-		fputs(usage, stdout);
-		return 0;
-	}
 	if (*what)
 		root_error("root has no command \"%s\"; it has create and import:", what);
 	else

@@ -147,7 +147,7 @@ static const char **words(const json_t *array)
 	size_t n = json_array_size(array);
 	const char **list = n < ASK_MAX / 4 ? calloc(n + 1, sizeof(*list)) : NULL;
 	for (size_t i = 0; list && i < n; i++) {
-		list[i] = json_string_value(json_array_get(array, i));
+		list[i] = message_word_read(json_array_get(array, i));
 		if (!list[i]) {
 			free(list);
 			return NULL;
@@ -203,7 +203,7 @@ static bool answer_exec(struct peer *p, const json_t *ask)
 		    .stdio = {p->fd[0], p->fd[1], p->fd[2]},
 		    .apart = true,
 		    .streams = true,
-		    .cwd = json_string_value(json_object_get(ask, "cwd")),
+		    .cwd = message_word_read(json_object_get(ask, "cwd")),
 		};
 		r = start_program(p, ask, &program, &why);
 	}

@@ -12,6 +12,7 @@
 #include "cli/gdb.h"
 #include "cli/server.h"
 #include "cli/session_make.h"
+#include "cli/streams.h"
 #include "cli/symbol.h"
 #include "cli/terminal.h"
 #include "cli/verb.h"
@@ -52,6 +53,7 @@ static void look_once(struct session *s, struct process *p)
 static void session_seen(void *ctx, const struct event *e)
 {
 	struct session *s = ctx;
+	s->pid_seen |= e->pid == s->o->pid;
 	if (s->hooks->seen)
 		s->hooks->seen(s, e);
 	if (s->gdb)
@@ -182,12 +184,27 @@ static int open_output(struct session *s)
 	return -1;
 }
 
+/* What the verb had to say has to have arrived. Returns what became of status, as wait4 has it. */
+static int close_output(struct session *s, int status)
+{
+	bool lost = s->out && (fflush(s->out) != 0 || ferror(s->out));
+	int error = errno;
+	if (s->out && s->out != stderr) {
+		if (fclose(s->out) != 0 && !lost) {
+			error = errno;
+			lost = true;
+		}
+		if (lost)
+			say("-o %s: %s; not all of it was written", s->o->output, strerror(error));
+	}
+	s->out = NULL;
+	bool says = s->o->verb != RUN && s->o->verb != SHELL;
+	return lost && says && status == 0 ? STATUS_CARREL << 8 : status;
+}
+
 /* The files that session_start made; nothing of the machine. */
 static void release_files(struct session *s)
 {
-	if (s->out && s->out != stderr && fclose(s->out) != 0)
-		say("-o %s: %s", s->o->output, strerror(errno));
-	s->out = NULL;
 	if (s->compiled)
 		cc_program_remove(s->compiled);
 	free(s->cwd);
@@ -221,6 +238,7 @@ static int session_start(struct session *s, const struct options *o,
 	s->events.ctx = s;
 	s->events.observed = hooks->seen || hooks->look || o->gdb;
 	s->symbols = symbol_cache_create();
+	streams_widen();
 	while (argv[s->argc])
 		s->argc++;
 	s->cwd = o->workdir ? strdup(o->workdir) : getcwd(NULL, 0);
@@ -250,8 +268,10 @@ static int session_start(struct session *s, const struct options *o,
 		if (r >= 0)
 			release_machine(s);
 	}
-	if (r >= 0)
+	if (r >= 0) {
+		(void)close_output(s, 0);
 		release_files(s);
+	}
 	return r;
 }
 
@@ -342,9 +362,14 @@ static int guest_status(const struct session *s)
 /* What the run says of itself, as wait4 would: an exit status shifted by eight, or a signal. */
 static int ended(struct session *s)
 {
+	/* The others say so themselves. */
+	if (s->o->pid > 0 && !s->pid_seen && s->o->verb & (LOOK | TRACE) & ~EXPLAIN) {
+		say("--pid %d: there was no process of that number", s->o->pid);
+		return STATUS_CARREL << 8;
+	}
 	if (s->hooks->look && s->o->at != AT_EXIT && !s->looked) {
-		say("--at %s: the program ended before that",
-		    s->o->at == AT_CALL ? "syscall" : s->o->at_name);
+		say("--at %s%s: the program ended before that", s->o->at == AT_CALL ? "syscall:" : "",
+		    s->o->at_name);
 		return STATUS_CARREL << 8;
 	}
 	return guest_status(s);
@@ -412,6 +437,7 @@ static int session_run(struct session *s)
 static int session_finish(struct session *s, int status)
 {
 	release_machine(s);
+	status = close_output(s, status);
 	release_files(s);
 	return terminal_end_as(status);
 }

@@ -70,6 +70,7 @@ struct session {
 	uint64_t next_tick; /* virtual time; with --every */
 	uint64_t faults; /* seen so far, for --at fault:N */
 	bool looked;
+	bool pid_seen; /* --pid: something happened in that process */
 };
 
 /* Reads options and PROG from argv; argv[0] is the verb. operands: how many words stand between the

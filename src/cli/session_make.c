@@ -144,7 +144,7 @@ int make_machine(struct session *s)
 	    .say_ctx = s->symbols, /* symbol is given it, too */
 	};
 	if (o->memory / PAGE_SIZE > UINT32_MAX - 1)
-		return say("--memory is more than a machine can have: %llu frames",
+		return say("--memory: a machine can have %llu frames, which is a little less than 16T",
 			   (unsigned long long)UINT32_MAX - 1);
 	c.frames = (uint32_t)(o->memory / PAGE_SIZE);
 	memcpy(s->bind, o->bind, sizeof(o->bind));
@@ -191,9 +191,10 @@ int make_processes(struct session *s)
 		s->kernel->lead = s->pid[0];
 	if (r >= 0)
 		return -1;
-	return r == -ENOENT                   ? STATUS_NOT_FOUND
-	       : r == -ENOMEM || r == -EAGAIN ? STATUS_CARREL
-					      : STATUS_CANNOT;
+	if (r == -ENOENT)
+		return STATUS_NOT_FOUND;
+	bool host = r == -ENOMEM || r == -EAGAIN || r == -EMFILE || r == -ENFILE;
+	return host ? STATUS_CARREL : STATUS_CANNOT;
 }
 
 int make_terminal(struct session *s)

@@ -484,7 +484,7 @@ static int story_end(struct session *s, int status)
 		say("no memory to keep what happened: the story is not whole");
 	free(st->event);
 	free(st->page);
-	return !st->pages && status == 0 ? STATUS_CARREL << 8 : status;
+	return st->pages ? status : STATUS_CARREL << 8;
 }
 
 int verb_story(int argc, char **argv)

@@ -68,6 +68,13 @@ void kernel_say(struct kernel *k, const char *format, ...)
 		k->config.say(k->config.say_ctx, sentence);
 }
 
+const char *kernel_advice(int error)
+{
+	return error == -EMFILE   ? "; raise the limit of the shell that runs carrel: ulimit -n 1024"
+	       : error == -ENFILE ? "; the host has no more for anybody"
+				  : "";
+}
+
 /* --- what the paging system asks of its host --- */
 
 static uint64_t host_now(void *ctx)
@@ -116,8 +123,8 @@ static int create_machine(struct kernel *k)
 	if (r != 0 || !sv) {
 		free(sv);
 		kernel_say(k,
-			   "the host has no memory for a RAM of %u frames: give a smaller --memory",
-			   c->frames);
+			   "the host has no memory for a RAM of %llu KiB: give a smaller --memory",
+			   (unsigned long long)c->frames * (PAGE_SIZE / 1024));
 		return -ENOMEM;
 	}
 	k->hart = machine_hart(k->machine, 0);
@@ -307,25 +314,36 @@ static int find_program(struct task *t, const struct kernel_program *program, ch
 	return result;
 }
 
-static void explain(struct kernel *k, const struct kernel_program *program, int error)
+static bool is_directory(struct kernel *k, const char *path)
+{
+	struct place at;
+	return path_find(k, NULL, ABI_AT_FDCWD, path, FIND_FOLLOW, &at) == 0 && at.exists && S_ISDIR(at.stat.st_mode);
+}
+
+/* tried: the path that was tried last. */
+static void explain(struct kernel *k, const struct kernel_program *program, const char *tried, int error)
 {
 	const char *name = program->path;
 	bool slash = strchr(name, '/');
-	if (error == -ENOENT && slash)
+	if (!*name)
+		kernel_say(k, "\"\" is no name of a program");
+	else if (error == -ENOENT && slash)
 		kernel_say(k,
 			   "%s: there is no such file in the guest's tree; it holds the current "
 			   "directory and what -L and --bind name",
 			   name);
 	else if (error == -ENOENT)
 		kernel_say(k,
-			   "%s: not found in the guest's PATH; -L ROOT names a tree of programs, "
-			   "and ./%s one of the current directory",
+			   "%s: not found in the guest's PATH; -L ROOT names a tree of programs "
+			   "(carrel root create makes one), and ./%s one of the current directory",
 			   name, name);
+	else if (error == -EACCES && is_directory(k, tried))
+		kernel_say(k, "%s is a directory; name a program in it", name);
 	else if (error == -EACCES)
 		kernel_say(k, "%s: is no executable file; if it should be one: chmod +x %s", name,
 			   name);
 	else
-		kernel_say(k, "%s: cannot be opened: %s", name, strerror(-error));
+		kernel_say(k, "%s: cannot be opened: %s%s", name, strerror(-error), kernel_advice(error));
 }
 
 static int stdio_open(struct process *p, const struct kernel_program *program, int fd,
@@ -334,8 +352,8 @@ static int stdio_open(struct process *p, const struct kernel_program *program, i
 	if (program->relay)
 		return relay_open(program->relay, ABI_O_RDWR, ret_file);
 	int host_fd = program->stdio[fd], flags = fcntl(host_fd, F_GETFL);
-	/* One that the host closed is closed for the guest too. */
-	if (flags < 0)
+	/* One that the host closed, or that only keeps the place of such a one, is closed for the guest too. */
+	if (flags < 0 || flags & O_PATH)
 		return 1;
 	if (program->streams && isatty(host_fd))
 		return stream_open(p->kernel, host_fd, (uint32_t)flags & O_ACCMODE, ret_file);
@@ -395,13 +413,13 @@ static int start(struct kernel *k, struct process *p, const struct kernel_progra
 	if (r == 0)
 		r = give_stdio(p, program);
 	if (r != 0) {
-		kernel_say(k, "%s: its working directory and standard files cannot be set up: %s",
-			   program->path, strerror(-r));
+		kernel_say(k, "%s: its working directory and standard files cannot be set up: %s%s",
+			   program->path, strerror(-r), kernel_advice(r));
 		return r;
 	}
 	r = find_program(t, program, path, &f);
 	if (r != 0) {
-		explain(k, program, r);
+		explain(k, program, path, r);
 		return r;
 	}
 	/* There is nobody yet who could wait for a frame to be emptied. */

@@ -214,6 +214,8 @@ uint64_t kernel_now(const struct kernel *k);
 uint64_t kernel_realtime(const struct kernel *k);
 uint64_t kernel_random(struct kernel *k);
 void kernel_say(struct kernel *k, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What helps against this failure of the host, to stand behind strerror; "" where nothing is to be said. */
+const char *kernel_advice(int error);
 
 /* Status of a process that kernel_spawn started, as wait4 gives it; false: it runs. */
 bool kernel_status(struct kernel *k, int32_t pid, int *ret_status);

@@ -183,6 +183,16 @@ def exec_joins_the_machine_with_its_own_files_and_gives_its_status():
 
 
 @test
+def words_of_any_bytes_reach_the_command():
+    with machine():
+        done = subprocess.run([CARREL, 'exec', '-E', b'VAR=\xff\xc3\xbc\xc2', '--', './tells'], cwd=DIR, env=ENV, timeout=60,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        equal(done.stdout[-9:], b'VAR \xff\xc3\xbc\xc2\n', 'a variable')
+        done = call('exec', '--', './tells', '9')
+        equal(done.returncode, -9, 'a word behind')
+
+
+@test
 def exec_finds_a_machine_that_computes_all_the_time():
     programs()
     p = subprocess.Popen([CARREL, 'run', './waits', 'busy'], cwd=DIR, env=ENV, stdout=subprocess.PIPE, text=True)

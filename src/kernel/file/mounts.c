@@ -188,12 +188,20 @@ static int mount_host(struct kernel *k, const char *host, const char *guest, boo
 		return -ENOTDIR;
 	}
 	int err = dotted(guest) ? -EINVAL : mount_target(k, guest, target);
-	if (err || strcmp(target, "/") == 0) {
+	if (err == -EMFILE || err == -ENFILE) {
+		kernel_say(k, "%s: %s cannot be looked up: %s%s", what, guest, strerror(-err), kernel_advice(err));
+		return err;
+	}
+	if (err) {
 		kernel_say(k,
 			   "%s: %s cannot be a place in the guest (%s); give an absolute path "
 			   "without \"..\".",
-			   what, guest, strerror(err ? -err : EBUSY));
-		return err ? err : -EBUSY;
+			   what, guest, strerror(-err));
+		return err;
+	}
+	if (strcmp(target, "/") == 0) {
+		kernel_say(k, "%s: / is the guest root, which -L names; give a place below it", what);
+		return -EBUSY;
 	}
 	char *base = strrchr(real, '/');
 	char *single = NULL;

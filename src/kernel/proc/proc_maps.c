@@ -2,6 +2,7 @@
 /* proc_maps.c - maps, smaps and statm: the regions of a process as Linux prints them */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/sysmacros.h>
 
 #include "base/bits.h"
@@ -61,6 +62,19 @@ const struct region *proc_map_find(const struct process *p, const char *name)
 	return is ? r : NULL;
 }
 
+/* A line is a region, whatever its file is called. */
+static void name_add(struct text *t, const char *name)
+{
+	for (size_t n; *name; name += n) {
+		n = strcspn(name, "\n");
+		text_add_bytes(t, name, n);
+		if (name[n]) {
+			text_add(t, "\\012");
+			n++;
+		}
+	}
+}
+
 static void header(const struct kernel *k, const struct process *p, const struct region *r,
 		   struct text *t)
 {
@@ -74,8 +88,8 @@ static void header(const struct kernel *k, const struct process *p, const struct
 		 major(device), minor(device), inode);
 	if (name.size > 0) {
 		size_t now = t->size - start;
-		text_add(t, "%*s%s", now < NAME_COLUMN ? (int)(NAME_COLUMN - now) : 1, "",
-			 text_str(&name));
+		text_add(t, "%*s", now < NAME_COLUMN ? (int)(NAME_COLUMN - now) : 1, "");
+		name_add(t, text_str(&name));
 	}
 	text_add(t, "\n");
 	text_finish(&name);
