@@ -165,6 +165,8 @@ SAME |= {
     'unixsock': 'sockets_with_paths_and_abstract_names_connect_carry_and_end_as_on_linux',
     'fdpass': 'open_files_and_credentials_come_with_messages_and_lost_ones_are_closed',
     'tcpsock': 'programs_reach_each_other_by_tcp_and_see_each_end_and_reset_as_on_linux',
+    'msginfo': 'messages_come_with_their_time_address_and_hops_and_can_be_looked_at_again',
+    'urgent': 'urgent_bytes_come_beside_the_stream_at_their_mark_as_on_linux',
     'udpsock': 'datagrams_reach_whom_they_are_for_and_senders_hear_of_nobody_there',
     'sockopts': 'options_of_sockets_have_linux_s_values_limits_and_errors',
     'sockwait': 'waiting_on_a_socket_ends_by_bytes_signals_times_and_ends_as_on_linux',

@@ -176,6 +176,13 @@ int async_turn(struct file *f, int fd, bool on)
 	return mask < 0 ? mask : 0;
 }
 
+void async_urgent(struct file *f)
+{
+	struct signal_info info = {.number = SIGURG, .code = SI_KERNEL};
+	if (f->async && f->async->id)
+		send(f->kernel, f->async, &info);
+}
+
 void async_forget_file(struct file *f)
 {
 	if (f->async)

@@ -24,6 +24,8 @@ int async_set_signal(struct file *f, int number);
 int async_signal(const struct file *f);
 /* O_ASYNC set or cleared. fd: what siginfo names. Returns 0 or -ENOMEM. */
 int async_turn(struct file *f, int fd, bool on);
+/* Urgent data came to f: SIGURG for the owner, O_ASYNC or not. */
+void async_urgent(struct file *f);
 void async_forget_file(struct file *f);
 
 #endif

@@ -29,7 +29,7 @@ bool inet_is_any(const uint8_t ip[16])
 	return memcmp(ip, any_v4, 16) == 0 || memcmp(ip, any_v6, 16) == 0;
 }
 
-static bool is_lo(const uint8_t ip[16])
+bool inet_is_lo(const uint8_t ip[16])
 {
 	return inet_is_v4(ip) ? ip[12] == 127 : memcmp(ip, lo_v6, 16) == 0;
 }
@@ -80,7 +80,7 @@ int inet_destination(const struct socket *s, struct inet_end *end)
 {
 	if (inet_is_any(end->ip))
 		memcpy(end->ip, inet_is_v4(end->ip) ? lo_v4 : lo_v6, 16);
-	if (!is_lo(end->ip) || (inet_is_v4(end->ip) && s->u.inet.v6_only))
+	if (!inet_is_lo(end->ip) || (inet_is_v4(end->ip) && s->u.inet.v6_only))
 		return -ENETUNREACH;
 	/* From the address of one family nobody gets to the other. */
 	if (s->u.inet.local.port && !inet_is_any(s->u.inet.local.ip) &&
@@ -184,7 +184,7 @@ int inet_bind(struct socket *s, struct task *t, const struct address *a)
 	int err = inet_parse(s, &copy, &end);
 	if (err)
 		return err;
-	if (!inet_is_any(end.ip) && !is_lo(end.ip))
+	if (!inet_is_any(end.ip) && !inet_is_lo(end.ip))
 		return -EADDRNOTAVAIL;
 	if (s->u.inet.v6_only && inet_is_v4(end.ip))
 		return -EINVAL;

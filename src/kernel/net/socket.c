@@ -156,6 +156,11 @@ void socket_wake_readers(struct socket *s)
 	wait_wake_for(&s->readers, POLLIN | POLLRDNORM);
 }
 
+void socket_wake_urgent(struct socket *s)
+{
+	wait_wake_for(&s->readers, POLLPRI | POLLRDBAND);
+}
+
 void socket_wake_writers(struct socket *s, bool writable)
 {
 	wait_wake_for(&s->writers, writable ? POLLOUT | POLLWRNORM : 0);

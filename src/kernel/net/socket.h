@@ -10,6 +10,7 @@
  *	nethost.c             the host's own sockets instead, with --net host
  *	rights.c              open files on their way in messages, and cycles of them
  *	socket_option.c       SO_ and other options
+ *	urgent.c              urgent data of streams
  *
  * A connected stream is two sockets that put bytes into each other's ring. The states:
  *
@@ -107,6 +108,12 @@ struct rights {
 
 enum { STREAM_PACKETS = 1024 }; /* that a stream may have at most */
 
+/* What the header of a datagram says. */
+struct datagram {
+	uint8_t to[16], from[16]; /* addresses; from: IP_PKTINFO's wish of a sender, or zeros */
+	int32_t ttl, tos; /* while it is sent one more than these; 0: as the sender's options say */
+};
+
 /* A message in a socket's ring, or a stretch of a stream that has one sender's credentials. */
 struct packet {
 	TAILQ_ENTRY(packet) link;
@@ -117,7 +124,9 @@ struct packet {
 	struct rights *rights; /* NULL: none */
 	struct credentials cred;
 	bool has_cred;
-	struct inet_end source; /* UDP: who sent it */
+	uint64_t time;		/* when it came, ns of the guest's clock */
+	struct inet_end source; /* UDP: who sent it; what it was sent to, and how */
+	struct datagram about;
 };
 
 /* What sendmsg and recvmsg move. It lives as long as the call, across its waits: see
@@ -137,6 +146,8 @@ struct message {
 	bool has_cred;
 	uint32_t result; /* MESSAGE_TRUNC, MESSAGE_CTRUNC */
 	struct inet_end source;
+	uint64_t time; /* of a datagram; 0: not known */
+	struct datagram about;
 	/* How far it came. */
 	uint64_t copied;   /* bytes of a message that is sent or received whole */
 	uint64_t serial;   /* of the packet that is received */
@@ -198,6 +209,11 @@ struct socket {
 	uint64_t in_charge; /* of the packets */
 	uint64_t sent;      /* charge of what it sent and nobody received yet */
 
+	struct {
+		enum { URGENT_NONE, URGENT_WAITING, URGENT_TAKEN } state;
+		uint64_t left; /* bytes of the ring in front of the mark */
+	} urgent; /* see urgent.c */
+
 	struct socket *listener;         /* while in one of its queues */
 	TAILQ_HEAD(, socket) accepting;  /* connections nobody accepted yet: counted */
 	TAILQ_HEAD(, socket) connecting; /* those for which there is no room */
@@ -214,6 +230,7 @@ struct socket {
 	uint32_t low_water;
 	bool pass_cred, reuse_address, reuse_port;
 	int linger; /* seconds; -1: off */
+	int32_t peek_offset; /* SO_PEEK_OFF; -1: off */
 	int32_t ints[SOCKET_INTS]; /* those that are only kept: see socket_option.c */
 
 	/* rights.c */
@@ -289,6 +306,7 @@ void socket_wake(struct socket *s);
 /* Something was received from to's ring, or can be sent now. poll says that it can be written. */
 void socket_wake_writers(struct socket *s, bool writable);
 void socket_wake_readers(struct socket *s);
+void socket_wake_urgent(struct socket *s);
 struct credentials socket_credentials(const struct task *t);
 /* In and out of the bucket of this hash: what can be found by its name. */
 void socket_bind(struct socket *s, unsigned hash);
@@ -325,7 +343,9 @@ int64_t stream_give(struct socket *to, struct task *t, struct message *m, uint64
  * is kept in the call. Returns a count, 0: nothing is there; CALL_WAIT, -EFAULT. ret_end: rights or
  * other credentials end this receive. */
 int64_t stream_take(struct socket *s, struct task *t, struct message *m, bool *ret_end);
-/* Receives the first packet. The rest of it is lost. */
+/* The packet that is to be received, and how many of its bytes SO_PEEK_OFF leaves out; NULL: none. */
+struct packet *packet_next(struct socket *s, const struct message *m, uint64_t *ret_skip);
+/* Receives that. The rest of it is lost. */
 int64_t packet_take(struct socket *s, struct task *t, struct message *m);
 /* The message of t's call, empty when the call begins; freed with it. NULL: no memory. */
 struct message *message_begin(struct task *t);
@@ -335,6 +355,26 @@ void message_reset(struct kernel *k, struct message *m);
 int message_gather(struct task *t, struct message *m, const uint8_t **ret_bytes);
 /* The stretch of m that comes after done bytes. False: nothing does. */
 bool message_at(const struct message *m, uint64_t done, uint64_t *ret_va, uint64_t *ret_size);
+
+/* Takes size bytes of a stream away unread. */
+void stream_drop(struct socket *s, uint64_t size);
+
+/* ---- urgent.c ---- */
+
+/* The byte that was put last into s's ring is urgent. */
+void urgent_sent(struct socket *s);
+/* How many of size bytes can be read at *at in one piece, done being read already; 0: the mark ends this
+ * read. *at moves over the urgent byte where it is left out. */
+uint64_t urgent_limit(struct socket *s, bool peek, uint64_t done, uint64_t *at, uint64_t size);
+/* size bytes were taken from the ring. */
+void urgent_passed(struct socket *s, uint64_t size);
+/* recv with MSG_OOB. Returns 0 or 1, -EINVAL: there is none, or as uaccess. */
+int64_t urgent_take(struct socket *s, struct task *t, struct message *m);
+bool urgent_inline(const struct socket *s);
+bool urgent_waits(const struct socket *s);
+/* SIOCATMARK, FIONREAD. */
+bool urgent_at_mark(const struct socket *s);
+uint64_t urgent_readable(const struct socket *s);
 
 /* ---- rights.c ---- */
 
@@ -350,10 +390,32 @@ void rights_collect(struct kernel *k);
 /* ---- socket_option.c ---- */
 
 void socket_options_init(struct socket *s);
+/* The value of an option that is only kept. */
+int32_t socket_kept(const struct socket *s, int level, int name);
 int socket_option_set(struct socket *s, struct task *t, int level, int name, uint64_t va,
 		      uint32_t size);
 int socket_option_get(struct socket *s, struct task *t, int level, int name, uint64_t va,
 		      uint64_t size_va);
+
+/* ---- net_control.c: control messages of IP and of sockets in general ---- */
+
+/* struct cmsghdr. */
+struct abi_cmsghdr {
+	uint64_t size;
+	int32_t level, type;
+};
+
+struct control {
+	uint8_t *bytes;
+	uint64_t size, room;
+};
+
+/* Adds a control message, or what there is room for of it. */
+void control_add(struct control *c, struct message *m, int level, int type, const void *data, uint64_t size);
+/* Adds what s asked to be told of each message that it receives. */
+void control_tell(const struct socket *s, struct message *m, struct control *c);
+/* A control message of IP that is sent. Returns 0 or -EINVAL. */
+int control_read(const struct socket *s, struct message *m, int level, int type, const uint8_t *data, uint64_t size);
 
 /* ---- The kinds ---- */
 

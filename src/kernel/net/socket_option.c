@@ -10,6 +10,8 @@
 
 #include "base/bits.h"
 #include "kernel/abi.h"
+#include "kernel/event/pidfd.h"
+#include "kernel/file/fd.h"
 #include "kernel/kernel.h"
 #include "kernel/net/socket.h"
 #include "kernel/uaccess.h"
@@ -90,6 +92,7 @@ void socket_options_init(struct socket *s)
 	s->receive_size = tcp ? 131072 : MEMORY_MAX;
 	s->linger = -1;
 	s->low_water = 1;
+	s->peek_offset = -1;
 	for (unsigned i = 0; i < array_size(kept); i++)
 		s->ints[i] = kept[i].first;
 }
@@ -109,6 +112,12 @@ static int kept_find(const struct socket *s, int level, int name)
 			return (int)i;
 	}
 	return -1;
+}
+
+int32_t socket_kept(const struct socket *s, int level, int name)
+{
+	int i = kept_find(s, level, name);
+	return i < 0 ? 0 : s->ints[i];
 }
 
 static uint32_t buffer_size(int32_t value, uint32_t least)
@@ -182,6 +191,7 @@ static int set_socket(struct socket *s, struct task *t, int name, const void *by
 		if (t->process->euid != 0)
 			return -EPERM;
 		break;
+	case PEEK_OFF: s->peek_offset = value; return 0;
 	case RCVLOWAT: s->low_water = value ? (uint32_t)(value < 0 ? INT32_MAX : value) : 1; return 0;
 	case TYPE:
 	case PROTOCOL:
@@ -228,6 +238,13 @@ static int set_kept(struct socket *s, struct task *t, int level, int name, const
 	if (value == -1 && kept[i].level == LEVEL_IPV6)
 		value = kept[i].first;
 	s->ints[i] = value;
+	/* Time is told in one way. */
+	int other = level != SOL_SOCKET_ ? -1
+		    : name == TIMESTAMP	 ? kept_find(s, level, TIMESTAMPNS)
+		    : name == TIMESTAMPNS ? kept_find(s, level, TIMESTAMP)
+					  : -1;
+	if (other >= 0)
+		s->ints[other] = 0;
 	return 0;
 }
 
@@ -284,6 +301,7 @@ static int get_socket(struct socket *s, int name, void *ret_value)
 		break;
 	case RCVLOWAT: v[0] = (int32_t)s->low_water; break;
 	case SNDLOWAT: v[0] = 1; break;
+	case PEEK_OFF: v[0] = s->peek_offset; break;
 	case ACCEPTCONN: v[0] = s->state == SOCKET_LISTENING; break;
 	case MARK:
 	case INCOMING_CPU: break;
@@ -304,6 +322,38 @@ static int get_socket(struct socket *s, int name, void *ret_value)
 	return (int)size;
 }
 
+/* SO_PEERPIDFD: a descriptor of the process at the other end. */
+static int peer_pidfd(const struct socket *s, struct task *t, uint64_t va, uint64_t size_va)
+{
+	enum { NOFILE = 7 };
+	struct process *self = t->process, *p;
+	struct file *f;
+	int32_t room, fd, size = sizeof(fd);
+	int err = uaccess_read(t, &room, size_va, sizeof(room));
+	if (err)
+		return err;
+	if (room < 0)
+		return -EINVAL;
+	if (s->domain != SOCK_AF_UNIX || s->others.pid <= 0)
+		return -ENODATA;
+	p = process_find(s->kernel, s->others.pid);
+	err = p ? pidfd_create(p, 0, &f) : -ESRCH;
+	if (err)
+		return err;
+	fd = fd_install(self->files, f, 0, self->limit[NOFILE].soft, true);
+	if (fd < 0) {
+		file_put(f);
+		return fd;
+	}
+	size = min_u64((uint64_t)room, sizeof(fd)) < sizeof(fd) ? room : size;
+	err = uaccess_write(t, va, &fd, (size_t)size);
+	if (!err)
+		err = uaccess_write(t, size_va, &size, sizeof(size));
+	if (err)
+		(void)fd_close(self->files, fd);
+	return err;
+}
+
 int socket_option_get(struct socket *s, struct task *t, int level, int name, uint64_t va,
 		      uint64_t size_va)
 {
@@ -315,6 +365,8 @@ int socket_option_get(struct socket *s, struct task *t, int level, int name, uin
 		return err;
 	if (room < 0)
 		return -EINVAL;
+	if (level == SOL_SOCKET_ && name == PEERPIDFD)
+		return peer_pidfd(s, t, va, size_va);
 	if (level == SOL_SOCKET_ && name == PEERNAME) {
 		struct address a;
 		err = s->ops->name ? s->ops->name(s, true, &a) : -ENOTCONN;

@@ -127,6 +127,8 @@ static struct packet *packet_new(struct socket *to, struct message *m)
 	p->cred = m->cred;
 	p->has_cred = m->has_cred;
 	p->source = m->source;
+	p->about = m->about;
+	p->time = kernel_realtime(to->kernel);
 	m->rights = NULL;
 	TAILQ_INSERT_TAIL(&to->packets, p, link);
 	to->packet_count++;
@@ -193,6 +195,7 @@ void packets_clear(struct socket *s)
 {
 	while (!TAILQ_EMPTY(&s->packets))
 		packet_drop(s);
+	s->urgent.state = URGENT_NONE;
 }
 
 /* What the receiver is told beside the bytes. */
@@ -200,6 +203,9 @@ static void tell(struct socket *s, struct message *m, struct packet *p)
 {
 	m->cred = p->cred;
 	m->has_cred = p->has_cred;
+	m->source = p->source;
+	m->about = p->about;
+	m->time = s->type == SOCK_TYPE_STREAM ? 0 : p->time;
 	if (!p->rights)
 		return;
 	if (m->flags & MESSAGE_PEEK) {
@@ -211,16 +217,39 @@ static void tell(struct socket *s, struct message *m, struct packet *p)
 	}
 }
 
-int64_t packet_take(struct socket *s, struct task *t, struct message *m)
+/* size bytes were looked at, or taken away: where the next look begins. */
+static void peek_moved(struct socket *s, bool peek, uint64_t size)
+{
+	if (s->peek_offset < 0)
+		return;
+	int64_t at = peek ? s->peek_offset + (int64_t)size : s->peek_offset - (int64_t)size;
+	s->peek_offset = at < 0 ? 0 : (int32_t)min_u64((uint64_t)at, INT32_MAX);
+}
+
+struct packet *packet_next(struct socket *s, const struct message *m, uint64_t *ret_skip)
 {
 	struct packet *p = TAILQ_FIRST(&s->packets);
+	uint64_t skip = m->flags & MESSAGE_PEEK && s->peek_offset > 0 ? (uint64_t)s->peek_offset : 0;
+	for (; p && skip > 0 && skip >= p->size; p = TAILQ_NEXT(p, link))
+		skip -= p->size;
+	*ret_skip = skip;
+	return p;
+}
+
+int64_t packet_take(struct socket *s, struct task *t, struct message *m)
+{
+	uint64_t skip, offset = 0;
+	struct packet *p = packet_next(s, m, &skip), *before = p;
 	bool peek = m->flags & MESSAGE_PEEK;
-	uint64_t whole = p->size, size = min_u64(whole, m->size);
+	uint64_t whole = p->size - skip, size = min_u64(whole, m->size);
+	while ((before = TAILQ_PREV(before, packet_list, link)))
+		offset += before->size;
+	offset += skip;
 	if (m->serial != p->serial)
 		m->copied = 0;
 	m->serial = p->serial;
 	while (m->copied < size) {
-		int64_t n = give(s, t, m, m->copied, m->copied, size - m->copied);
+		int64_t n = give(s, t, m, offset + m->copied, m->copied, size - m->copied);
 		/* What cannot be received is lost, as on Linux. */
 		if (n < 0 && n != CALL_WAIT && !peek)
 			packet_drop(s);
@@ -231,6 +260,7 @@ int64_t packet_take(struct socket *s, struct task *t, struct message *m)
 	tell(s, m, p);
 	if (size < whole)
 		m->result |= MESSAGE_TRUNC;
+	peek_moved(s, peek, peek ? size : p->size);
 	if (!peek)
 		packet_drop(s);
 	return (int64_t)(m->flags & MESSAGE_TRUNC ? whole : size);
@@ -307,15 +337,33 @@ static struct packet *packet_at(struct socket *s, uint64_t *offset)
 	return NULL;
 }
 
+void stream_drop(struct socket *s, uint64_t size)
+{
+	while (size > 0 && !TAILQ_EMPTY(&s->packets)) {
+		struct packet *p = TAILQ_FIRST(&s->packets);
+		uint64_t n = min_u64(size, p->size);
+		ring_take(&s->in, n);
+		p->size -= n;
+		size -= n;
+		if (p->size == 0)
+			packet_free(s, p);
+	}
+}
+
 int64_t stream_take(struct socket *s, struct task *t, struct message *m, bool *ret_end)
 {
 	uint64_t done = t ? t->call.done : 0;
 	bool peek = m->flags & MESSAGE_PEEK;
+	/* The urgent byte is not among what is looked at. */
+	uint64_t hole = peek && done > 0 && urgent_at_mark(s) && !urgent_inline(s);
+	uint64_t base = peek && s->peek_offset > 0 ? (uint64_t)s->peek_offset : 0;
 	*ret_end = false;
 	while (done < m->size) {
-		uint64_t offset = peek ? done : 0;
-		uint64_t at = offset;
-		struct packet *p = packet_at(s, &offset);
+		uint64_t at = peek ? base + done + hole : 0, before = at;
+		uint64_t most = urgent_limit(s, peek, done, &at, m->size - done), offset = at;
+		hole += at - before;
+		*ret_end = most == 0;
+		struct packet *p = most ? packet_at(s, &offset) : NULL;
 		if (!p)
 			break;
 		if (done > 0 && s->pass_cred && !same_sender(p, m)) {
@@ -326,17 +374,21 @@ int64_t stream_take(struct socket *s, struct task *t, struct message *m, bool *r
 			*ret_end = true;
 			break;
 		}
-		int64_t n = give(s, t, m, at, done, min_u64(p->size - offset, m->size - done));
+		int64_t n = give(s, t, m, at, done, min_u64(p->size - offset, most));
 		if (n == CALL_WAIT)
 			return n;
+		if (n < 0 && done == 0)
+			return n;
 		if (n <= 0)
-			return done ? (int64_t)done : n;
+			break;
 		tell(s, m, p);
 		done += (uint64_t)n;
 		if (t)
 			t->call.done = done;
 		if (peek)
 			continue;
+		peek_moved(s, false, (uint64_t)n);
+		urgent_passed(s, (uint64_t)n);
 		ring_take(&s->in, (uint64_t)n);
 		p->size -= (uint64_t)n;
 		if (p->size > 0)
@@ -346,5 +398,7 @@ int64_t stream_take(struct socket *s, struct task *t, struct message *m, bool *r
 		if (*ret_end)
 			break;
 	}
+	if (peek)
+		peek_moved(s, true, done);
 	return (int64_t)done;
 }

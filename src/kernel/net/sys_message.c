@@ -34,11 +34,6 @@ struct abi_mmsghdr {
 	uint32_t size, pad;
 };
 
-struct abi_cmsghdr {
-	uint64_t size;
-	int32_t level, type;
-};
-
 /* ---- What is sent ---- */
 
 static int read_iov(struct task *t, struct message *m, uint64_t va, uint64_t count)
@@ -116,6 +111,8 @@ static int scan_control(struct task *t, const struct socket *s, struct message *
 			err = add_credentials(t, m, data, length);
 		} else if (h.level == SOL_SOCKET_) {
 			err = -EINVAL;
+		} else {
+			err = control_read(s, m, h.level, h.type, data, length);
 		}
 		if (err)
 			return err;
@@ -214,30 +211,8 @@ int64_t sys_sendto(struct task *t, const uint64_t a[6])
 
 /* ---- What is received ---- */
 
-struct control {
-	uint8_t bytes[sizeof(struct abi_cmsghdr) * 2 + 16 + RIGHTS_MAX * 4 + 8];
-	uint64_t size, room;
-};
-
-/* Adds a control message, or what there is room for of it. */
-static void add_control(struct control *c, struct message *m, int type, const void *data,
-			uint64_t size)
-{
-	struct abi_cmsghdr h = {sizeof(h) + size, SOL_SOCKET_, type};
-	uint64_t left = c->room - c->size;
-	if (left < sizeof(h)) {
-		m->result |= MESSAGE_CTRUNC;
-		return;
-	}
-	if (left < h.size) {
-		m->result |= MESSAGE_CTRUNC;
-		h.size = left;
-	}
-	memset(c->bytes + c->size, 0, align_up(h.size, 8));
-	memcpy(c->bytes + c->size, &h, sizeof(h));
-	memcpy(c->bytes + c->size + sizeof(h), data, h.size - sizeof(h));
-	c->size += min_u64(align_up(h.size, 8), left);
-}
+/* Credentials, rights, and what IP has to tell. */
+enum { CONTROL_ROOM = sizeof(struct abi_cmsghdr) * 8 + 128 + RIGHTS_MAX * 4 + 8 };
 
 /* Gives the program descriptors for m's rights: as many as there is room for. */
 static unsigned install_rights(struct task *t, struct message *m, const struct control *c,
@@ -278,15 +253,17 @@ static int write_header(struct task *t, const struct socket *s, struct message *
 				    min_u64(h.name_size, m->address.size));
 	if (err)
 		return err;
-	struct control c = {.room = h.control ? min_u64(h.control_size, sizeof(c.bytes)) : 0};
+	uint8_t bytes[CONTROL_ROOM];
+	struct control c = {.bytes = bytes, .room = h.control ? min_u64(h.control_size, sizeof(bytes)) : 0};
 	m->result &= ~(uint32_t)MESSAGE_CTRUNC;
+	control_tell(s, m, &c);
 	if (s->pass_cred)
-		add_control(&c, m, SCM_CREDENTIALS_, m->has_cred ? &m->cred : &nobody,
+		control_add(&c, m, SOL_SOCKET_, SCM_CREDENTIALS_, m->has_cred ? &m->cred : &nobody,
 			    sizeof(m->cred));
 	if (m->rights) {
 		n = install_rights(t, m, &c, fd);
 		if (n)
-			add_control(&c, m, SCM_RIGHTS_, fd, n * sizeof(*fd));
+			control_add(&c, m, SOL_SOCKET_, SCM_RIGHTS_, fd, n * sizeof(*fd));
 	}
 	if (h.name)
 		h.name_size = m->address.size;

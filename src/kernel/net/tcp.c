@@ -9,7 +9,7 @@
  *	A closes with    B: -ECONNRESET, once
  *	bytes unread
  *
- * There is no TIME_WAIT: nothing is ever late. Not done: urgent data (MSG_OOB).
+ * There is no TIME_WAIT: nothing is ever late.
  */
 #include <errno.h>
 #include <poll.h>
@@ -320,8 +320,6 @@ static void tcp_close(struct socket *s)
 static int64_t tcp_send(struct socket *s, struct task *t, struct message *m)
 {
 	int64_t done = t ? (int64_t)t->call.done : 0;
-	if (m->flags & MESSAGE_OOB)
-		return -EOPNOTSUPP;
 	if (s->state == SOCKET_CONNECTING)
 		return socket_wait(t, &s->writers, s->send_timeout, m->nonblock);
 	if (s->error || s->shut & SOCK_SHUT_OUT || s->state != SOCKET_CONNECTED) {
@@ -339,6 +337,8 @@ static int64_t tcp_send(struct socket *s, struct task *t, struct message *m)
 		return (int64_t)m->size;
 	}
 	int64_t n = stream_give(to, t, m, limit(s, to));
+	if (n > 0 && m->flags & MESSAGE_OOB && ((uint64_t)n == m->size || m->nonblock))
+		urgent_sent(to);
 	if (n < 0 || (uint64_t)n == m->size)
 		return n;
 	return socket_wait_more(t, &s->writers, s->send_timeout, m->nonblock, n);
@@ -354,17 +354,17 @@ static bool writable(const struct socket *s)
 static int64_t tcp_receive(struct socket *s, struct task *t, struct message *m)
 {
 	bool end;
-	if (m->flags & MESSAGE_OOB)
-		return -EINVAL;
 	if (m->flags & MESSAGE_ERRQUEUE)
 		return -EAGAIN;
 	if (s->state == SOCKET_LISTENING)
 		return -ENOTCONN;
+	if (m->flags & MESSAGE_OOB)
+		return urgent_take(s, t, m);
 	bool was_full = s->peer && !writable(s->peer);
 	int64_t n = stream_take(s, t, m, &end);
 	if (s->peer)
 		socket_wake_writers(s->peer, was_full && writable(s->peer));
-	if (n < 0 || (uint64_t)n >= socket_target(s, m) || (n > 0 && m->flags & MESSAGE_PEEK))
+	if (n < 0 || end || (uint64_t)n >= socket_target(s, m) || (n > 0 && m->flags & MESSAGE_PEEK))
 		return n;
 	if (s->u.inet.fin)
 		return n;
@@ -395,8 +395,12 @@ static int tcp_poll(struct socket *s, struct waiter *w)
 		mask |= POLLIN | POLLRDNORM | POLLRDHUP;
 	if (s->state == SOCKET_CONNECTING)
 		return mask;
-	if (ring_used(&s->in) > 0 && ring_used(&s->in) >= s->low_water)
+	uint64_t there = ring_used(&s->in);
+	bool at_mark = urgent_at_mark(s) && !urgent_inline(s);
+	if (there > at_mark && there - at_mark >= s->low_water)
 		mask |= POLLIN | POLLRDNORM;
+	if (urgent_waits(s))
+		mask |= POLLPRI;
 	if (s->shut & SOCK_SHUT_OUT || writable(s))
 		mask |= POLLOUT | POLLWRNORM;
 	return mask;
@@ -409,11 +413,11 @@ static int64_t tcp_ioctl(struct socket *s, struct task *t, uint64_t request, uin
 	case ABI_FIONREAD:
 		if (s->state == SOCKET_LISTENING)
 			return -EINVAL;
-		return socket_ioctl_int(t, arg, ring_used(&s->in));
+		return socket_ioctl_int(t, arg, urgent_readable(s));
 	case ABI_TIOCOUTQ:
 		/* What was sent has arrived. */
 		return s->state == SOCKET_LISTENING ? -EINVAL : socket_ioctl_int(t, arg, 0);
-	case SIOCATMARK: return socket_ioctl_int(t, arg, 0);
+	case SIOCATMARK: return socket_ioctl_int(t, arg, urgent_at_mark(s));
 	default: return inet_ioctl(t, request, arg);
 	}
 }

@@ -41,6 +41,24 @@ static int udp_connect(struct socket *s, struct task *t, const struct address *a
 	return 0;
 }
 
+/* What the receiver may be told of it. Returns 0 or -EINVAL: no address of this machine. */
+static int describe(const struct socket *s, const struct inet_end *to, struct message *m)
+{
+	enum { LEVEL_IP = 0, TOS = 1, TTL = 2, LEVEL_IPV6 = 41, HOPS = 16, TCLASS = 67 };
+	static const uint8_t none[16];
+	bool v4 = inet_is_v4(to->ip);
+	struct datagram *d = &m->about;
+	if (memcmp(d->from, none, 16) != 0 && !inet_is_any(d->from)) {
+		if (!inet_is_lo(d->from))
+			return -EINVAL;
+		memcpy(m->source.ip, d->from, 16);
+	}
+	memcpy(d->to, to->ip, 16);
+	d->ttl = d->ttl ? d->ttl - 1 : v4 ? socket_kept(s, LEVEL_IP, TTL) : socket_kept(s, LEVEL_IPV6, HOPS);
+	d->tos = d->tos ? d->tos - 1 : v4 ? socket_kept(s, LEVEL_IP, TOS) : socket_kept(s, LEVEL_IPV6, TCLASS);
+	return 0;
+}
+
 static int64_t udp_send(struct socket *s, struct task *t, struct message *m)
 {
 	struct inet_end to = s->u.inet.remote;
@@ -69,6 +87,10 @@ static int64_t udp_send(struct socket *s, struct task *t, struct message *m)
 	if (err)
 		return err;
 	inet_source(s, &to, &m->source);
+	struct datagram asked = m->about;
+	err = describe(s, &to, m);
+	if (err)
+		return err;
 	struct socket *o = inet_find(s->kernel, s->type, &to, &m->source);
 	if (!o) {
 		if (s->state == SOCKET_CONNECTED) {
@@ -78,12 +100,14 @@ static int64_t udp_send(struct socket *s, struct task *t, struct message *m)
 	} else if (o->in_charge <= o->receive_size && !(o->shut & SOCK_SHUT_IN)) {
 		err = packet_put(o, t, NULL, m, bytes);
 	}
+	m->about = asked;
 	return err ? err : (int64_t)m->size;
 }
 
 static int64_t udp_receive(struct socket *s, struct task *t, struct message *m)
 {
-	const struct packet *p = TAILQ_FIRST(&s->packets);
+	uint64_t skip;
+	const struct packet *p = packet_next(s, m, &skip);
 	if (m->flags & MESSAGE_ERRQUEUE)
 		return -EAGAIN;
 	if (s->error && !m->serial)

@@ -194,7 +194,7 @@ static int64_t stream_send(struct socket *s, struct task *t, struct message *m)
 {
 	struct socket *to = s->peer;
 	int64_t done = t ? (int64_t)t->call.done : 0;
-	if (m->flags & MESSAGE_OOB)
+	if (m->flags & MESSAGE_OOB && m->size == 0)
 		return -EOPNOTSUPP;
 	if (m->address.size)
 		return s->state == SOCKET_CONNECTED ? -EISCONN : -EOPNOTSUPP;
@@ -210,6 +210,8 @@ static int64_t stream_send(struct socket *s, struct task *t, struct message *m)
 		return done ? done : socket_broken(t, m);
 	sign(s, to, t, m);
 	int64_t n = stream_give(to, t, m, s->send_size);
+	if (n > 0 && m->flags & MESSAGE_OOB && ((uint64_t)n == m->size || m->nonblock))
+		urgent_sent(to);
 	if (n < 0 || (uint64_t)n == m->size)
 		return n;
 	return socket_wait_more(t, &s->writers, s->send_timeout, m->nonblock, n);
@@ -226,7 +228,7 @@ static int64_t stream_receive(struct socket *s, struct task *t, struct message *
 {
 	bool end;
 	if (m->flags & MESSAGE_OOB)
-		return -EOPNOTSUPP;
+		return urgent_take(s, t, m);
 	if (s->state != SOCKET_CONNECTED)
 		return -EINVAL;
 	uint64_t before = ring_used(&s->in);
@@ -273,18 +275,23 @@ static int stream_poll(struct socket *s, struct waiter *w)
 	int err = join(s, w), mask = poll_state(s);
 	if (s->state != SOCKET_LISTENING && stream_writable(s))
 		mask |= POLLOUT | POLLWRNORM | POLLWRBAND;
+	if (urgent_waits(s))
+		mask |= POLLPRI;
 	return err ? err : mask;
 }
 
 static int64_t unix_ioctl(struct socket *s, struct task *t, uint64_t request, uint64_t arg)
 {
 	const struct packet *first = TAILQ_FIRST(&s->packets);
+	enum { SIOCATMARK = 0x8905 };
 	switch (request) {
+	case SIOCATMARK:
+		return s->type == SOCK_TYPE_STREAM ? socket_ioctl_int(t, arg, urgent_at_mark(s)) : -ENOTTY;
 	case ABI_FIONREAD:
 		if (s->state == SOCKET_LISTENING)
 			return -EINVAL;
 		return socket_ioctl_int(t, arg,
-					connects(s) ? ring_used(&s->in) : first ? first->size : 0);
+					connects(s) ? ring_used(&s->in) - (s->urgent.state == URGENT_TAKEN) : first ? first->size : 0);
 	case ABI_TIOCOUTQ:
 		if (s->state == SOCKET_LISTENING)
 			return -EINVAL;
@@ -391,7 +398,8 @@ static int64_t dgram_send(struct socket *s, struct task *t, struct message *m)
 
 static int64_t dgram_receive(struct socket *s, struct task *t, struct message *m)
 {
-	const struct packet *p = TAILQ_FIRST(&s->packets);
+	uint64_t skip;
+	const struct packet *p = packet_next(s, m, &skip);
 	if (connects(s) && s->state != SOCKET_CONNECTED)
 		return -ENOTCONN;
 	if (m->flags & MESSAGE_OOB)
