@@ -405,7 +405,12 @@ int64_t sys_timer_settime(struct task *t, const uint64_t a[6])
 		return r;
 	if (value && a[1] & ABSOLUTE) {
 		now = clock_now(t, &c);
-		value = value > now ? value - now : 1;
+		if (value <= now) {
+			timer_arm_late(x, now - value, interval);
+			x->overrun = 0;
+			return 0;
+		}
+		value -= now;
 	}
 	timer_arm(x, value ? time_after(timer_now(x), value) : 0, interval);
 	x->overrun = 0;

@@ -84,10 +84,19 @@ static void start(struct timer *x, uint64_t deadline)
 void timer_arm(struct timer *x, uint64_t deadline, uint64_t interval)
 {
 	disarm(x);
-	x->bunched = 0;
+	x->bunched = x->missed = 0;
 	x->interval = interval;
 	if (deadline)
 		start(x, deadline);
+}
+
+void timer_arm_late(struct timer *x, uint64_t late, uint64_t interval)
+{
+	uint64_t now = timer_now(x);
+	/* The last that was missed is as if it were the first, if the clock went already then. */
+	uint64_t last = interval ? late % interval : 0;
+	timer_arm(x, now > last ? now - last : 1, interval);
+	x->missed = interval ? late / interval : 0;
 }
 
 uint64_t timer_left(const struct timer *x)
@@ -143,7 +152,8 @@ static void expire(struct timer *x)
 	uint64_t now = timer_now(x), periods = 1 + x->bunched;
 
 	disarm(x);
-	x->bunched = 0;
+	periods += x->missed;
+	x->bunched = x->missed = 0;
 	if (x->interval) {
 		uint64_t missed = (now - x->deadline) / x->interval;
 		periods += missed;

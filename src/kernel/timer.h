@@ -38,6 +38,7 @@ struct timer {
 	uint64_t value;	   /* sigev_value */
 	uint64_t deadline; /* ns of its clock, virtual now or processor time */
 	uint64_t interval; /* 0: once */
+	uint64_t missed;   /* periods that were over when it was armed, and will be told with the first */
 	uint64_t bunched;  /* periods that end before deadline and will be told with it */
 	int32_t overrun;   /* of the signal last taken */
 	uint64_t serial;   /* orders equal deadlines */
@@ -69,6 +70,8 @@ int timer_create_for(struct process *p, int32_t id, struct timer **ret_timer);
 void timer_destroy(struct timer *x);
 /* deadline: on the timer's clock, 0: disarms. */
 void timer_arm(struct timer *x, uint64_t deadline, uint64_t interval);
+/* Its deadline was late ns ago: it is due now, with the periods that were missed. */
+void timer_arm_late(struct timer *x, uint64_t late, uint64_t interval);
 /* A timer that belongs to a file, idle. */
 void timer_init_file(struct timer *x, struct kernel *k, int32_t clock,
 		     void (*expired)(struct timer *x, uint64_t periods));

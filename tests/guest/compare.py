@@ -158,13 +158,14 @@ SAME |= {
 DROPPED += ['mqueue', 'others', 'sysvshm', 'sysvsem', 'sysvmsg', 'softdirty', 'userfault']
 
 # Those that a Linux allows root only.
-ROOT_ONLY = ['numa', 'others', 'settings', 'userfault', 'windows']
+ROOT_ONLY = ['numa', 'netlink', 'others', 'settings', 'userfault', 'windows']
 
 # Sockets.
 SAME |= {
     'unixsock': 'sockets_with_paths_and_abstract_names_connect_carry_and_end_as_on_linux',
     'fdpass': 'open_files_and_credentials_come_with_messages_and_lost_ones_are_closed',
     'tcpsock': 'programs_reach_each_other_by_tcp_and_see_each_end_and_reset_as_on_linux',
+    'netlink': 'programs_are_told_of_the_interface_and_threads_of_messages_as_on_linux',
     'msginfo': 'messages_come_with_their_time_address_and_hops_and_can_be_looked_at_again',
     'urgent': 'urgent_bytes_come_beside_the_stream_at_their_mark_as_on_linux',
     'udpsock': 'datagrams_reach_whom_they_are_for_and_senders_hear_of_nobody_there',
@@ -209,7 +210,7 @@ def same_as_linux(name):
     if name == 'numa' and not one_node():
         raise Skip('this Linux has not exactly one node')
     ran, linux = carrel(name, plain=plain), native(name, plain=plain)
-    if name == 'settings' and 'no namespaces' in linux.out:
+    if name in ('netlink', 'settings') and 'no namespaces' in linux.out:
         raise Skip('this Linux gives no namespaces, without which others would be disturbed')
     for _ in range(5):
         if linux.out != ran.out:

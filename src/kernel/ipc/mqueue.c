@@ -16,6 +16,8 @@
 #include "kernel/file/spool.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/kernel.h"
+#include "kernel/net/netlink.h"
+#include "kernel/net/sys_socket.h"
 #include "kernel/uaccess.h"
 
 /* Root may go beyond what /proc/sys/fs/mqueue says, up to these. */
@@ -26,6 +28,8 @@ enum {
 	RLIMIT_QUEUES = 12,
 };
 
+/* What the C library is told of in the last byte of what it gave us. */
+enum { COOKIE = 32, COOKIE_WOKEN = 1, COOKIE_REMOVED = 2 };
 enum { NOTIFY_SIGNAL = 0, NOTIFY_NONE = 1, NOTIFY_THREAD = 2, CODE_MESGQ = -3 };
 
 struct head {
@@ -56,6 +60,8 @@ struct mqueue {
 		const struct fd_table *files;
 		int kind, signal;
 		uint64_t value;
+		struct socket *thread; /* NOTIFY_THREAD: where this is told; counted */
+		uint8_t cookie[COOKIE];
 	} notify;
 	LIST_ENTRY(mqueue) link; /* all of them */
 };
@@ -66,8 +72,22 @@ static struct timespec now_of(const struct kernel *k)
 	return (struct timespec){(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
 }
 
+/* Nobody wants to know any more; a thread that waited is told why. */
+static void notify_end(struct mqueue *q, uint8_t why)
+{
+	struct socket *s = q->notify.thread;
+	q->notify.pid = 0;
+	q->notify.thread = NULL;
+	if (!s)
+		return;
+	q->notify.cookie[COOKIE - 1] = why;
+	netlink_tell(s, q->notify.cookie, COOKIE);
+	socket_put(s);
+}
+
 static void mqueue_free(struct mqueue *q)
 {
+	notify_end(q, COOKIE_REMOVED);
 	LIST_REMOVE(q, link);
 	spool_finish(&q->spool);
 	wait_queue_finish(&q->polls);
@@ -100,7 +120,7 @@ static uint64_t message_place(const struct mqueue *q, uint32_t priority)
 static void message_notify(struct mqueue *q, const struct task *sender)
 {
 	struct process *p = q->notify.pid ? process_find(q->kernel, q->notify.pid) : NULL;
-	q->notify.pid = 0;
+	notify_end(q, COOKIE_WOKEN);
 	if (!p || q->notify.kind != NOTIFY_SIGNAL || q->notify.signal == 0)
 		return;
 	(void)signal_send_process(p, &(struct signal_info){.number = q->notify.signal,
@@ -264,16 +284,24 @@ int64_t sys_mq_notify(struct task *t, const uint64_t a[6])
 	if (e.notify < NOTIFY_SIGNAL || e.notify > NOTIFY_THREAD ||
 	    (e.notify == NOTIFY_SIGNAL && (uint32_t)e.signal > SIGNALS))
 		return -EINVAL;
-	/* That comes through a netlink socket, of which there are none. */
-	if (e.notify == NOTIFY_THREAD)
-		return -EBADF;
+	uint8_t cookie[COOKIE];
+	struct socket *thread = NULL;
+	if (e.notify == NOTIFY_THREAD) {
+		r = uaccess_read(t, cookie, e.value, sizeof(cookie));
+		if (r == 0)
+			r = socket_get(t, (uint32_t)e.signal, &thread, NULL);
+		if (r == 0 && !netlink_is(thread))
+			r = -EINVAL;
+		if (r != 0)
+			return r;
+	}
 	struct file *f = queue_file(t, a[0], UINT32_MAX);
 	if (!f)
 		return -EBADF;
 	struct mqueue *q = f->ctx;
 	if (!a[1]) {
 		if (q->notify.pid == t->process->pid)
-			q->notify.pid = 0;
+			notify_end(q, COOKIE_REMOVED);
 		return 0;
 	}
 	if (q->notify.pid)
@@ -283,6 +311,10 @@ int64_t sys_mq_notify(struct task *t, const uint64_t a[6])
 	q->notify.kind = e.notify;
 	q->notify.signal = e.signal;
 	q->notify.value = e.value;
+	if (thread) {
+		q->notify.thread = socket_ref(thread);
+		memcpy(q->notify.cookie, cookie, sizeof(cookie));
+	}
 	return 0;
 }
 
@@ -523,7 +555,7 @@ static void mqueue_closed(struct file *f, const struct fd_table *by)
 {
 	struct mqueue *q = f->ctx;
 	if (q->notify.files == by)
-		q->notify.pid = 0;
+		notify_end(q, COOKIE_REMOVED);
 }
 
 static void mqueue_release(struct file *f)

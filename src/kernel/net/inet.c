@@ -105,7 +105,7 @@ static unsigned hash(int type, uint16_t port)
 
 static bool is_inet(const struct socket *s, int type, uint16_t port)
 {
-	return s->domain != SOCK_AF_UNIX && s->type == type && s->u.inet.local.port == port;
+	return (s->domain == SOCK_AF_INET || s->domain == SOCK_AF_INET6) && s->type == type && s->u.inet.local.port == port;
 }
 
 /* Does a socket with this address get what is sent to ip? */

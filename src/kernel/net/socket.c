@@ -12,6 +12,7 @@
 #include "kernel/abi.h"
 #include "kernel/file/path.h"
 #include "kernel/kernel.h"
+#include "kernel/net/netlink.h"
 #include "kernel/uaccess.h"
 
 /* ---- The machine's ---- */
@@ -101,6 +102,9 @@ int socket_make(struct task *t, int domain, int type, int protocol, struct socke
 			return nethost_create(t, domain, type, protocol, ret_socket);
 		return socket_create(k, own == TCP ? &tcp_ops : &udp_ops, domain, type, own, t,
 				     ret_socket);
+	case SOCK_AF_NETLINK:
+		/* Of the host's interfaces nothing is told. */
+		return k->config.net_host ? -EAFNOSUPPORT : netlink_make(t, type, protocol, ret_socket);
 	default: return -EAFNOSUPPORT;
 	}
 }

@@ -8,6 +8,7 @@
  *	unix.c, unix_name.c   AF_UNIX: stream, datagram, seqpacket; paths and abstract names
  *	inet.c, tcp.c, udp.c  AF_INET and AF_INET6 between programs of this machine: loopback alone
  *	nethost.c             the host's own sockets instead, with --net host
+ *	netlink.c             what there is to know of the interface: AF_NETLINK
  *	rights.c              open files on their way in messages, and cycles of them
  *	socket_option.c       SO_ and other options
  *	urgent.c              urgent data of streams
@@ -49,6 +50,7 @@ enum {
 	SOCK_AF_UNIX = 1,
 	SOCK_AF_INET = 2,
 	SOCK_AF_INET6 = 10,
+	SOCK_AF_NETLINK = 16,
 	SOCK_TYPE_STREAM = 1,
 	SOCK_TYPE_DGRAM = 2,
 	SOCK_TYPE_SEQPACKET = 5,
@@ -253,6 +255,9 @@ struct socket {
 			bool fin;      /* the other side will send no more */
 			bool promised; /* connect said -EINPROGRESS */
 		} inet;
+		struct {
+			uint32_t port, groups;
+		} netlink;
 		struct nethost *host;
 	} u;
 };

@@ -99,7 +99,7 @@ void socket_options_init(struct socket *s)
 
 static bool level_known(const struct socket *s, int level)
 {
-	bool inet = s->domain != SOCK_AF_UNIX;
+	bool inet = s->domain == SOCK_AF_INET || s->domain == SOCK_AF_INET6;
 	return level == SOL_SOCKET_ || (inet && level == LEVEL_IP) ||
 	       (inet && level == (s->type == SOCK_TYPE_STREAM ? LEVEL_TCP : LEVEL_UDP)) ||
 	       (s->domain == SOCK_AF_INET6 && level == LEVEL_IPV6);
@@ -267,7 +267,7 @@ int socket_option_set(struct socket *s, struct task *t, int level, int name, uin
 		err = set_socket(s, t, name, bytes, some);
 		if (err <= 0)
 			return err;
-	} else if (s->domain == SOCK_AF_UNIX) {
+	} else if (s->domain == SOCK_AF_UNIX || s->domain == SOCK_AF_NETLINK) {
 		return -EOPNOTSUPP;
 	}
 	return set_kept(s, t, level, name, bytes, some);

@@ -12,7 +12,7 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/kernel.h"
-#include "kernel/net/socket.h"
+#include "kernel/net/inet.h"
 
 /* net.unix.max_dgram_qlen: as many datagrams and one more wait at a socket whose peer is another. */
 enum { DATAGRAMS = 10 };
@@ -299,7 +299,8 @@ static int64_t unix_ioctl(struct socket *s, struct task *t, uint64_t request, ui
 					s->type != SOCK_TYPE_STREAM ? s->sent
 					: s->peer                   ? ring_used(&s->peer->in)
 								    : 0);
-	default: return -ENOTTY;
+	/* Any socket will do to ask for the interface. */
+	default: return s->kernel->config.net_host ? -ENOTTY : inet_ioctl(t, request, arg);
 	}
 }
 

@@ -195,6 +195,38 @@ static void limited(void)
 	burn_until(&alarms, 1000);
 }
 
+/* What an absolute time in the past has missed is counted. */
+static void from_the_past(void)
+{
+	struct itimerspec often = {{0, 100000000}, {0, 0}}, off = {0};
+	struct timespec now;
+	sigset_t set;
+	siginfo_t info;
+
+	say("from the past");
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	struct sigevent e = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2};
+	say("  timer_create %s", result(timer_create(CLOCK_REALTIME, &e, &timer)));
+	clock_gettime(CLOCK_REALTIME, &now);
+	often.it_value = (struct timespec){now.tv_sec - 10, now.tv_nsec};
+	say("  timer_settime %s", result(timer_settime(timer, TIMER_ABSTIME, &often, NULL)));
+	say("  signal %s", result(sigwaitinfo(&set, &info)));
+	say("  missed %d", info.si_overrun >= 100 && info.si_overrun < 105);
+	say("  the same %d", timer_getoverrun(timer) == info.si_overrun);
+	say("  then in its time %s", result(sigwaitinfo(&set, &info)));
+	say("  missed none or few %d", info.si_overrun < 3);
+	timer_settime(timer, 0, &off, NULL);
+	often.it_interval = (struct timespec){0};
+	often.it_value = (struct timespec){0, 1};
+	timer_settime(timer, TIMER_ABSTIME, &often, NULL);
+	say("  once long ago %s", result(sigwaitinfo(&set, &info)));
+	say("  missed %d", info.si_overrun);
+	timer_delete(timer);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 int main(void)
 {
 	struct timespec ts;
@@ -204,5 +236,6 @@ int main(void)
 	inherited();
 	say("clock_settime: %d", clock_settime(CLOCK_MONOTONIC, &ts) == -1 && errno == EINVAL);
 	in_child("RLIMIT_CPU", limited);
+	from_the_past();
 	return 0;
 }
