@@ -426,6 +426,7 @@ static bool set(struct options *o, enum option_id id, const char *value)
 	case OPTION_clock:
 		good = set_choice(op, value, &n);
 		o->clock_real = n == 1;
+		o->clock_given = true;
 		break;
 	case OPTION_net:
 		good = set_choice(op, value, &n);

@@ -54,7 +54,7 @@ struct options {
 	uint64_t memory, va, brk, seed, for_time, timeout, cpu_limit; /* times: ns, 0: no end */
 	uint64_t every; /* ns of virtual time; 0: not asked for */
 	enum mmu_mode mmu;
-	bool eager, clock_real, net_host, clean_env, tty, verbose, json, jsonl, brief, all, color;
+	bool eager, clock_real, clock_given, net_host, clean_env, tty, verbose, json, jsonl, brief, all, color;
 	bool pid_given;
 	enum overcommit overcommit;
 	unsigned overcommit_ratio; /* 0: as Linux */

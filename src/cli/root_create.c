@@ -156,6 +156,52 @@ static int status_add(const char *dir, const char *control)
 	return r;
 }
 
+/* What tar -v writes as \303\244 is one byte. */
+static void unescape(char *line)
+{
+	char *to = line;
+	for (const char *p = line; *p;) {
+		bool octal = p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' &&
+			     p[3] <= '7';
+		if (octal) {
+			*to++ = (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0'));
+			p += 4;
+		} else {
+			p += p[0] == '\\' && p[1] == '\\';
+			*to++ = *p++;
+		}
+	}
+	*to = '\0';
+}
+
+/* Writes down which files a package has, as dpkg would: dpkg -L and -S of the guest read it, and
+ * dpkg -i wants it. names: a line for each, as "./usr/bin/". */
+static int files_note(const char *dir, const char *package, const char *control, char *names)
+{
+	bool same = strstr(control, "\nMulti-Arch: same\n");
+	char *info = path_inside(dir, "var/lib/dpkg/info"), *format = path_inside(dir, "var/lib/dpkg/info/format");
+	char *list = info ? text_format("%s/%s%s.list", info, package, same ? ":riscv64" : "") : NULL;
+	int r = info && format ? dir_make(info) : -ELOOP;
+	FILE *f = r == 0 ? fopen(list, "we") : NULL;
+	if (r == 0 && !f)
+		r = -errno;
+	for (char *line; f && (line = strsep(&names, "\n"));) {
+		unescape(line);
+		size_t n = strlen(line);
+		if (n > 2 && line[n - 1] == '/')
+			line[n - 1] = '\0';
+		if (n > 1 && line[0] == '.')
+			fprintf(f, "%s\n", line[1] == '/' && !line[2] ? "/." : line + 1);
+	}
+	if (f && (ferror(f) | (fclose(f) != 0)))
+		r = -EIO;
+	/* Then those of packages that may be there for two machines carry the machine's name. */
+	if (r == 0)
+		r = text_write(format, "1\n");
+	free(list), free(format), free(info);
+	return r;
+}
+
 static int package_unpack(struct create *c, const char *file)
 {
 	char *deb = apt_file(&c->apt, file);
@@ -163,13 +209,13 @@ static int package_unpack(struct create *c, const char *file)
 	char *control = text_format("%s/var/lib/carrel/control/%s", c->dir, name);
 	char *control_file = text_format("%s/control", control);
 	struct words args = {0};
-	char *text = NULL;
+	char *text = NULL, *names = NULL;
 
 	words_add(&args, "dpkg-deb");
-	words_add(&args, "-x");
+	words_add(&args, "-X");
 	words_add(&args, "%s", deb);
 	words_add(&args, "%s", c->dir);
-	int r = program_run(&args, -1, -1);
+	int r = program_read(&args, -1, &names);
 	words_finish(&args);
 	if (r == 0)
 		r = dir_make(control);
@@ -186,11 +232,13 @@ static int package_unpack(struct create *c, const char *file)
 			   r < 0 ? strerror(-r) : "its reason stands above; is the disk full?");
 	} else {
 		text = text_read(control_file);
-		r = text ? status_add(c->dir, text) : -errno;
+		r = text ? files_note(c->dir, name, text, names) : -errno;
+		if (r == 0)
+			r = status_add(c->dir, text);
 		if (r < 0)
 			root_error("cannot note that %s has %s: %s", c->dir, name, strerror(-r));
 	}
-	free(text), free(control_file), free(control), free(name), free(deb);
+	free(names), free(text), free(control_file), free(control), free(name), free(deb);
 	return r == 0 ? 0 : EXIT_OWN;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/root.h"
+#include "cli/root_script.h"
 #include "cli/root_util.h"
 
 static int say(const char *dir, const char *name, int error)
@@ -228,6 +229,7 @@ struct choice {
 };
 
 struct choices {
+	const char *dir;
 	struct choice *items;
 	size_t n;
 };
@@ -264,8 +266,10 @@ static bool is_plain_name(const char *p)
 }
 
 /* Reads the words of one command; only what a shell would take literally counts. */
-static void command_read(const char *dir, char *command, struct choices *all)
+static void choice_read(void *ctx, char *command)
 {
+	struct choices *all = ctx;
+	const char *dir = all->dir;
 	char *word[256], *state = NULL;
 	size_t n = 0, i = 0;
 
@@ -286,24 +290,6 @@ static void command_read(const char *dir, char *command, struct choices *all)
 		    is_plain_name(word[i + 2]) && is_plain_path(word[i + 3]) &&
 		    has(dir, word[i + 3] + 1))
 			choice_add(all, word + i + 1, priority);
-}
-
-/* Finds the commands in a script: a line, with those that a backslash continues. */
-static void script_read(const char *dir, char *text, struct choices *all)
-{
-	for (char *p = text; *p;) {
-		char *end = p;
-		while (*end && !(*end == '\n' && (end == p || end[-1] != '\\')))
-			end++;
-		for (char *q = p; q < end; q++)
-			if (*q == '\\' || *q == ';')
-				*q = *q == ';' ? '\n' : ' ';
-		bool last = *end == '\0';
-		*end = '\0';
-		if (strstr(p, "update-alternatives"))
-			command_read(dir, p, all);
-		p = last ? end : end + 1;
-	}
 }
 
 /* ../ for each directory that name lies in. */
@@ -347,7 +333,7 @@ static int choice_make(const char *dir, const struct choice *c)
 static int settle_alternatives(const char *dir)
 {
 	char *top = path_inside(dir, "var/lib/carrel/control/x");
-	struct choices all = {0};
+	struct choices all = {.dir = dir};
 	struct dirent **list;
 	int r = 0, n = -1;
 
@@ -360,7 +346,7 @@ static int settle_alternatives(const char *dir)
 		char *path = text_format("var/lib/carrel/control/%s/postinst", list[i]->d_name);
 		char *text = list[i]->d_name[0] != '.' ? read_file(dir, path) : NULL;
 		if (text)
-			script_read(dir, text, &all);
+			script_read(text, "update-alternatives", choice_read, &all);
 		free(text);
 		free(path);
 		free(list[i]);
@@ -377,6 +363,43 @@ static int settle_alternatives(const char *dir)
 	return r;
 }
 
+static int is_certificate(const struct dirent *e)
+{
+	const char *dot = strrchr(e->d_name, '.');
+	return dot && strcmp(dot, ".crt") == 0;
+}
+
+/* What update-ca-certificates makes: whom programs trust, in one file. */
+static int settle_certificates(const char *dir)
+{
+	static const char from[] = "usr/share/ca-certificates/mozilla", to[] = "etc/ssl/certs/ca-certificates.crt";
+	char *path = path_inside(dir, "usr/share/ca-certificates/mozilla/x"), *all = text_format("%s", "");
+	struct dirent **list;
+	int n = -1, r = 0;
+
+	if (path && !is_there(dir, to)) {
+		*strrchr(path, '/') = '\0';
+		n = scandir(path, &list, is_certificate, alphasort);
+	}
+	for (int i = 0; i < n; i++) {
+		char *name = text_format("%s/%s", from, list[i]->d_name), *text = read_file(dir, name);
+		if (text) {
+			char *more = text_format("%s%s", all, text);
+			free(all);
+			all = more;
+		}
+		free(text), free(name), free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
+	if (*all)
+		r = make_dir(dir, "etc/ssl/certs", 0755);
+	if (*all && r == 0)
+		r = make_file(dir, to, all);
+	free(all), free(path);
+	return r;
+}
+
 int root_settle(const char *dir)
 {
 	int r = root_settle_links(dir);
@@ -387,6 +410,8 @@ int root_settle(const char *dir)
 		r = settle_files(dir);
 	if (r == 0)
 		r = settle_alternatives(dir);
+	if (r == 0)
+		r = settle_certificates(dir);
 	/* Whatever else: without an awk or a sh, no script runs. */
 	if (r == 0 && has(dir, "usr/bin/mawk"))
 		r = make_link(dir, "usr/bin/awk", "mawk");

@@ -65,7 +65,7 @@ struct session {
 	char *compiled, *compiled_guest,
 	    *compiled_name; /* of a .c file: on the host, in the guest, argv[0] */
 	char *cwd, *root;
-	struct kernel_bind bind[BINDS_MAX + 1];
+	struct kernel_bind bind[BINDS_MAX + 2]; /* --bind's, the name servers', and the compiled program */
 	struct gdb *gdb; /* of -g; else NULL */
 	uint64_t next_tick; /* virtual time; with --every */
 	uint64_t faults; /* seen so far, for --at fault:N */

@@ -6,14 +6,18 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cc.h"
 #include "cli/root.h"
+#include "cli/root_util.h"
 #include "cli/swap.h"
 #include "cli/symbol.h"
 #include "cli/verb.h"
 #include "kernel/tty/pty.h"
+
+#define RESOLVER "/etc/resolv.conf"
 
 extern char **environ;
 
@@ -103,6 +107,22 @@ static const char **make_env(const struct options *o, char **ret_pwd)
 	return env;
 }
 
+/* With the host's networks come its name servers, as everyone expects who knows containers; but not
+ * where the root or a --bind has its own. */
+static bool lacks_resolver(const struct session *s)
+{
+	struct stat st;
+	if (stat(RESOLVER, &st) < 0 || !S_ISREG(st.st_mode) || access(RESOLVER, R_OK) < 0)
+		return false;
+	for (unsigned i = 0; i < s->o->binds; i++)
+		if (strcmp(s->o->bind[i].guest, RESOLVER) == 0)
+			return false;
+	char *path = text_format("%s" RESOLVER, s->root);
+	bool lacks = lstat(path, &st) < 0 || (S_ISREG(st.st_mode) && st.st_size == 0);
+	free(path);
+	return lacks;
+}
+
 int make_machine(struct session *s)
 {
 	const struct options *o = s->o;
@@ -114,7 +134,8 @@ int make_machine(struct session *s)
 	    .va_top = o->va,
 	    .brk = o->brk,
 	    .seed = o->seed,
-	    .clock_real = o->clock_real,
+	    /* Certificates and signatures are of today, and so nobody outside would be trusted. */
+	    .clock_real = o->clock_real || (o->net_host && !o->clock_given),
 	    .home = o->home,
 	    .pace = o->net_host || (o->verb == RUN && isatty(STDOUT_FILENO)),
 	    .net_host = o->net_host,
@@ -148,6 +169,8 @@ int make_machine(struct session *s)
 			   (unsigned long long)UINT32_MAX - 1);
 	c.frames = (uint32_t)(o->memory / PAGE_SIZE);
 	memcpy(s->bind, o->bind, sizeof(o->bind));
+	if (o->net_host && lacks_resolver(s))
+		s->bind[c.binds++] = (struct kernel_bind){.host = RESOLVER, .guest = RESOLVER, .readonly = true};
 	if (s->compiled)
 		s->bind[c.binds++] = (struct kernel_bind){
 		    .host = s->compiled, .guest = s->compiled_guest, .readonly = true};

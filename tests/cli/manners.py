@@ -5,6 +5,7 @@
 import itertools
 import os
 import subprocess
+import time
 
 from world import CARREL, DIR, build, carrel
 from tap import equal, main, test
@@ -29,6 +30,20 @@ int main(int argc, char **argv)
 	while (n < 200 && open(argv[0], O_RDONLY) >= 0)
 		n++;
 	printf("%d\n", n);
+	return 0;
+}
+'''
+WHEN = r'''
+#include <fcntl.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+int main(void)
+{
+	char text[65536];
+	int fd = open("/etc/resolv.conf", O_RDONLY);
+	printf("%ld %ld %d\n", (long)time(NULL), fd < 0 ? -1 : (long)read(fd, text, sizeof(text)),
+	       open("/etc/resolv.conf", O_WRONLY) < 0);
 	return 0;
 }
 '''
@@ -76,6 +91,23 @@ def a_program_may_open_what_the_host_allows_and_where_that_is_too_little_it_is_s
     for few in (6, 9, 12):
         done = shell(f'ulimit -n {few}; exec "$0" run ./many')
         equal((done.returncode, 'ulimit -n' in done.stderr), (125, True), f'{few} descriptors: {done.stderr}')
+
+
+@test
+def net_host_brings_the_date_and_the_name_servers_of_the_host_and_nothing_else_does():
+    build('when', WHEN)
+    resolver = '/etc/resolv.conf'
+    size = os.path.getsize(resolver) if os.path.isfile(resolver) else -1
+    epoch = 1767225600
+    equal(carrel('run', './when').stdout, f'{epoch} -1 1\n', 'alone')
+    when, seen, kept = map(int, carrel('run', '--net', 'host', './when').stdout.split())
+    equal((abs(when - time.time()) < 1000, seen, kept), (True, size, 1), 'with the network of the host')
+    for words in (['--clock', 'virtual', '--net', 'host'], ['--net', 'host', '--clock', 'virtual']):
+        equal(int(carrel('run', *words, './when').stdout.split()[0]), epoch, ' '.join(words))
+    with open(os.path.join(DIR, 'mine.conf'), 'w', encoding='utf-8') as file:
+        file.write('nameserver 192.0.2.1\n')
+    done = carrel('run', '--net', 'host', '--bind', f'mine.conf:{resolver}:ro', './when')
+    equal(done.stdout.split()[1:], ['21', '1'], f'one of its own: {done.stderr}')
 
 
 @test

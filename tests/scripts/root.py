@@ -128,6 +128,51 @@ def what_is_there_is_never_overwritten():
         equal(os.listdir(p('mine')), ['thesis'], 'what lies there')
 
 
+SCRIPT = r"""#!/bin/sh
+set -e
+# It doesn't run.
+basedir=/usr/lib/lang priority=20
+priority=$(expr $priority + 1); tools='one two
+three'
+case "$1" in configure)
+    for i in $tools; do
+        if [ -e $basedir/man/$i.1 ]; then
+            slave="--slave \
+                /usr/share/man/$i.1 $i.1 ${basedir}/man/$i.1"
+        fi
+        update-alternatives \
+            --install "/usr/bin/$i" $i ${basedir}/bin/$i $priority $slave
+    done
+    update-alternatives --install /usr/bin/four four $basedir/bin/one 1
+    update-alternatives --install /usr/bin/five five $unknown/bin/one 1
+    for a in 1 2 3 4 5 6 7 8 9; do for b in $tools $tools $tools $tools; do for c in $tools $tools $tools $tools; do
+        for d in $tools $tools $tools $tools; do for e in 1 2; do update-alternatives --install /$a$b$c$d$e x /y 1; done; done
+    done; done; done
+    update-alternatives --install /usr/bin/six six ../../../../etc/passwd 1
+"""
+
+
+@test
+def names_that_a_package_s_script_would_choose_are_there_loops_and_variables_included():
+    with Place() as p:
+        texts = {'var/lib/carrel/control/lang/postinst': SCRIPT, 'usr/lib/lang/man/two.1': 'page',
+                 'usr/share/ca-certificates/mozilla/b.crt': 'B\n', 'usr/share/ca-certificates/mozilla/a.crt': 'A\n',
+                 **{f'usr/lib/lang/bin/{name}': '' for name in ('one', 'two', 'three')}}
+        with tarfile.open(p('a.tar'), 'w') as tar:
+            for name, text in texts.items():
+                info = entry(name)
+                info.size = len(text.encode())
+                tar.addfile(info, io.BytesIO(text.encode()))
+        equal(carrel('root', 'import', p('a.tar'), p('root'))[0], 0, 'status')
+        chosen = {name: os.path.realpath(p(f'root/usr/bin/{name}')) for name in ('one', 'two', 'three', 'four')}
+        equal(chosen, {**{name: os.path.realpath(p(f'root/usr/lib/lang/bin/{name}')) for name in ('one', 'two', 'three')},
+                       'four': os.path.realpath(p('root/usr/lib/lang/bin/one'))}, 'the choices')
+        equal(os.path.exists(p('root/usr/share/man/two.1')), True, 'a page of a manual')
+        equal([name for name in ('five', 'six') if os.path.lexists(p(f'root/usr/bin/{name}'))], [], 'what is not plain')
+        with open(p('root/etc/ssl/certs/ca-certificates.crt'), encoding='utf-8') as file:
+            equal(file.read(), 'A\nB\n', 'whom programs trust')
+
+
 @test
 def an_archive_that_is_none_or_of_no_root_is_named():
     with Place() as p:
@@ -209,6 +254,11 @@ def a_root_is_made_and_made_complete_from_debian_packages():
         for name in ('bin/sh', 'usr/bin/awk', 'etc/passwd', 'etc/group', 'etc/shells', 'usr/bin/which',
                      'lib/ld-linux-riscv64-lp64d.so.1', 'usr/bin/ps', 'var/lib/dpkg/status'):
             equal(os.path.exists(os.path.join(root, name)), True, name)
+        for name, wanted in (('bash', '/usr/bin/bash\n'), ('libc6:riscv64', '/usr/lib/riscv64-linux-gnu\n')):
+            # A root that an older Carrel began has none.
+            if root == p('root') or os.path.exists(os.path.join(root, 'var/lib/dpkg/info/format')):
+                with open(os.path.join(root, f'var/lib/dpkg/info/{name}.list'), encoding='utf-8') as file:
+                    equal(wanted in file.read(), True, f'the files of {name}')
         equal(carrel('root', 'create', root)[1], root + ': has all of that already\n', 'again')
         refused('no package no-such-thing', 'root', 'create', root, 'no-such-thing')
         refused('no name of a package', 'root', 'create', root, 'dash-')
