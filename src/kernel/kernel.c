@@ -182,8 +182,12 @@ static int create_init(struct kernel *k)
 	struct process *p = k->init;
 	limits_default(p);
 	/* Files belong to whom the host says: everybody here is who runs this. */
-	p->uid = p->euid = geteuid();
-	p->gid = p->egid = getegid();
+	struct cred *c;
+	r = cred_create(k, geteuid(), getegid(), &c);
+	if (r != 0)
+		return r;
+	c->host = c->uid != 0;
+	cred_give(process_task(p), c);
 	memcpy(process_task(p)->comm, "init", 5);
 	return 0;
 }
@@ -201,6 +205,8 @@ int kernel_create(const struct kernel_config *config, struct kernel **ret_kernel
 	k->wake_fd = k->edge_fd = -1;
 	RB_INIT(&k->processes);
 	RB_INIT(&k->groups);
+	RB_INIT(&k->users);
+	owners_init(&k->owners);
 	RB_INIT(&k->threads);
 	RB_INIT(&k->sleepers);
 	TAILQ_INIT(&k->ready);

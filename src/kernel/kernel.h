@@ -17,7 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/cred.h"
 #include "kernel/file/file.h"
+#include "kernel/file/owners.h"
 #include "kernel/settings.h"
 #include "kernel/task.h"
 #include "kernel/trouble.h"
@@ -51,6 +53,7 @@ struct kernel_config {
 	const struct kernel_bind *bind;
 	unsigned binds;
 	const char *home;    /* guest directory that is made for the run, empty; NULL: none */
+	bool users;	     /* --user: programs are not who runs Carrel: see owners.h */
 	const char *cwd;     /* host directory that the guest sees under its own path and starts in */
 	const struct policy_ops *policy;
 	const char *policy_params;
@@ -105,6 +108,9 @@ struct kernel {
 	uint64_t process_count, thread_count;
 	uint64_t further_count; /* tasks that are not the first of their process */
 	struct process *init;
+	struct owners owners; /* of the host's files: see owners.h */
+	struct user_tree users; /* see cred.h */
+	uint64_t groups_kept; /* of all credentials together */
 	struct task_list ready;
 	struct task_sleep sleepers;
 	struct timer_tree timers; /* armed ones, by deadline: see timer.h */

@@ -10,7 +10,7 @@
 static struct signal_info child_info(const struct process *p, int number, int code, int status)
 {
 	return (struct signal_info){
-		.number = number, .code = code, .pid = p->pid, .uid = (int32_t)p->uid, .status = status, .retired = p->retired};
+		.number = number, .code = code, .pid = p->pid, .uid = (int32_t)process_cred(p)->uid, .status = status, .retired = p->retired};
 }
 
 void signal_tell_parent(struct process *p, int code, int status)
@@ -76,7 +76,7 @@ bool signal_exited(struct process *p)
 
 	TAILQ_FOREACH(child, &p->children, sibling) {
 		if (child->death_signal) {
-			struct signal_info info = {.number = child->death_signal, .code = SI_USER, .pid = p->pid, .uid = (int32_t)p->uid};
+			struct signal_info info = {.number = child->death_signal, .code = SI_USER, .pid = p->pid, .uid = (int32_t)process_cred(p)->uid};
 			(void)signal_send_process(child, &info); /* as kill(): a full queue loses it */
 		}
 		look_for_orphans(child, p, p);

@@ -1,47 +1,52 @@
 /* SPDX-License-Identifier: MIT */
-/* sys_ids.c - who a process is, and what it may
+/* sys_ids.c - who a task is: user ids, group ids, groups; and what it has used
  *
- * A machine has one user: whoever a process is, it stays. Root may do what root may elsewhere where
- * that means something here (raise a limit, lower a nice value); it cannot become somebody else.
+ * Each set-call is: what it may become (the rules stand at each), a copy with that, and what follows
+ * for capabilities. NONE, -1, is "as it is" where several are given, and no id anywhere.
  */
 #include <errno.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 #include "kernel/call.h"
+#include "kernel/cred.h"
 #include "kernel/kernel.h"
 #include "kernel/limits.h"
 #include "kernel/task.h"
 #include "kernel/uaccess.h"
 
+enum { NONE = -1 };
+static bool none(uint64_t id) { return (uint32_t)id == (uint32_t)NONE; }
+
+/* --- told --- */
+
 int64_t sys_getuid(struct task *t, const uint64_t a[6])
 {
 	(void)a;
-	return t->process->uid;
+	return t->cred->uid;
 }
 
 int64_t sys_geteuid(struct task *t, const uint64_t a[6])
 {
 	(void)a;
-	return t->process->euid;
+	return t->cred->euid;
 }
 
 int64_t sys_getgid(struct task *t, const uint64_t a[6])
 {
 	(void)a;
-	return t->process->gid;
+	return t->cred->gid;
 }
 
 int64_t sys_getegid(struct task *t, const uint64_t a[6])
 {
 	(void)a;
-	return t->process->egid;
+	return t->cred->egid;
 }
 
-/* Real, effective, saved: the saved one is the effective one. */
-static int64_t write_three(struct task *t, const uint64_t a[6], uint32_t real, uint32_t effective)
+static int write_three(struct task *t, const uint64_t a[6], uint32_t real, uint32_t effective, uint32_t saved)
 {
-	const uint32_t id[3] = {real, effective, effective};
+	const uint32_t id[3] = {real, effective, saved};
 	int r = 0;
 
 	for (int i = 0; !r && i < 3; i++)
@@ -49,131 +54,227 @@ static int64_t write_three(struct task *t, const uint64_t a[6], uint32_t real, u
 	return r;
 }
 
-int64_t sys_getresuid(struct task *t, const uint64_t a[6]) { return write_three(t, a, t->process->uid, t->process->euid); }
-int64_t sys_getresgid(struct task *t, const uint64_t a[6]) { return write_three(t, a, t->process->gid, t->process->egid); }
-
-/* -1 is "as it is", where that can be said. */
-static int64_t stays(const uint64_t *a, unsigned n, uint32_t real, uint32_t effective, bool minus_one)
+int64_t sys_getresuid(struct task *t, const uint64_t a[6])
 {
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t id = (uint32_t)a[i];
-		if (id == UINT32_MAX && !minus_one)
-			return -EINVAL;
-		if (id != UINT32_MAX && id != real && id != effective)
-			return -EPERM;
+	return write_three(t, a, t->cred->uid, t->cred->euid, t->cred->suid);
+}
+
+int64_t sys_getresgid(struct task *t, const uint64_t a[6])
+{
+	return write_three(t, a, t->cred->gid, t->cred->egid, t->cred->sgid);
+}
+
+/* --- users --- */
+
+/* c is as it shall be but for what follows from it. */
+static int64_t become_user(struct task *t, struct cred *c)
+{
+	int r = cred_set_user(c);
+
+	if (r) {
+		cred_put(c);
+		return r;
 	}
+	c->fsuid = c->euid;
+	cred_fix_setuid(c, t->cred);
+	cred_commit(t, c);
 	return 0;
 }
 
-int64_t sys_setuid(struct task *t, const uint64_t a[6]) { return stays(a, 1, t->process->uid, t->process->euid, false); }
-int64_t sys_setgid(struct task *t, const uint64_t a[6]) { return stays(a, 1, t->process->gid, t->process->egid, false); }
-int64_t sys_setreuid(struct task *t, const uint64_t a[6]) { return stays(a, 2, t->process->uid, t->process->euid, true); }
-int64_t sys_setregid(struct task *t, const uint64_t a[6]) { return stays(a, 2, t->process->gid, t->process->egid, true); }
-int64_t sys_setresuid(struct task *t, const uint64_t a[6]) { return stays(a, 3, t->process->uid, t->process->euid, true); }
-int64_t sys_setresgid(struct task *t, const uint64_t a[6]) { return stays(a, 3, t->process->gid, t->process->egid, true); }
+/* Who may, sets all three; others can go to and fro between the real and the saved one. */
+int64_t sys_setuid(struct task *t, const uint64_t a[6])
+{
+	uint32_t id = (uint32_t)a[0];
+	const struct cred *old = t->cred;
+	bool may = task_can(t, CAP_SETUID);
+	struct cred *c;
+
+	if (none(id))
+		return -EINVAL;
+	if (!may && id != old->uid && id != old->suid)
+		return -EPERM;
+	int r = cred_change(t, &c);
+	if (r)
+		return r;
+	c->euid = id;
+	if (may)
+		c->uid = c->suid = id;
+	return become_user(t, c);
+}
+
+int64_t sys_setreuid(struct task *t, const uint64_t a[6])
+{
+	uint32_t real = (uint32_t)a[0], effective = (uint32_t)a[1];
+	const struct cred *old = t->cred;
+	struct cred *c;
+
+	if (!task_can(t, CAP_SETUID) &&
+	    ((!none(real) && real != old->uid && real != old->euid) ||
+	     (!none(effective) && effective != old->uid && effective != old->euid && effective != old->suid)))
+		return -EPERM;
+	int r = cred_change(t, &c);
+	if (r)
+		return r;
+	c->uid = none(real) ? c->uid : real;
+	c->euid = none(effective) ? c->euid : effective;
+	if (!none(real) || (!none(effective) && effective != old->uid))
+		c->suid = c->euid;
+	return become_user(t, c);
+}
+
+int64_t sys_setresuid(struct task *t, const uint64_t a[6])
+{
+	const struct cred *old = t->cred;
+	struct cred *c;
+
+	for (int i = 0; i < 3 && !task_can(t, CAP_SETUID); i++) {
+		uint32_t id = (uint32_t)a[i];
+		if (!none(id) && id != old->uid && id != old->euid && id != old->suid)
+			return -EPERM;
+	}
+	int r = cred_change(t, &c);
+	if (r)
+		return r;
+	c->uid = none(a[0]) ? c->uid : (uint32_t)a[0];
+	c->euid = none(a[1]) ? c->euid : (uint32_t)a[1];
+	c->suid = none(a[2]) ? c->suid : (uint32_t)a[2];
+	return become_user(t, c);
+}
 
 /* These return what it was, whether or not it could be changed. */
 int64_t sys_setfsuid(struct task *t, const uint64_t a[6])
 {
-	(void)a;
-	return t->process->euid;
+	uint32_t id = (uint32_t)a[0], was = t->cred->fsuid;
+	const struct cred *old = t->cred;
+	struct cred *c;
+
+	if (none(id) || id == was)
+		return was;
+	if (id != old->uid && id != old->euid && id != old->suid && !task_can(t, CAP_SETUID))
+		return was;
+	if (cred_change(t, &c))
+		return was;
+	c->fsuid = id;
+	cred_fix_setfsuid(c, old);
+	cred_commit(t, c);
+	return was;
+}
+
+/* --- groups: the same, but that no capability hangs on them --- */
+
+int64_t sys_setgid(struct task *t, const uint64_t a[6])
+{
+	uint32_t id = (uint32_t)a[0];
+	const struct cred *old = t->cred;
+	bool may = task_can(t, CAP_SETGID);
+	struct cred *c;
+
+	if (none(id))
+		return -EINVAL;
+	if (!may && id != old->gid && id != old->sgid)
+		return -EPERM;
+	int r = cred_change(t, &c);
+	if (r)
+		return r;
+	c->egid = c->fsgid = id;
+	if (may)
+		c->gid = c->sgid = id;
+	cred_commit(t, c);
+	return 0;
+}
+
+int64_t sys_setregid(struct task *t, const uint64_t a[6])
+{
+	uint32_t real = (uint32_t)a[0], effective = (uint32_t)a[1];
+	const struct cred *old = t->cred;
+	struct cred *c;
+
+	if (!task_can(t, CAP_SETGID) &&
+	    ((!none(real) && real != old->gid && real != old->egid) ||
+	     (!none(effective) && effective != old->gid && effective != old->egid && effective != old->sgid)))
+		return -EPERM;
+	int r = cred_change(t, &c);
+	if (r)
+		return r;
+	c->gid = none(real) ? c->gid : real;
+	c->egid = none(effective) ? c->egid : effective;
+	if (!none(real) || (!none(effective) && effective != old->gid))
+		c->sgid = c->egid;
+	c->fsgid = c->egid;
+	cred_commit(t, c);
+	return 0;
+}
+
+int64_t sys_setresgid(struct task *t, const uint64_t a[6])
+{
+	const struct cred *old = t->cred;
+	struct cred *c;
+
+	for (int i = 0; i < 3 && !task_can(t, CAP_SETGID); i++) {
+		uint32_t id = (uint32_t)a[i];
+		if (!none(id) && id != old->gid && id != old->egid && id != old->sgid)
+			return -EPERM;
+	}
+	int r = cred_change(t, &c);
+	if (r)
+		return r;
+	c->gid = none(a[0]) ? c->gid : (uint32_t)a[0];
+	c->egid = none(a[1]) ? c->egid : (uint32_t)a[1];
+	c->sgid = none(a[2]) ? c->sgid : (uint32_t)a[2];
+	c->fsgid = c->egid;
+	cred_commit(t, c);
+	return 0;
 }
 
 int64_t sys_setfsgid(struct task *t, const uint64_t a[6])
 {
-	(void)a;
-	return t->process->egid;
+	uint32_t id = (uint32_t)a[0], was = t->cred->fsgid;
+	const struct cred *old = t->cred;
+	struct cred *c;
+
+	if (none(id) || id == was)
+		return was;
+	if (id != old->gid && id != old->egid && id != old->sgid && !task_can(t, CAP_SETGID))
+		return was;
+	if (cred_change(t, &c))
+		return was;
+	c->fsgid = id;
+	cred_commit(t, c);
+	return was;
 }
 
 int64_t sys_getgroups(struct task *t, const uint64_t a[6])
 {
-	uint32_t group = t->process->gid;
+	const struct cred *c = t->cred;
 	int32_t size = (int32_t)a[0];
 
-	if (size < 0)
+	if (size < 0 || (size > 0 && (uint32_t)size < c->groups))
 		return -EINVAL;
-	if (size > 0) {
-		int r = uaccess_write(t, a[1], &group, sizeof(group));
-		if (r)
-			return r;
-	}
-	return 1;
+	int r = size > 0 && c->groups ? uaccess_write(t, a[1], c->group, c->groups * sizeof(c->group[0])) : 0;
+	return r ? r : (int64_t)c->groups;
 }
 
-/* --- capabilities --- */
-
-enum { CAPABILITY_LAST = 40, CAPABILITY_VERSION_3 = 0x20080522 };
-
-struct abi_capability {
-	uint32_t effective, permitted, inheritable;
-};
-
-/* Fills low and high words; root has them all, others none. */
-static void capabilities(const struct process *p, struct abi_capability ret_word[2])
+int64_t sys_setgroups(struct task *t, const uint64_t a[6])
 {
-	uint64_t all = p->euid == 0 ? (UINT64_C(2) << CAPABILITY_LAST) - 1 : 0;
+	uint32_t count = (uint32_t)a[0], *group;
+	struct cred *c;
 
-	ret_word[0] = (struct abi_capability){(uint32_t)all, (uint32_t)all, 0};
-	ret_word[1] = (struct abi_capability){(uint32_t)(all >> 32), (uint32_t)(all >> 32), 0};
-}
-
-/* Returns 0, -EINVAL after writing the version that is known, or as uaccess. */
-static int capability_header(struct task *t, uint64_t va, int32_t *ret_pid)
-{
-	struct {
-		uint32_t version;
-		int32_t pid;
-	} header;
-	int r = uaccess_read(t, &header, va, sizeof(header));
-
-	if (r)
-		return r;
-	if (header.version != CAPABILITY_VERSION_3) {
-		header.version = CAPABILITY_VERSION_3;
-		r = uaccess_write(t, va, &header.version, sizeof(header.version));
-		return r ? r : -EINVAL;
-	}
-	*ret_pid = header.pid;
-	return 0;
-}
-
-int64_t sys_capget(struct task *t, const uint64_t a[6])
-{
-	struct abi_capability word[2];
-	struct process *p = t->process;
-	int32_t pid;
-	int r = capability_header(t, a[0], &pid);
-
-	if (r)
-		return r == -EINVAL && !a[1] ? 0 : r;
-	if (pid < 0)
-		return -EINVAL;
-	if (pid > 0) {
-		struct task *of = task_find(p->kernel, pid);
-		if (!of)
-			return -ESRCH;
-		p = of->process;
-	}
-	capabilities(p, word);
-	return uaccess_write(t, a[1], word, sizeof(word));
-}
-
-/* What one has can be asked for again; giving some up is not kept, so it is refused. */
-int64_t sys_capset(struct task *t, const uint64_t a[6])
-{
-	struct abi_capability has[2], wants[2];
-	int32_t pid;
-	int r = capability_header(t, a[0], &pid);
-
-	if (r)
-		return r;
-	r = uaccess_read(t, wants, a[1], sizeof(wants));
-	if (r)
-		return r;
-	capabilities(t->process, has);
-	if ((pid != 0 && pid != t->tid) || memcmp(has, wants, sizeof(has)) != 0)
+	if (!task_can(t, CAP_SETGID))
 		return -EPERM;
-	return 0;
+	if (count > GROUPS_MAX)
+		return -EINVAL;
+	group = malloc(count ? count * sizeof(*group) : 1);
+	if (!group)
+		return -ENOMEM;
+	int r = count ? uaccess_read(t, group, a[1], count * sizeof(*group)) : 0;
+	for (uint32_t i = 0; !r && i < count; i++)
+		r = none(group[i]) ? -EINVAL : 0;
+	if (!r)
+		r = cred_change_groups(t, group, count, &c);
+	free(group);
+	if (!r)
+		cred_commit(t, c);
+	return r;
 }
 
 /* --- usage --- */

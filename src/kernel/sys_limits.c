@@ -37,14 +37,14 @@ void limits_default(struct process *p)
 
 void limits_apply(const struct process *p, struct space *s)
 {
-	bool root = p->euid == 0;
+	const struct cred *c = process_cred(p);
 	s->layout.stack_limit = p->limit[RLIMIT_STACK].soft;
 	s->limits = (struct space_limits){
 	    .size = p->limit[RLIMIT_AS].soft,
 	    .data = p->limit[RLIMIT_DATA].soft,
 	    .data_hard = p->limit[RLIMIT_DATA].hard,
-	    .locked = root ? UINT64_MAX : p->limit[RLIMIT_MEMLOCK].soft,
-	    .privileged = root,
+	    .locked = cred_can(c, CAP_IPC_LOCK) ? UINT64_MAX : p->limit[RLIMIT_MEMLOCK].soft,
+	    .privileged = cred_can(c, CAP_SYS_ADMIN),
 	};
 }
 
@@ -70,7 +70,7 @@ static int64_t limit_change(struct task *t, struct process *p, uint64_t which, u
 			return -EINVAL;
 		if (which == RLIMIT_NOFILE && new.hard > OPEN_MAX_EVER)
 			return -EPERM;
-		if (new.hard > old.hard && t->process->euid != 0)
+		if (new.hard > old.hard && !task_can(t, CAP_SYS_RESOURCE))
 			return -EPERM;
 	}
 	if (old_va)
@@ -88,7 +88,9 @@ int64_t sys_prlimit64(struct task *t, const uint64_t a[6])
 {
 	struct task *of = (int32_t)a[0] ? task_find(t->process->kernel, (int32_t)a[0]) : t;
 
-	return of ? limit_change(t, of->process, a[1], a[2], a[3]) : -ESRCH;
+	if (!of)
+		return -ESRCH;
+	return cred_may_limit(t, of->process) ? limit_change(t, of->process, a[1], a[2], a[3]) : -EPERM;
 }
 
 int64_t sys_getrlimit(struct task *t, const uint64_t a[6]) { return limit_change(t, t->process, a[0], 0, a[1]); }

@@ -43,7 +43,7 @@ static int64_t memory_result(struct task *t, int r)
 /* May it map at this address? Not below mmap_min_addr. */
 static bool may_name(const struct process *p, uint64_t start)
 {
-	return p->euid == 0 || start >= p->space->layout.bottom;
+	return cred_can(process_cred(p), CAP_SYS_RAWIO) || start >= p->space->layout.bottom;
 }
 
 static bool may_lock(const struct process *p, uint64_t length)
@@ -113,7 +113,7 @@ static int flags_check(const struct process *p, uint64_t flags)
 	/* There are no huge pages to be had. */
 	if (flags & FLAG_HUGETLB)
 		return -ENOMEM;
-	if (flags & FLAG_LOCKED && p->euid != 0 && p->limit[RLIMIT_MEMLOCK].soft == 0)
+	if (flags & FLAG_LOCKED && !cred_can(process_cred(p), CAP_IPC_LOCK) && p->limit[RLIMIT_MEMLOCK].soft == 0)
 		return -EPERM;
 	return 0;
 }
@@ -337,7 +337,7 @@ static int64_t lock_range(struct task *t, uint64_t start, uint64_t length, uint3
 	length = page_up(length + start % PAGE_SIZE);
 	if (page_down(start) + length < page_down(start))
 		return -EINVAL;
-	if (p->euid != 0 && p->limit[RLIMIT_MEMLOCK].soft == 0)
+	if (!task_can(t, CAP_IPC_LOCK) && p->limit[RLIMIT_MEMLOCK].soft == 0)
 		return -EPERM;
 	/* What is locked already does not count twice. */
 	struct limits_range in;
@@ -375,9 +375,9 @@ int64_t sys_mlockall(struct task *t, const uint64_t a[6])
 	if (a[0] == 0 || a[0] & ~(uint64_t)(LOCKALL_CURRENT | LOCKALL_FUTURE | LOCKALL_ONFAULT) ||
 	    a[0] == LOCKALL_ONFAULT)
 		return -EINVAL;
-	if (p->euid != 0 && p->limit[RLIMIT_MEMLOCK].soft == 0)
+	if (!task_can(t, CAP_IPC_LOCK) && p->limit[RLIMIT_MEMLOCK].soft == 0)
 		return -EPERM;
-	if (a[0] & LOCKALL_CURRENT && p->euid != 0 &&
+	if (a[0] & LOCKALL_CURRENT && !task_can(t, CAP_IPC_LOCK) &&
 	    p->space->pages > p->limit[RLIMIT_MEMLOCK].soft >> PAGE_SHIFT)
 		return -ENOMEM;
 	uint32_t lock = a[0] & LOCKALL_ONFAULT ? REGION_LOCK_MASK : REGION_LOCKED;

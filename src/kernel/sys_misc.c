@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel/call.h"
+#include "kernel/cred.h"
 #include "kernel/kernel.h"
 #include "kernel/task.h"
 #include "kernel/uaccess.h"
@@ -30,7 +31,7 @@ static int64_t name_set(struct task *t, const uint64_t a[6], char ret_name[SETTI
 	int32_t size = (int32_t)a[1];
 	int r;
 
-	if (t->process->euid != 0)
+	if (!task_can(t, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (size < 0 || size > SETTINGS_NAME)
 		return -EINVAL;
@@ -210,16 +211,11 @@ enum {
 	PR_GET_DEATH_SIGNAL = 2,
 	PR_GET_DUMP = 3,
 	PR_SET_DUMP = 4,
-	PR_GET_KEEP_CAPS = 7,
-	PR_SET_KEEP_CAPS = 8,
 	PR_GET_TIMING_METHOD = 13,
 	PR_SET_TIMING_METHOD = 14,
 	PR_SET_COMM = 15,
 	PR_GET_COMM = 16,
 	PR_GET_SECCOMP_MODE = 21,
-	PR_READ_CAPBSET = 23,
-	PR_DROP_CAPBSET = 24,
-	PR_GET_SECURE_BITS = 27,
 	PR_SET_SLACK = 29,
 	PR_GET_SLACK = 30,
 	PR_SET_SUBREAPER = 36,
@@ -231,7 +227,7 @@ enum {
 	PR_SET_VMA = 0x53564d41,
 };
 
-enum { CAPABILITIES = 41, SLACK_NS = 50000 };
+enum { SLACK_NS = 50000 };
 
 static int64_t prctl_get_name(struct task *t, uint64_t va)
 {
@@ -298,13 +294,8 @@ int64_t sys_prctl(struct task *t, const uint64_t a[6])
 		return p->dumpable;
 	case PR_SET_DUMP:
 		return flag_set(&p->dumpable, a[1]);
-	case PR_GET_KEEP_CAPS:
-		return p->keep_caps;
-	case PR_SET_KEEP_CAPS:
-		return flag_set(&p->keep_caps, a[1]);
 	case PR_GET_TIMING_METHOD:
 	case PR_GET_SECCOMP_MODE:
-	case PR_GET_SECURE_BITS:
 		return 0;
 	case PR_SET_TIMING_METHOD:
 		return a[1] ? -EINVAL : 0;
@@ -312,10 +303,6 @@ int64_t sys_prctl(struct task *t, const uint64_t a[6])
 		return prctl_set_name(t, a[1]);
 	case PR_GET_COMM:
 		return prctl_get_name(t, a[1]);
-	case PR_READ_CAPBSET:
-		return a[1] < CAPABILITIES ? p->euid == 0 : -EINVAL;
-	case PR_DROP_CAPBSET:
-		return a[1] < CAPABILITIES ? -EPERM : -EINVAL;
 	case PR_SET_SLACK:
 		return 0; /* sleeps end at their very instruction: there is no slack to set */
 	case PR_GET_SLACK:
@@ -343,6 +330,6 @@ int64_t sys_prctl(struct task *t, const uint64_t a[6])
 	case PR_SET_VMA:
 		return a[1] == 0 ? prctl_set_anon_name(t, a[2], a[3], a[4]) : -EINVAL;
 	default:
-		return -EINVAL;
+		return capability_prctl(t, a);
 	}
 }

@@ -96,7 +96,7 @@ static int64_t process_vm(struct task *t, const uint64_t a[6], bool write)
 	if (r == 0 && !nothing) {
 		if (!other || !other->process->space)
 			r = -ESRCH;
-		else if (!process_may_look(t, other->process))
+		else if (!cred_may_trace(t, other->process, false))
 			r = -EPERM;
 		else
 			r = parts_copy(t, other->process->space, &p, write);
@@ -139,7 +139,7 @@ int64_t sys_process_madvise(struct task *t, const uint64_t a[6])
 		r = -EINVAL;
 	if (r == 0 && !p->space)
 		r = -ESRCH;
-	if (r == 0 && !process_may_look(t, p))
+	if (r == 0 && !cred_may_trace(t, p, false))
 		r = -EPERM;
 	/* state[0]: how many parts are done. */
 	uint64_t *at = &t->call.state[0], sum = 0;
@@ -297,7 +297,7 @@ int64_t sys_mbind(struct task *t, const uint64_t a[6])
 	uint64_t flags = a[5] & UINT32_MAX;
 	if (flags & ~(uint64_t)(STRICT | MOVE | MOVE_ALL))
 		return -EINVAL;
-	if (flags & MOVE_ALL && t->process->euid != 0)
+	if (flags & MOVE_ALL && !task_can(t, CAP_SYS_NICE))
 		return -EPERM;
 	if (a[0] % PAGE_SIZE || end < a[0])
 		return -EINVAL;
@@ -334,7 +334,7 @@ static int process_of(const struct task *t, int32_t pid, struct process **ret_pr
 			return -ESRCH;
 		p = other->process;
 	}
-	if (!process_may_look(t, p))
+	if (!cred_may_trace(t, p, false))
 		return -EPERM;
 	*ret_process = p;
 	return p->space ? 0 : -EINVAL;
@@ -351,7 +351,7 @@ int64_t sys_migrate_pages(struct task *t, const uint64_t a[6])
 		r = process_of(t, (int32_t)a[0], &p);
 	if (r != 0)
 		return r;
-	if (to & ~UINT64_C(1) && t->process->euid != 0)
+	if (to & ~UINT64_C(1) && !task_can(t, CAP_SYS_NICE))
 		return -EPERM;
 	return to & 1 ? 0 : -EINVAL;
 }
@@ -374,7 +374,7 @@ int64_t sys_move_pages(struct task *t, const uint64_t a[6])
 	struct process *p;
 	if (a[5] & UINT32_MAX & ~(uint64_t)(MOVE | MOVE_ALL))
 		return -EINVAL;
-	if (a[5] & MOVE_ALL && t->process->euid != 0)
+	if (a[5] & MOVE_ALL && !task_can(t, CAP_SYS_NICE))
 		return -EPERM;
 	int r = process_of(t, (int32_t)a[0], &p);
 	if (r != 0)

@@ -126,11 +126,14 @@ static int clone_check(uint64_t flags)
 }
 
 /* May there be one more? A zombie counts, and so does each thread; init is nobody's. */
-static bool clone_has_room(const struct process *p)
+static bool clone_has_room(const struct task *t)
 {
+	const struct process *p = t->process;
 	const struct kernel *k = p->kernel;
+	const struct cred *c = t->cred;
 	uint64_t tasks = k->process_count + k->further_count;
-	return tasks < k->settings.threads_max && (p->euid == 0 || tasks <= p->limit[RLIMIT_NPROC].soft);
+	return tasks < k->settings.threads_max && (c->user->tasks < p->limit[RLIMIT_NPROC].soft || c->uid == 0 ||
+				       cred_can(c, CAP_SYS_RESOURCE) || cred_can(c, CAP_SYS_ADMIN));
 }
 
 /* The child process, whole but not yet running. */
@@ -195,7 +198,7 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 	struct task *child;
 	struct hold h = {.pieces = 0}, pidfd_hold = {.pieces = 0};
 	int r = clone_check(flags);
-	if (r == 0 && !clone_has_room(t->process))
+	if (r == 0 && !clone_has_room(t))
 		r = -EAGAIN;
 	if (r == 0 && flags & CLONE_PIDFD_) {
 		r = uaccess_hold(t, pidfd, sizeof(int32_t), ACCESS_WRITE, &pidfd_hold);
@@ -216,6 +219,7 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 	if (r == 0 && flags & CLONE_PIDFD_)
 		r = clone_pidfd(t, child->process, &pidfd_hold);
 	if (r == 0) {
+		cred_give(child, cred_ref(t->cred));
 		sched_inherit(t, child);
 		signals_clone_task(t, child, (flags & (CLONE_VM_ | CLONE_VFORK_)) == CLONE_VM_);
 		memcpy(child->comm, t->comm, sizeof(t->comm));
@@ -519,6 +523,8 @@ int64_t sys_get_robust_list(struct task *t, const uint64_t a[6])
 	uint64_t size = ROBUST_LIST_SIZE;
 	if (!of)
 		return -ESRCH;
+	if (!cred_may_trace(t, of->process, false))
+		return -EPERM;
 	int r = uaccess_write(t, a[2], &size, sizeof(size));
 	return r != 0 ? r : uaccess_write(t, a[1], &of->robust_list, sizeof(of->robust_list));
 }

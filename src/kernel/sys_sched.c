@@ -54,11 +54,11 @@ void sched_inherit(const struct task *parent, struct task *child)
 static bool may_schedule(const struct task *t, const struct task *of, int32_t policy, int32_t priority,
 			 bool reset_on_fork)
 {
-	const struct process *self = t->process, *p = of->process;
+	const struct process *p = of->process;
 
-	if (self->euid == 0)
+	if (task_can(t, CAP_SYS_NICE))
 		return true;
-	if (self->euid != p->uid && self->euid != p->euid)
+	if (!cred_may_schedule(t, p))
 		return false;
 	if (of->sched.reset_on_fork && !reset_on_fork)
 		return false;
@@ -77,6 +77,12 @@ static void rearrange(struct kernel *k)
 	sched_look_at(k, 0);
 }
 
+/* May t make p as nice as this, which is less than p is? As far as RLIMIT_NICE goes. */
+static bool may_nice(const struct task *t, const struct process *p, int32_t nice)
+{
+	return (uint64_t)(20 - nice) <= p->limit[RLIMIT_NICE].soft || task_can(t, CAP_SYS_NICE);
+}
+
 static int64_t schedule(struct task *t, uint64_t pid, int32_t policy, int32_t priority, bool reset_on_fork)
 {
 	struct task *of = task_or_self(t, pid);
@@ -88,7 +94,7 @@ static int64_t schedule(struct task *t, uint64_t pid, int32_t policy, int32_t pr
 		return -EINVAL;
 	/* No share can be promised to anybody: as Linux when others have it all. */
 	if (policy == POLICY_DEADLINE)
-		return t->process->euid == 0 ? -EBUSY : -EPERM;
+		return task_can(t, CAP_SYS_NICE) ? -EBUSY : -EPERM;
 	if (!may_schedule(t, of, policy, priority, reset_on_fork))
 		return -EPERM;
 	of->sched.reset_on_fork = reset_on_fork;
@@ -221,7 +227,7 @@ int64_t sys_sched_setattr(struct task *t, const uint64_t a[6])
 		return -EINVAL;
 	int32_t nice = attr.nice < -20 ? -20 : attr.nice > 19 ? 19 : attr.nice;
 	bool niced = attr.policy == POLICY_OTHER || attr.policy == POLICY_BATCH;
-	if (niced && nice < of->process->nice && t->process->euid != 0)
+	if (niced && nice < of->process->nice && !may_nice(t, of->process, nice))
 		return -EPERM;
 	r = schedule(t, a[0], (int32_t)attr.policy, (int32_t)min_u64(attr.priority, INT32_MAX), reset);
 	if (r == 0 && niced) {
@@ -259,8 +265,11 @@ int64_t sys_sched_setaffinity(struct task *t, const uint64_t a[6])
 
 	if (r)
 		return r;
-	if (!task_or_self(t, a[0]))
+	const struct task *of = task_or_self(t, a[0]);
+	if (!of)
 		return -ESRCH;
+	if (!cred_may_schedule(t, of->process))
+		return -EPERM;
 	return set & 1 ? 0 : -EINVAL;
 }
 
@@ -324,7 +333,7 @@ static bool chosen(const struct task *t, const struct process *p, int32_t which,
 	case WHICH_GROUP:
 		return p->pgid == (who ? who : self->pgid);
 	default:
-		return p->uid == (who ? (uint32_t)who : self->uid);
+		return process_cred(p)->uid == (who ? (uint32_t)who : t->cred->uid);
 	}
 }
 
@@ -374,7 +383,11 @@ int64_t sys_setpriority(struct task *t, const uint64_t a[6])
 	for (struct process *p = candidate(t, a); p; p = candidate_next(p, a)) {
 		if (!chosen(t, p, (int32_t)a[0], (int32_t)a[1]))
 			continue;
-		if (nice < p->nice && t->process->euid != 0) {
+		if (!cred_may_schedule(t, p)) {
+			result = -EPERM;
+			continue;
+		}
+		if (nice < p->nice && !may_nice(t, p, nice)) {
 			result = -EACCES;
 			continue;
 		}
@@ -420,13 +433,18 @@ int64_t sys_ioprio_set(struct task *t, const uint64_t a[6])
 
 	if (priority < 0 || priority > UINT16_MAX || kind > IO_IDLE || (kind == IO_NONE && level))
 		return -EINVAL;
-	if (kind == IO_REAL_TIME && t->process->euid != 0)
+	if (kind == IO_REAL_TIME && !task_can(t, CAP_SYS_NICE) && !task_can(t, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (!io_who(a, who))
 		return -EINVAL;
 	for (struct process *p = candidate(t, who); p; p = candidate_next(p, who)) {
 		if (!chosen(t, p, (int32_t)who[0], (int32_t)who[1]))
 			continue;
+		const struct cred *of = process_cred(p);
+		if (of->uid != t->cred->euid && of->uid != t->cred->uid && !task_can(t, CAP_SYS_NICE)) {
+			result = -EPERM;
+			continue;
+		}
 		p->io_priority = (uint16_t)priority;
 		result = 0;
 	}

@@ -198,20 +198,21 @@ static struct signal_info from_program(const struct task *t, uint64_t number, in
 {
 	const struct process *p = t->process;
 
-	return (struct signal_info){.number = (int32_t)number, .code = code, .pid = p->pid, .uid = (int32_t)p->uid};
+	return (struct signal_info){.number = (int32_t)number, .code = code, .pid = p->pid, .uid = (int32_t)t->cred->uid};
 }
 
-/* Every process has the same owner, but for init, which only root may try to kill. */
-static int send_to(struct process *p, const struct signal_info *info, const struct process *from)
+static int send_to(struct process *p, const struct signal_info *info, const struct task *from)
 {
-	if (p == p->kernel->init && from->euid != 0)
-		return -EPERM;
+	int r = cred_may_signal(from, p, info->number);
+
+	if (r)
+		return r;
 	return info->number ? signal_send_process(p, info) : 0;
 }
 
 struct sending {
 	struct signal_info info;
-	struct process *from;
+	struct task *from;
 	int result;
 	bool sent;
 };
@@ -237,18 +238,19 @@ int64_t sys_kill(struct task *t, const uint64_t a[6])
 {
 	struct process *self = t->process, *p;
 	struct kernel *k = self->kernel;
-	struct sending s = {.info = from_program(t, a[1], SI_USER), .from = self, .result = -ESRCH};
+	struct sending s = {.info = from_program(t, a[1], SI_USER), .from = t, .result = -ESRCH};
 	int32_t pid = (int32_t)a[0];
 
 	if (!valid(a[1]))
 		return -EINVAL;
 	if (pid > 0) {
 		p = named(k, pid);
-		return p ? send_to(p, &s.info, self) : -ESRCH;
+		return p ? send_to(p, &s.info, t) : -ESRCH;
 	}
 	if (pid == -1) {
+		/* Those that it may not reach are not missed. */
 		for (p = process_first(k); p; p = process_next(p))
-			if (p != k->init && p != self)
+			if (p != k->init && p != self && cred_may_signal(t, p, s.info.number) == 0)
 				send_one(p, &s);
 	} else if (pid != INT32_MIN) {
 		process_group_each(k, pid == 0 ? self->pgid : -pid, send_one, &s);
@@ -270,8 +272,9 @@ static int64_t send_to_thread(struct task *from, int32_t pid, int32_t tid, const
 
 	if (!t)
 		return -ESRCH;
-	if (t->process == k->init && from->process->euid != 0)
-		return -EPERM;
+	int r = cred_may_signal(from, t->process, info->number);
+	if (r)
+		return r;
 	return info->number ? signal_send_task(t, info) : 0;
 }
 
@@ -318,7 +321,7 @@ int64_t sys_rt_sigqueueinfo(struct task *t, const uint64_t a[6])
 	if (r)
 		return r;
 	struct process *p = named(t->process->kernel, (int32_t)a[0]);
-	return p ? send_to(p, &info, t->process) : -ESRCH;
+	return p ? send_to(p, &info, t) : -ESRCH;
 }
 
 int64_t sys_rt_tgsigqueueinfo(struct task *t, const uint64_t a[6])

@@ -213,7 +213,7 @@ int64_t sys_clock_nanosleep(struct task *t, const uint64_t a[6])
 		return -EINVAL;
 	if (!c.sleeps)
 		return -EOPNOTSUPP;
-	if (c.wakes && t->process->euid != 0)
+	if (c.wakes && !task_can(t, CAP_WAKE_ALARM))
 		return -EPERM;
 	return sleep_from(t, &c, a[1] & ABSOLUTE, a[2], a[3]);
 }
@@ -351,7 +351,7 @@ int64_t sys_timer_create(struct task *t, const uint64_t a[6])
 		return r;
 	if (c.kind == CLOCK_KIND_CPU ? c.process && c.process != p : !c.sleeps)
 		return c.kind == CLOCK_KIND_CPU ? -EINVAL : -EOPNOTSUPP;
-	if (c.wakes && p->euid != 0)
+	if (c.wakes && !task_can(t, CAP_WAKE_ALARM))
 		return -EPERM;
 	if (a[1]) {
 		r = uaccess_read(t, &e, a[1], sizeof(e));

@@ -187,7 +187,7 @@ static int write_info(struct task *t, uint64_t va, const struct news *n)
 		head[0] = SIGCHLD;
 		head[2] = n->code;
 		rest[0] = n->child->pid;
-		rest[1] = (int32_t)n->child->uid;
+		rest[1] = (int32_t)process_cred(n->child)->uid;
 		rest[2] = n->status;
 	}
 	int r = uaccess_write(t, va, head, sizeof(head));

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "kernel/cred.h"
 #include "kernel/event/pidfd.h"
 #include "kernel/file/file.h"
 #include "kernel/futex.h"
@@ -104,6 +105,7 @@ static void task_free(struct task *t)
 	if (k->current == t)
 		k->current = NULL;
 	signals_finish_task(t);
+	cred_give(t, NULL);
 	free(t->wait_more);
 	free(t);
 }
@@ -154,10 +156,7 @@ int process_create(struct kernel *k, struct process *parent, struct process **re
 		TAILQ_INSERT_TAIL(&parent->children, p, sibling);
 		p->sid = parent->sid;
 		p->tty = parent->tty;
-		p->uid = parent->uid;
-		p->euid = parent->euid;
-		p->gid = parent->gid;
-		p->egid = parent->egid;
+		cred_give(process_task(p), cred_ref(process_task(parent)->cred));
 		memcpy(p->limit, parent->limit, sizeof(p->limit));
 	}
 	RB_INSERT(process_tree, &k->processes, p);

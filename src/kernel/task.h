@@ -31,6 +31,7 @@
 #include "machine/hart.h"
 #include "vm/mm.h"
 
+struct cred;
 struct kernel;
 struct fd_table;
 struct fs;
@@ -65,6 +66,7 @@ struct task {
 	enum task_state state;
 	struct regs regs; /* while it is not running */
 	struct call call;
+	struct cred *cred; /* who it is: see cred.h */
 	struct task_signals signals;
 	uint64_t clear_child_tid, robust_list, robust_size;
 	uint64_t rseq; /* 0: not registered; see rseq.h */
@@ -123,7 +125,6 @@ struct process {
 	uint64_t resident_peak; /* pages; of programs that it no longer is */
 	uint64_t children_resident_peak; /* pages, of the largest that was waited for */
 	uint64_t started; /* virtual ns */
-	uint32_t uid, euid, gid, egid;
 	struct {
 		uint64_t soft, hard;
 	} limit[16];
@@ -151,7 +152,7 @@ struct process {
 	int oom_score_adj;
 	unsigned core_filter; /* coredump_filter: see core.h */
 	unsigned long personality;
-	bool dumpable, no_new_privs, keep_caps, thp_disable;
+	bool dumpable, no_new_privs, thp_disable;
 	bool subreaper; /* orphans among its descendants become its children */
 	bool executed; /* it called execve since it was made: setpgid by its parent comes too late */
 	bool traced; /* a debugger is told what happens to it */

@@ -517,7 +517,7 @@ int64_t sys_inotify_add_watch(struct task *t, const uint64_t a[6])
 	if (!err && (mask & ONLYDIR) && !S_ISDIR(at.stat.st_mode))
 		err = -ENOTDIR;
 	if (!err)
-		err = place_access(&at, t, 4 /* to read */, true);
+		err = place_access(&at, t, 4 /* to read */);
 	return err ? err : watch_add(n, &at.stat, mask);
 }
 

@@ -156,14 +156,15 @@ int64_t sys_pidfd_send_signal(struct task *t, const uint64_t a[6])
 		info = (struct signal_info){.number = (int32_t)a[1],
 					    .code = SI_USER,
 					    .pid = t->process->pid,
-					    .uid = (int32_t)t->process->uid};
+					    .uid = (int32_t)t->cred->uid};
 	}
 	if (info.number < 0 || info.number > SIGNALS)
 		return -EINVAL;
 	if (err)
 		return err;
-	if (p == p->kernel->init && t->process->euid != 0)
-		return -EPERM;
+	err = cred_may_signal(t, p, info.number);
+	if (err)
+		return err;
 	return info.number ? signal_send_process(p, &info) : 0;
 }
 
@@ -175,6 +176,8 @@ int64_t sys_pidfd_getfd(struct task *t, const uint64_t a[6])
 	int err = pidfd_process(t, (int)a[0], &p, NULL);
 	if (err)
 		return err;
+	if (!cred_may_trace(t, p, false))
+		return -EPERM;
 	if (!p->files)
 		return p->zombie ? -ESRCH : -EBADF;
 	struct file *f = fd_get(p->files, (int)a[1]);

@@ -126,7 +126,7 @@ int64_t sys_timerfd_create(struct task *t, const uint64_t a[6])
 	uint32_t flags = (uint32_t)a[1];
 	if ((flags & ~(uint32_t)(ABI_O_NONBLOCK | ABI_O_CLOEXEC)) || !clock_known(clock))
 		return -EINVAL;
-	if ((clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) && t->process->euid != 0)
+	if ((clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) && !task_can(t, CAP_WAKE_ALARM))
 		return -EPERM;
 	struct timerfd *tf = calloc(1, sizeof(*tf));
 	if (!tf)

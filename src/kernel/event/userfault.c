@@ -446,7 +446,7 @@ static int64_t userfault_create(struct task *t, uint32_t flags)
 int64_t sys_userfaultfd(struct task *t, const uint64_t a[6])
 {
 	uint32_t flags = (uint32_t)a[0];
-	if (t->process->euid != 0 && !(flags & USER_MODE_ONLY))
+	if (!task_can(t, CAP_SYS_PTRACE) && !(flags & USER_MODE_ONLY))
 		return -EPERM;
 	return userfault_create(t, flags);
 }

@@ -23,7 +23,7 @@
 int file_create(struct kernel *k, const struct file_ops *ops, uint32_t flags, const char *path,
 		void *ctx, struct file **ret_file)
 {
-	if (k->open_files >= k->settings.files && k->current && k->current->process->euid != 0)
+	if (k->open_files >= k->settings.files && k->current && !task_can(k->current, CAP_SYS_ADMIN))
 		return -ENFILE;
 	struct file *f = calloc(1, sizeof(*f));
 	if (!f)
@@ -81,9 +81,7 @@ int file_stat_anonymous(struct file *f, struct stat *ret_stat)
 				  .st_ino = INODE,
 				  .st_mode = 0600,
 				  .st_nlink = 1,
-				  .st_blksize = PAGE_SIZE,
-				  .st_uid = f->kernel->init->uid,
-				  .st_gid = f->kernel->init->gid};
+				  .st_blksize = PAGE_SIZE};
 	return 0;
 }
 
@@ -388,6 +386,11 @@ void fs_put(struct fs *fs)
 const char *fs_cwd(const struct fs *fs)
 {
 	return fs->cwd;
+}
+
+bool fs_shared(const struct fs *fs)
+{
+	return fs && fs->refs > 1;
 }
 
 bool fs_cwd_gone(const struct fs *fs)

@@ -158,6 +158,8 @@ int fs_copy(const struct fs *from, struct fs **ret_fs);
 struct fs *fs_ref(struct fs *fs);
 void fs_put(struct fs *fs);
 const char *fs_cwd(const struct fs *fs);
+/* Does another process have it too? */
+bool fs_shared(const struct fs *fs);
 
 /* Opens a guest path relative to dirfd (AT_FDCWD: the working directory). Returns 0 or -errno. Also
  * for execve, which asks with for_exec that x permission is checked and that it is a regular file.

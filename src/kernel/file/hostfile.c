@@ -11,12 +11,14 @@
 #include "kernel/abi.h"
 #include "kernel/file/hostfs.h"
 #include "kernel/file/hostnode_private.h"
+#include "kernel/file/owners.h"
 #include "kernel/file/path.h"
 #include "kernel/kernel.h"
 
 /* The context of an open file. */
 struct host_file {
 	struct node *node;
+	const struct mount *mount; /* where it was opened; NULL: nowhere */
 	int shared; /* host descriptor whose offset is the position; -1: none */
 };
 
@@ -123,6 +125,8 @@ static int64_t write_host(const struct file *f, int fd, const void *bytes, size_
 	return n;
 }
 
+static int host_own(struct file *f, uint32_t uid, uint32_t gid, uint32_t mode);
+
 static int64_t host_write(struct file *f, struct task *t, const void *bytes, size_t size,
 			  uint64_t *pos)
 {
@@ -144,6 +148,14 @@ static int64_t host_write(struct file *f, struct task *t, const void *bytes, siz
 	if (known && (uint64_t)st.st_size > n->object->size)
 		object_resize(mm, n->object, (uint64_t)st.st_size);
 	pages_write(n, *pos, bytes, (size_t)put, old_size);
+	/* Who writes to a set-id file takes that from it. */
+	if (known && t && (f->kernel->owners.count || st.st_mode & (S_ISUID | S_ISGID))) {
+		owners_view(f->kernel, ((struct host_file *)f->ctx)->mount, &st);
+		uint32_t mode = permission_written(&st, t);
+		if (mode != (st.st_mode & 07777))
+			(void)host_own(f, st.st_uid, st.st_gid, mode);
+		known = fstat(n->fd, &st) == 0;
+	}
 	if (known)
 		node_note(n, &st);
 	*pos += (uint64_t)put;
@@ -230,7 +242,10 @@ static int host_size(struct file *f, uint64_t *ret_size)
 
 static int host_stat(struct file *f, struct stat *ret_stat)
 {
-	return fstat(node_of(f)->fd, ret_stat) < 0 ? -errno : 0;
+	if (fstat(node_of(f)->fd, ret_stat) < 0)
+		return -errno;
+	owners_view(f->kernel, ((struct host_file *)f->ctx)->mount, ret_stat);
+	return 0;
 }
 
 static int node_truncate(struct node *n, int fd, uint64_t size)
@@ -285,14 +300,28 @@ static int host_result(struct file *f, int n)
 	return err;
 }
 
+static int host_own(struct file *f, uint32_t uid, uint32_t gid, uint32_t mode)
+{
+	struct host_file *h = f->ctx;
+	int err = owners_set(f->kernel, h->mount, h->node->fd, uid, gid, mode & 07777);
+	struct stat st;
+	if (!err && fstat(h->node->fd, &st) == 0)
+		node_note(h->node, &st);
+	return err;
+}
+
 static int host_chmod(struct file *f, struct task *t, uint32_t mode)
 {
-	return host_result(f, fchmod(node_of(f)->fd, mode & 07777));
+	struct stat st;
+	int err = host_stat(f, &st);
+	return err ? err : host_own(f, st.st_uid, st.st_gid, mode);
 }
 
 static int host_chown(struct file *f, struct task *t, uint32_t uid, uint32_t gid)
 {
-	return host_result(f, fchown(node_of(f)->fd, uid, gid));
+	struct stat st;
+	int err = host_stat(f, &st);
+	return err ? err : host_own(f, uid, gid, st.st_mode);
 }
 
 static int host_utimens(struct file *f, struct task *t, const struct timespec times[2])
@@ -395,6 +424,7 @@ int hostnode_open(struct kernel *k, int fd, uint32_t flags, const char *path, bo
 		return -ENOMEM;
 	}
 	h->shared = -1;
+	h->mount = path ? mounts_at(k->mounts, path, strlen(path)) : NULL;
 	int err = -ENOMEM;
 	if (host_offset) {
 		h->shared = fcntl(fd, F_DUPFD_CLOEXEC, 0);

@@ -16,6 +16,7 @@
 #include "kernel/abi.h"
 #include "kernel/file/hostfs.h"
 #include "kernel/file/hostnode.h"
+#include "kernel/file/owners.h"
 #include "kernel/file/path.h"
 #include "kernel/file/pipe.h"
 #include "kernel/kernel.h"
@@ -113,7 +114,10 @@ static int hostfs_stat(const struct place *at, struct stat *ret_stat)
 	int fd = host_open(at, O_PATH, 0);
 	if (fd < 0)
 		return fd;
-	return result(fd, fstat(fd, ret_stat));
+	int err = result(fd, fstat(fd, ret_stat));
+	if (!err)
+		owners_view(at->kernel, at->mount, ret_stat);
+	return err;
 }
 
 static int hostfs_readlink(const struct place *at, char *ret_text, unsigned size)
@@ -152,13 +156,19 @@ static int open_for(const struct place *at, uint32_t flags, int more, uint32_t m
 	return fd;
 }
 
+static int hostfs_unlink(const struct place *at, bool directory);
+
 static int create(const struct place *at, uint32_t flags, uint32_t mode)
 {
 	int fd = open_for(at, flags, O_CREAT | O_EXCL, mode & 07777);
 	if (fd < 0)
 		return fd;
-	/* The guest's umask has been applied; the host's is not the guest's. */
-	(void)fchmod(fd, mode & 07777);
+	int err = owners_made(at, fd, mode);
+	if (err) {
+		close(fd);
+		(void)hostfs_unlink(at, false);
+		return err;
+	}
 	return fd;
 }
 
@@ -220,23 +230,28 @@ static int hostfs_statfs(const struct place *at, struct statfs *ret_statfs)
 	return n < 0 ? -errno : 0;
 }
 
+/* A name was made in the directory fd, which is closed, or was not (n): it gets its owner and mode. */
+static int settle(const struct place *at, int fd, const char *name, int n, uint32_t mode)
+{
+	int err = n < 0 ? -errno : 0;
+	int made = err ? -1 : openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (!err)
+		err = made < 0 ? -errno : owners_made(at, made, mode);
+	if (made >= 0)
+		close(made);
+	if (n == 0 && err && unlinkat(fd, name, 0) < 0)
+		(void)unlinkat(fd, name, AT_REMOVEDIR);
+	close(fd);
+	return err;
+}
+
 static int hostfs_mkdir(const struct place *at, uint32_t mode)
 {
 	const char *name;
 	int fd = host_parent(at, &name);
 	if (fd < 0)
 		return fd;
-	int n = mkdirat(fd, name, mode & 07777);
-	if (n == 0) {
-		int made = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (made >= 0) {
-			struct stat st;
-			if (fstat(made, &st) == 0)
-				(void)fchmod(made, (mode & 01777) | (st.st_mode & S_ISGID));
-			close(made);
-		}
-	}
-	return result(fd, n);
+	return settle(at, fd, name, mkdirat(fd, name, mode & 07777), mode & 01777);
 }
 
 static int hostfs_mknod(const struct place *at, uint32_t mode)
@@ -247,24 +262,32 @@ static int hostfs_mknod(const struct place *at, uint32_t mode)
 	int fd = host_parent(at, &name);
 	if (fd < 0)
 		return fd;
-	int n = mknodat(fd, name, mode, 0);
-	if (n == 0)
-		(void)fchmodat(fd, name, mode & 07777, 0);
-	return result(fd, n);
+	return settle(at, fd, name, mknodat(fd, name, mode & (S_IFMT | 0777), 0), mode & 07777);
 }
 
 static int hostfs_symlink(const struct place *at, const char *target)
 {
 	const char *name;
 	int fd = host_parent(at, &name);
-	return fd < 0 ? fd : result(fd, symlinkat(target, fd, name));
+	return fd < 0 ? fd : settle(at, fd, name, symlinkat(target, fd, name), 0777);
+}
+
+/* A name of at is gone, and with the last one what is remembered of the file; while it is open its owner
+ * must still be known. */
+static void removed(const struct place *at)
+{
+	if ((S_ISDIR(at->stat.st_mode) || at->stat.st_nlink <= 1) && !hostnode_in_use(at->kernel, &at->stat))
+		owners_forget(at->kernel, &at->stat);
 }
 
 static int hostfs_unlink(const struct place *at, bool directory)
 {
 	const char *name;
 	int fd = host_parent(at, &name);
-	return fd < 0 ? fd : result(fd, unlinkat(fd, name, directory ? AT_REMOVEDIR : 0));
+	int err = fd < 0 ? fd : result(fd, unlinkat(fd, name, directory ? AT_REMOVEDIR : 0));
+	if (!err && at->exists)
+		removed(at);
+	return err;
 }
 
 /* The directories of two names. Returns 0 with both open, or -errno with none. */
@@ -300,6 +323,9 @@ static int hostfs_rename(const struct place *from, const struct place *to, unsig
 		return err;
 	err = result(fd[1], renameat2(fd[0], name[0], fd[1], name[1], flags));
 	close(fd[0]);
+	bool same = to->exists && to->stat.st_ino == from->stat.st_ino && to->stat.st_dev == from->stat.st_dev;
+	if (!err && to->exists && !same && !(flags & RENAME_EXCHANGE))
+		removed(to);
 	touched(to);
 	return err;
 }
@@ -316,37 +342,25 @@ static int hostfs_link(const struct place *from, const struct place *to)
 	return err;
 }
 
-static int hostfs_chmod(const struct place *at, uint32_t mode)
-{
-	const char *name = "";
-	/* The mount's own root has no name in it; and a link must not be followed. */
-	if (S_ISLNK(at->stat.st_mode))
-		return -EOPNOTSUPP;
-	int fd, n;
-	if (*host_rel(at) == '\0') {
-		fd = host_open(at, O_RDONLY | O_DIRECTORY, 0);
-		if (fd < 0)
-			return fd;
-		n = fchmod(fd, mode & 07777);
-	} else {
-		fd = host_parent(at, &name);
-		if (fd < 0)
-			return fd;
-		n = fchmodat(fd, name, mode & 07777, AT_SYMLINK_NOFOLLOW);
-	}
-	int err = result(fd, n);
-	touched(at);
-	return err;
-}
-
-static int hostfs_chown(const struct place *at, uint32_t uid, uint32_t gid)
+static int own(const struct place *at, uint32_t uid, uint32_t gid, uint32_t mode)
 {
 	int fd = host_open(at, O_PATH, 0);
 	if (fd < 0)
 		return fd;
-	int err = result(fd, fchownat(fd, "", uid, gid, AT_EMPTY_PATH));
+	int err = owners_set(at->kernel, at->mount, fd, uid, gid, mode & 07777);
+	close(fd);
 	touched(at);
 	return err;
+}
+
+static int hostfs_chmod(const struct place *at, uint32_t mode)
+{
+	return S_ISLNK(at->stat.st_mode) ? -EOPNOTSUPP : own(at, at->stat.st_uid, at->stat.st_gid, mode);
+}
+
+static int hostfs_chown(const struct place *at, uint32_t uid, uint32_t gid)
+{
+	return own(at, uid, gid, at->stat.st_mode);
 }
 
 static int hostfs_utimens(const struct place *at, const struct timespec times[2])
@@ -391,14 +405,16 @@ static int hostfs_tmpfile(const struct place *at, uint32_t flags, uint32_t mode,
 	int fd = host_open(at, O_TMPFILE | O_RDWR | (flags & ABI_O_EXCL ? O_EXCL : 0), mode & 07777);
 	if (fd < 0)
 		return fd;
-	if (fchmod(fd, mode & 07777) < 0 || fstat(fd, &st) < 0) {
-		int err = -errno;
+	int err = owners_made(at, fd, mode);
+	if (!err && fstat(fd, &st) < 0)
+		err = -errno;
+	if (err) {
 		close(fd);
 		return err;
 	}
 	snprintf(path, sizeof(path), "%s/#%llu", at->size == 1 ? "" : at->guest,
 		 (unsigned long long)st.st_ino);
-	int err = hostnode_open(at->kernel, fd, flags & ~(uint32_t)ABI_O_EXCL, path, false, ret_file);
+	err = hostnode_open(at->kernel, fd, flags & ~(uint32_t)ABI_O_EXCL, path, false, ret_file);
 	if (!err)
 		names_removed(at->kernel, path);
 	return err;

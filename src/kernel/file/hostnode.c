@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "base/text.h"
 #include "kernel/file/hostnode_private.h"
+#include "kernel/file/owners.h"
 #include "kernel/file/path.h"
 #include "kernel/kernel.h"
 
@@ -240,6 +241,12 @@ bool hostnode_executed(struct kernel *k, const struct stat *st)
 	return n && n->programs > 0;
 }
 
+bool hostnode_in_use(struct kernel *k, const struct stat *st)
+{
+	const struct node *n = node_find(k->mounts->hostfs, st);
+	return n && n->files > 0;
+}
+
 void hostnode_touched(struct kernel *k, const struct stat *now)
 {
 	struct node *n = node_find(k->mounts->hostfs, now);
@@ -317,6 +324,9 @@ void node_closed(struct node *n)
 	struct hostfs *h = n->hostfs;
 	struct stat st;
 	if (fstat(n->fd, &st) < 0 || st.st_nlink == 0) {
+		st.st_dev = n->device;
+		st.st_ino = n->inode;
+		owners_forget(h->kernel, &st);
 		node_unkeep(n);
 		return;
 	}

@@ -50,6 +50,8 @@ bool hostnode_name(const struct object *o, struct text *ret_name, uint64_t *ret_
 
 /* Does a process execute this file? Then it cannot be written: -ETXTBSY. */
 bool hostnode_executed(struct kernel *k, const struct stat *st);
+/* Has a program this file open? */
+bool hostnode_in_use(struct kernel *k, const struct stat *st);
 /* The guest changed this file by name: what differs is no news. */
 void hostnode_touched(struct kernel *k, const struct stat *now);
 /* A new size for the file with this descriptor, opened for writing. Returns 0 or -errno. */

@@ -255,6 +255,7 @@ static int mount_root(struct kernel *k)
 		return err;
 	}
 	x->device = st.st_dev;
+	x->of_root = k->config.users && k->owners.uid != 0;
 	x->host = strdup(root);
 	return x->host ? 0 : -ENOMEM;
 }
@@ -339,7 +340,11 @@ static int mount_own(struct kernel *k, unsigned which, const char *guest, unsign
 	m->own[which].lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (m->own[which].lock >= 0)
 		(void)flock(m->own[which].lock, LOCK_EX | LOCK_NB);
-	return mount_host(k, path, guest, false, guest, NULL);
+	struct mount *x;
+	int err = mount_host(k, path, guest, false, guest, &x);
+	if (!err)
+		x->of_root = k->config.users && k->owners.uid != 0;
+	return err;
 }
 
 /* As tmpfs by itself: files in it may take half of RAM. */
@@ -428,6 +433,7 @@ void mounts_destroy(struct kernel *k)
 	if (!m)
 		return;
 	fifos_destroy(m);
+	owners_finish(&k->owners);
 	hostnodes_destroy(m->hostfs);
 	shm_destroy(m->shm);
 	shm_destroy(m->memfds);

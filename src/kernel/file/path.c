@@ -226,6 +226,7 @@ static int walk(struct place *at, const char *path, unsigned flags)
 	const char *rest = path;
 	unsigned links = 0;
 	struct limits l = {.flags = flags & FIND_RESTRICTED, .base = at->size};
+	bool free_way = place_open_way(at);
 	int err = place_look(at);
 	if (err)
 		return err;
@@ -246,6 +247,11 @@ static int walk(struct place *at, const char *path, unsigned flags)
 		at->slash = at_end && rest[n] == '/';
 		if (!S_ISDIR(at->stat.st_mode))
 			return -ENOTDIR;
+		if (!free_way) {
+			err = place_permission(at, X_OK);
+			if (err)
+				return err;
+		}
 		if (n == 1 && rest[0] == '.') {
 			at->last = LAST_DOT;
 			rest += n;
@@ -317,7 +323,7 @@ static int find_plain(struct place *at, const char *path, unsigned flags)
 		path++;
 	while (path[0] == '.' && path[1] == '/' && path[2] != '/')
 		path += 2;
-	if (!plain(path))
+	if (!plain(path) || !place_open_way(at))
 		return 0;
 	if (path[0] == '.' || path[0] == '\0') {
 		at->last = path[0] ? LAST_DOT : LAST_ROOT;
@@ -382,32 +388,7 @@ int place_may_change(const struct place *at)
 	if (at->size == at->mount->guest_size || at->synthetic ||
 	    mounts_below(at->kernel->mounts, at->guest, at->size))
 		return -EBUSY;
-	return at->mount->readonly ? -EROFS : 0;
-}
-
-int stat_access(const struct stat *st, const struct task *t, int mode, bool effective)
-{
-	const struct process *p = t->process;
-	uint32_t uid = effective ? p->euid : p->uid, gid = effective ? p->egid : p->gid;
-	unsigned bits = st->st_mode & 0777;
-	if (uid == 0) {
-		bool executable = (bits & 0111) || S_ISDIR(st->st_mode);
-		return (mode & X_OK) && !executable ? -EACCES : 0;
-	}
-	if (uid == st->st_uid)
-		bits >>= 6;
-	else if (gid == st->st_gid || group_member(st->st_gid))
-		bits >>= 3;
-	return (unsigned)mode & ~bits & 7 ? -EACCES : 0;
-}
-
-int place_access(const struct place *at, struct task *t, int mode, bool effective)
-{
-	bool special =
-	    !S_ISREG(at->stat.st_mode) && !S_ISDIR(at->stat.st_mode) && !S_ISLNK(at->stat.st_mode);
-	if ((mode & W_OK) && !at->file && !special && (at->mount->readonly || at->synthetic))
-		return -EROFS;
-	return stat_access(&at->stat, t, mode, effective);
+	return at->mount->readonly ? -EROFS : place_may_name(at);
 }
 
 /* Checks that hold for every kind of tree, before it opens. */
@@ -419,7 +400,7 @@ static int open_check(const struct place *at, struct task *t, uint32_t flags)
 			return -ENOENT;
 		if (at->slash)
 			return -EISDIR;
-		return at->mount->readonly ? -EROFS : 0;
+		return place_may_change(at);
 	}
 	if ((flags & ABI_O_CREAT) && (flags & ABI_O_EXCL))
 		return -EEXIST;
@@ -438,7 +419,9 @@ static int open_check(const struct place *at, struct task *t, uint32_t flags)
 							     : R_OK | W_OK;
 	if (flags & ABI_O_TRUNC)
 		mode |= W_OK;
-	return t ? place_access(at, t, mode, true) : 0;
+	if (t && flags & ABI_O_NOATIME && !stat_owned(&at->stat, t))
+		return -EPERM;
+	return t ? place_access(at, t, mode) : 0;
 }
 
 static int open_place(struct place *at, struct task *t, uint32_t flags, uint32_t mode,
@@ -485,7 +468,7 @@ static int open_nameless(struct task *t, int dirfd, const char *path, uint32_t f
 		return err;
 	if (!S_ISDIR(at.stat.st_mode) || at.file)
 		return -ENOTDIR;
-	err = place_access(&at, t, W_OK | X_OK, true);
+	err = place_access(&at, t, W_OK | X_OK);
 	if (err)
 		return err;
 	return at.mount->ops->tmpfile ? at.mount->ops->tmpfile(&at, flags, mode, ret_file)
@@ -525,7 +508,7 @@ static int open_exec(struct place *at, struct task *t, struct file **ret_file)
 	if (!S_ISREG(at->stat.st_mode))
 		return -EACCES;
 	if (t) {
-		int err = place_access(at, t, X_OK, true);
+		int err = place_access(at, t, X_OK);
 		if (err)
 			return err;
 	}

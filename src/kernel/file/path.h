@@ -29,6 +29,7 @@
 #include <sys/statfs.h>
 
 #include "kernel/file/file.h"
+#include "kernel/file/permission.h"
 
 enum { PATH_SIZE = 4096, NAME_SIZE = 256, SYMLINKS_MAX = 40 };
 
@@ -50,6 +51,8 @@ struct tree_ops {
 	/* at->stat says what it is, if it exists. Also CALL_WAIT. */
 	int (*open)(const struct place *at, struct task *t, uint32_t flags, uint32_t mode,
 		    struct file **ret_file);
+	/* As stat_access; NULL: what stat says decides. */
+	int (*permission)(const struct place *at, int mode);
 	/* Adds the entries of a directory, without "." and "..". */
 	int (*list)(const struct place *at, struct dir *d);
 	int (*statfs)(const struct place *at, struct statfs *ret_statfs);
@@ -77,6 +80,7 @@ struct mount {
 	char *guest; /* where it is: canonical; "/" for the root */
 	size_t guest_size;
 	bool readonly;
+	bool of_root;    /* what is Carrel's on the host is the guest's root's: see owners.h */
 	int fd;          /* host directory, or -1 */
 	char *single;    /* the mount is this one file of fd; else NULL */
 	char *host;      /* for messages and for removing /tmp; may be NULL */
@@ -146,14 +150,9 @@ const char *place_rel(const struct place *at);
 /* Opens what path_find found. */
 int place_open(struct place *at, struct task *t, uint32_t flags, uint32_t mode,
 	       struct file **ret_file);
-/* -EROFS when the mount is read-only, or -EBUSY when at is a mount point or on the way to one. */
+/* May at's name be made, or, if it exists, taken away? -EROFS when the mount is read-only, -EBUSY when at is
+ * a mount point or on the way to one, or as place_may_name. */
 int place_may_change(const struct place *at);
-/* What euid and egid may do: R_OK, W_OK, X_OK. Returns 0, -EACCES or -EROFS. */
-int place_access(const struct place *at, struct task *t, int mode, bool effective);
-
-/* The same of a file of which this is known. */
-int stat_access(const struct stat *st, const struct task *t, int mode, bool effective);
-
 int mounts_create(struct kernel *k);
 void mounts_destroy(struct kernel *k);
 /* The mount in which the canonical path lies. */

@@ -24,7 +24,7 @@ struct pipe {
 	struct wait_queue read_queue, write_queue; /* for bytes; for room */
 	struct wait_queue openers;                 /* who waits in open for the other side */
 	uint64_t inode, device, fifo_inode;
-	uint32_t mode;
+	uint32_t mode, uid, gid;
 	LIST_ENTRY(pipe) fifo;
 	bool named;
 };
@@ -38,7 +38,10 @@ static struct pipe *pipe_new(struct kernel *k)
 	struct pipe *p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
+	const struct cred *c = k->current ? k->current->cred : process_cred(k->init);
 	p->kernel = k;
+	p->uid = c->fsuid;
+	p->gid = c->fsgid;
 	p->capacity = PIPE_CAPACITY;
 	ring_init(&p->ring, k->mm);
 	wait_queue_init(&p->read_queue);
@@ -166,8 +169,8 @@ static int pipe_stat(struct file *f, struct stat *ret_stat)
 				  .st_mode = p->mode,
 				  .st_nlink = 1,
 				  .st_blksize = PAGE_SIZE,
-				  .st_uid = p->kernel->init->uid,
-				  .st_gid = p->kernel->init->gid};
+				  .st_uid = p->uid,
+				  .st_gid = p->gid};
 	return 0;
 }
 
@@ -380,6 +383,8 @@ static struct pipe *fifo_find(const struct place *at)
 	p->device = at->stat.st_dev;
 	p->fifo_inode = at->stat.st_ino;
 	p->mode = at->stat.st_mode;
+	p->uid = at->stat.st_uid;
+	p->gid = at->stat.st_gid;
 	LIST_INSERT_HEAD(&m->fifos->list, p, fifo);
 	return p;
 }

@@ -54,10 +54,10 @@ void shm_node_put(struct shm_node *n);
 void shm_node_stat(const struct shm_node *n, struct stat *ret_stat);
 /* What was changed: contents (mtime and ctime), or only what is known of it (ctime). */
 void shm_node_changed(struct shm_node *n, bool contents);
-/* May t, who owns it or not, do this? Returns 0, -EPERM or -EACCES. NULL: the kernel may. */
-int shm_node_chmod(struct shm_node *n, const struct task *t, uint32_t mode);
-int shm_node_chown(struct shm_node *n, const struct task *t, uint32_t uid, uint32_t gid);
-int shm_node_utimens(struct shm_node *n, const struct task *t, const struct timespec times[2]);
+/* Who asks may (permission.h). Returns 0, or -EPERM (sealed). */
+int shm_node_chmod(struct shm_node *n, uint32_t mode);
+void shm_node_chown(struct shm_node *n, uint32_t uid, uint32_t gid);
+void shm_node_utimens(struct shm_node *n, const struct timespec times[2]);
 /* Regular files only. Returns 0, -EPERM (sealed), -EIO, -ENOMEM or -EAGAIN. */
 int shm_node_resize(struct shm_node *n, uint64_t size);
 

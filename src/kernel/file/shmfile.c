@@ -187,6 +187,11 @@ static int64_t shm_write(struct file *f, struct task *t, const void *bytes, size
 	if (*pos > size_of(n))
 		object_resize(mm_of(n), n->object, *pos);
 	shm_node_changed(n, true);
+	if (t && n->mode & (S_ISUID | S_ISGID)) {
+		struct stat st;
+		shm_node_stat(n, &st);
+		n->mode = (n->mode & S_IFMT) | permission_written(&st, t);
+	}
 	return (int64_t)size;
 }
 
@@ -352,17 +357,19 @@ static bool shm_sealed(struct file *f)
 
 static int shm_chmod(struct file *f, struct task *t, uint32_t mode)
 {
-	return shm_node_chmod(f->ctx, t, mode);
+	return shm_node_chmod(f->ctx, mode);
 }
 
 static int shm_chown(struct file *f, struct task *t, uint32_t uid, uint32_t gid)
 {
-	return shm_node_chown(f->ctx, t, uid, gid);
+	shm_node_chown(f->ctx, uid, gid);
+	return 0;
 }
 
 static int shm_utimens(struct file *f, struct task *t, const struct timespec times[2])
 {
-	return shm_node_utimens(f->ctx, t, times);
+	shm_node_utimens(f->ctx, times);
+	return 0;
 }
 
 static int shm_reopen(struct file *f, uint32_t flags, struct file **ret_file)

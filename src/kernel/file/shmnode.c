@@ -130,8 +130,8 @@ int shm_node_create(struct shm *s, const struct task *t, uint32_t mode, const ch
 		return -ENOMEM;
 	n->shm = s;
 	n->mode = mode;
-	n->uid = t ? t->process->euid : 0;
-	n->gid = t ? t->process->egid : 0;
+	n->uid = t ? t->cred->fsuid : 0;
+	n->gid = t ? t->cred->fsgid : 0;
 	n->refs = 1;
 	n->links = S_ISDIR(mode) ? 2 : 0;
 	n->seals = SHM_SEAL_SEAL;
@@ -201,15 +201,8 @@ void shm_node_changed(struct shm_node *n, bool contents)
 		n->mtime = n->ctime;
 }
 
-static bool is_owner(const struct shm_node *n, const struct task *t)
+int shm_node_chmod(struct shm_node *n, uint32_t mode)
 {
-	return !t || t->process->euid == 0 || t->process->euid == n->uid;
-}
-
-int shm_node_chmod(struct shm_node *n, const struct task *t, uint32_t mode)
-{
-	if (!is_owner(n, t))
-		return -EPERM;
 	if (n->seals & SHM_SEAL_EXEC && (n->mode ^ mode) & 0111)
 		return -EPERM;
 	n->mode = (n->mode & S_IFMT) | (mode & 07777);
@@ -217,22 +210,11 @@ int shm_node_chmod(struct shm_node *n, const struct task *t, uint32_t mode)
 	return 0;
 }
 
-int shm_node_chown(struct shm_node *n, const struct task *t, uint32_t uid, uint32_t gid)
+void shm_node_chown(struct shm_node *n, uint32_t uid, uint32_t gid)
 {
-	enum { KEEP = -1 };
-	bool new_uid = uid != (uint32_t)KEEP && uid != n->uid;
-	bool new_gid = gid != (uint32_t)KEEP && gid != n->gid;
-	bool member = t && (gid == t->process->egid || group_member(gid));
-	if (t && t->process->euid != 0 && (new_uid || !is_owner(n, t) || (new_gid && !member)))
-		return -EPERM;
-	n->uid = uid == (uint32_t)KEEP ? n->uid : uid;
-	n->gid = gid == (uint32_t)KEEP ? n->gid : gid;
-	if (S_ISREG(n->mode)) {
-		n->mode &= ~(uint32_t)S_ISUID;
-		n->mode &= n->mode & S_IXGRP ? ~(uint32_t)S_ISGID : UINT32_MAX;
-	}
+	n->uid = uid;
+	n->gid = gid;
 	shm_node_changed(n, false);
-	return 0;
 }
 
 static void set_time(const struct shm *s, struct timespec *ret_time, struct timespec ts)
@@ -243,22 +225,11 @@ static void set_time(const struct shm *s, struct timespec *ret_time, struct time
 		*ret_time = ts;
 }
 
-int shm_node_utimens(struct shm_node *n, const struct task *t, const struct timespec times[2])
+void shm_node_utimens(struct shm_node *n, const struct timespec times[2])
 {
-	bool is_now = times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW;
-	if (!is_owner(n, t)) {
-		struct stat st;
-		shm_node_stat(n, &st);
-		if (!is_now)
-			return -EPERM;
-		int err = stat_access(&st, t, W_OK, true);
-		if (err)
-			return err;
-	}
 	set_time(n->shm, &n->atime, times[0]);
 	set_time(n->shm, &n->mtime, times[1]);
 	n->ctime = now(n->shm);
-	return 0;
 }
 
 /* What is left of a page that is cut must be zeros, wherever that page is now: it is brought in. */

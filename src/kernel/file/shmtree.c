@@ -79,21 +79,6 @@ static struct shm_node *node_at(const struct place *at)
 	return !err && s.entry ? s.entry->node : NULL;
 }
 
-/* May at's task change the names in dir, and this one of them (NULL: a new one)? */
-static int may_change(const struct place *at, const struct shm_node *dir,
-		      const struct shm_node *named)
-{
-	struct stat st;
-	if (!at->task)
-		return 0;
-	shm_node_stat(dir, &st);
-	int err = stat_access(&st, at->task, W_OK | X_OK, true);
-	uint32_t uid = at->task->process->euid;
-	if (!err && named && dir->mode & S_ISVTX && uid != 0 && uid != named->uid && uid != dir->uid)
-		err = -EPERM;
-	return err;
-}
-
 /* ---- Names come and go ---- */
 
 static struct shm_entry *entry_make(const char *name)
@@ -164,6 +149,21 @@ void shm_tree_clear(struct shm *s)
 	}
 }
 
+/* A new node that is to be in dir. */
+static int node_new(const struct shm_node *dir, const struct task *t, uint32_t mode, const char *target,
+		    struct shm_node **ret_node)
+{
+	struct stat st;
+	uint32_t gid = 0;
+	shm_node_stat(dir, &st);
+	if (t)
+		permission_new(&st, t, S_ISDIR(mode), &gid, &mode);
+	int err = shm_node_create(dir->shm, t, mode, target, ret_node);
+	if (!err && t)
+		(*ret_node)->gid = gid;
+	return err;
+}
+
 /* A new node with its name. */
 static int node_make(const struct place *at, uint32_t mode, const char *target,
 		     struct shm_node **ret_node)
@@ -173,21 +173,15 @@ static int node_make(const struct place *at, uint32_t mode, const char *target,
 	int err = spot_find(at, &s);
 	if (!err && s.entry)
 		err = -EEXIST;
-	if (!err)
-		err = may_change(at, s.dir, NULL);
 	if (err)
 		return err;
 	struct shm_entry *e = entry_make(s.name);
 	if (!e)
 		return -ENOMEM;
-	err = shm_node_create(s.dir->shm, at->task, mode, target, &n);
+	err = node_new(s.dir, at->task, mode, target, &n);
 	if (err) {
 		free(e);
 		return err;
-	}
-	if (s.dir->mode & S_ISGID) {
-		n->gid = s.dir->gid;
-		n->mode |= S_ISDIR(mode) ? S_ISGID : 0;
 	}
 	entry_add(s.dir, e, n);
 	*ret_node = n;
@@ -286,8 +280,7 @@ static int shmtree_unlink(const struct place *at, bool directory)
 	int err = spot_find(at, &s);
 	if (err || !s.entry)
 		return err ? err : -ENOENT;
-	err = may_change(at, s.dir, s.entry->node);
-	if (!err && directory && s.entry->node->count)
+	if (directory && s.entry->node->count)
 		err = -ENOTEMPTY;
 	if (!err)
 		entry_remove(s.dir, s.entry);
@@ -300,14 +293,6 @@ static void exchange(const struct spot *a, const struct spot *b)
 	struct shm_node *x = entry_take(a->dir, a->entry), *y = entry_take(b->dir, b->entry);
 	entry_add(a->dir, a->entry, y);
 	entry_add(b->dir, b->entry, x);
-}
-
-static int rename_check(const struct place *from, const struct place *to, const struct spot *a,
-			const struct spot *b)
-{
-	const struct shm_node *n = a->entry->node, *over = b->entry ? b->entry->node : NULL;
-	int err = may_change(from, a->dir, n);
-	return err ? err : may_change(to, b->dir, over);
 }
 
 static int replace_check(const struct shm_node *n, const struct shm_node *over)
@@ -327,9 +312,8 @@ static int shmtree_rename(const struct place *from, const struct place *to, unsi
 		err = spot_find(to, &b);
 	if (err || !a.entry)
 		return err ? err : -ENOENT;
-	err = rename_check(from, to, &a, &b);
-	if (err || (b.entry && b.entry->node == a.entry->node))
-		return err;
+	if (b.entry && b.entry->node == a.entry->node)
+		return 0;
 	if (flags & RENAME_EXCHANGE) {
 		/* A directory must not come to lie below itself. */
 		for (const struct shm_node *d = a.dir; d != d->parent; d = d->parent)
@@ -360,8 +344,6 @@ static int node_link(struct shm_node *n, const struct place *to)
 	int err = spot_find(to, &s);
 	if (!err && s.entry)
 		err = -EEXIST;
-	if (!err)
-		err = may_change(to, s.dir, NULL);
 	struct shm_entry *e = err ? NULL : entry_make(s.name);
 	if (!e)
 		return err ? err : -ENOMEM;
@@ -389,19 +371,23 @@ static int shmtree_chmod(const struct place *at, uint32_t mode)
 	struct shm_node *n = node_at(at);
 	if (n && n->target)
 		return -EOPNOTSUPP;
-	return n ? shm_node_chmod(n, at->task, mode) : -ENOENT;
+	return n ? shm_node_chmod(n, mode) : -ENOENT;
 }
 
 static int shmtree_chown(const struct place *at, uint32_t uid, uint32_t gid)
 {
 	struct shm_node *n = node_at(at);
-	return n ? shm_node_chown(n, at->task, uid, gid) : -ENOENT;
+	if (n)
+		shm_node_chown(n, uid, gid);
+	return n ? 0 : -ENOENT;
 }
 
 static int shmtree_utimens(const struct place *at, const struct timespec times[2])
 {
 	struct shm_node *n = node_at(at);
-	return n ? shm_node_utimens(n, at->task, times) : -ENOENT;
+	if (n)
+		shm_node_utimens(n, times);
+	return n ? 0 : -ENOENT;
 }
 
 static int shmtree_truncate(const struct place *at, uint64_t size)
@@ -417,8 +403,8 @@ static int shmtree_tmpfile(const struct place *at, uint32_t flags, uint32_t mode
 {
 	struct shm_node *n;
 	char path[PATH_SIZE + 32];
-	int err = shm_node_create(at->kernel->mounts->shm, at->task, S_IFREG | (mode & 07777), NULL,
-				  &n);
+	const struct shm_node *dir = node_at(at);
+	int err = dir ? node_new(dir, at->task, S_IFREG | (mode & 07777), NULL, &n) : -ENOENT;
 	if (err)
 		return err;
 	snprintf(path, sizeof(path), "%s/#%llu", at->guest, (unsigned long long)n->inode);

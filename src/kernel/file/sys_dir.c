@@ -99,7 +99,7 @@ static int64_t change_directory(struct task *t, const struct place *at)
 {
 	if (at->file || !S_ISDIR(at->stat.st_mode))
 		return -ENOTDIR;
-	int err = place_access(at, t, 1, true);
+	int err = place_access(at, t, 1);
 	return err ? err : fs_chdir(t->process->fs, at->guest);
 }
 
@@ -200,6 +200,12 @@ int64_t sys_unlinkat(struct task *t, const uint64_t a[6])
 	return 0;
 }
 
+static bool same_directory(const struct place *a, const struct place *b)
+{
+	size_t n = (size_t)(strrchr(a->guest, '/') - a->guest), m = (size_t)(strrchr(b->guest, '/') - b->guest);
+	return n == m && memcmp(a->guest, b->guest, n) == 0;
+}
+
 static int rename_check(const struct place *from, const struct place *to, uint32_t flags)
 {
 	bool exchange = flags & RENAME_EXCHANGE;
@@ -223,7 +229,12 @@ static int rename_check(const struct place *from, const struct place *to, uint32
 	if (directory && to->size > from->size && memcmp(to->guest, from->guest, from->size) == 0 &&
 	    to->guest[from->size] == '/')
 		return -EINVAL;
-	return from->mount->ops->rename ? 0 : -EPERM;
+	/* A directory that moves gets another "..". */
+	if (directory && !same_directory(from, to))
+		err = place_permission(from, W_OK);
+	if (!err && exchange && S_ISDIR(to->stat.st_mode) && !same_directory(from, to))
+		err = place_permission(to, W_OK);
+	return err ? err : from->mount->ops->rename ? 0 : -EPERM;
 }
 
 static int64_t rename_found(struct place *from, struct place *to, uint32_t flags)
@@ -308,17 +319,7 @@ int64_t sys_linkat(struct task *t, const uint64_t a[6])
 /* Changes to what a name or a descriptor stands for. */
 static int change_check(const struct place *at)
 {
-	if (at->file)
-		return -EPERM;
-	if (at->mount->readonly || at->synthetic)
-		return -EROFS;
-	return 0;
-}
-
-/* The open file, if what was found has no name, and the program may write to it; else NULL. */
-static struct file *nameless(const struct place *at)
-{
-	return at->file && (at->file->flags & ABI_O_ACCMODE) != ABI_O_RDONLY ? at->file : NULL;
+	return !at->file && (at->mount->readonly || at->synthetic) ? -EROFS : 0;
 }
 
 static int find_descriptor(struct task *t, uint64_t fd, struct place *ret_place)
@@ -329,15 +330,23 @@ static int find_descriptor(struct task *t, uint64_t fd, struct place *ret_place)
 	return path_find(t->process->kernel, t, (int)fd, "", FIND_EMPTY, ret_place);
 }
 
+static int64_t set_mode(const struct place *at, uint32_t mode)
+{
+	struct file *f = at->file;
+	if (f)
+		return f->ops->chmod ? f->ops->chmod(f, at->task, mode) : -EPERM;
+	return at->mount->ops->chmod ? at->mount->ops->chmod(at, mode) : -EPERM;
+}
+
 static int64_t change_mode(const struct place *at, uint32_t mode)
 {
-	struct file *f = nameless(at);
-	if (f && f->ops->chmod)
-		return f->ops->chmod(f, at->task, mode & 07777);
-	int err = change_check(at);
+	mode &= 07777;
+	int64_t err = change_check(at);
 	if (!err)
-		err = at->mount->ops->chmod ? at->mount->ops->chmod(at, mode & 07777) : -EPERM;
+		err = permission_chmod(&at->stat, at->task, &mode);
 	if (!err)
+		err = set_mode(at, mode);
+	if (!err && !at->file)
 		inotify_place(at, EVENT_ATTRIB);
 	return err;
 }
@@ -371,15 +380,28 @@ int64_t sys_fchmodat2(struct task *t, const uint64_t a[6])
 		   : chmod_at(t, a, flags);
 }
 
-static int64_t change_owner(const struct place *at, uint32_t uid, uint32_t gid)
+static int64_t set_owner(const struct place *at, uint32_t uid, uint32_t gid)
 {
-	struct file *f = nameless(at);
-	if (f && f->ops->chown)
-		return f->ops->chown(f, at->task, uid, gid);
-	int err = change_check(at);
+	struct file *f = at->file;
+	if (f)
+		return f->ops->chown ? f->ops->chown(f, at->task, uid, gid) : -EPERM;
+	return at->mount->ops->chown ? at->mount->ops->chown(at, uid, gid) : -EPERM;
+}
+
+/* Set-id bits go with the owner. */
+static int64_t change_owner(struct place *at, uint32_t uid, uint32_t gid)
+{
+	uint32_t mode;
+	int64_t err = change_check(at);
 	if (!err)
-		err = at->mount->ops->chown ? at->mount->ops->chown(at, uid, gid) : -EPERM;
-	if (!err)
+		err = permission_chown(&at->stat, at->task, uid, gid, &mode);
+	if (!err && mode != (at->stat.st_mode & 07777))
+		err = set_mode(at, mode);
+	if (!err) {
+		at->stat.st_mode = (at->stat.st_mode & S_IFMT) | mode;
+		err = set_owner(at, uid == UINT32_MAX ? at->stat.st_uid : uid, gid == UINT32_MAX ? at->stat.st_gid : gid);
+	}
+	if (!err && !at->file)
 		inotify_place(at, EVENT_ATTRIB);
 	return err;
 }
@@ -424,11 +446,12 @@ int64_t sys_utimensat(struct task *t, const uint64_t a[6])
 	unsigned how = (flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) |
 		       (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
 	err = a[1] ? find(t, (int)a[0], a[1], how, &at) : find_descriptor(t, a[0], &at);
-	struct file *f = err ? NULL : nameless(&at);
-	if (f && f->ops->utimens)
-		return f->ops->utimens(f, t, times);
 	if (!err)
 		err = change_check(&at);
+	if (!err)
+		err = permission_utimens(&at.stat, t, times);
+	if (!err && at.file)
+		return at.file->ops->utimens ? at.file->ops->utimens(at.file, t, times) : -EPERM;
 	if (!err)
 		err = at.mount->ops->utimens ? at.mount->ops->utimens(&at, times) : -EPERM;
 	/* As Linux tells it: one time alone is what would have changed it. */
@@ -451,7 +474,7 @@ int64_t sys_truncate(struct task *t, const uint64_t a[6])
 		return -EISDIR;
 	err = change_check(&at);
 	if (!err)
-		err = place_access(&at, t, 2, true);
+		err = place_access(&at, t, 2);
 	if (!err)
 		err = file_limit_size(t, (uint64_t)at.stat.st_size, a[1]);
 	if (err)

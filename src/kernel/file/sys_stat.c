@@ -158,8 +158,23 @@ static int64_t access_at(struct task *t, int dirfd, uint64_t path, uint32_t mode
 	if ((mode & ~7U) ||
 	    (flags & ~(uint32_t)(ABI_AT_EACCESS | ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH)))
 		return -EINVAL;
-	int err = find(t, dirfd, path, find_flags(flags), &at);
-	return err ? err : place_access(&at, t, (int)mode, flags & ABI_AT_EACCESS);
+	char name[PATH_SIZE];
+	int err = uaccess_string(t, name, path, sizeof(name));
+	if (err < 0)
+		return err;
+	/* The whole walk is that of who t really is. */
+	struct cred *own = t->cred, *real = NULL;
+	err = flags & ABI_AT_EACCESS || cred_is_real(own) ? 0 : cred_real(t, &real);
+	if (err)
+		return err;
+	t->cred = real ? real : own;
+	err = path_find(t->process->kernel, t, dirfd, name, find_flags(flags), &at);
+	if (!err)
+		err = place_access(&at, t, (int)mode);
+	t->cred = own;
+	if (real)
+		cred_put(real);
+	return err;
 }
 
 int64_t sys_faccessat(struct task *t, const uint64_t a[6])

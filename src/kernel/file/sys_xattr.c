@@ -53,7 +53,7 @@ static int attribute_check(const struct place *at, struct task *t, const char *n
 		return -EROFS;
 	if (type != S_IFREG && type != S_IFDIR)
 		return write ? -EPERM : -ENODATA;
-	int err = place_access(at, t, write ? W_OK : R_OK, true);
+	int err = place_access(at, t, write ? W_OK : R_OK);
 	if (err)
 		return err;
 	return at->file || at->synthetic || !at->mount->ops->xattr ? -EOPNOTSUPP : 0;

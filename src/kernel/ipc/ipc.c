@@ -91,8 +91,8 @@ int64_t ipc_add(struct task *t, const struct ipc_get *g, struct ipc_object *o)
 	s->count++;
 	o->key = g->key;
 	o->id = (int32_t)(s->sequence << IPC_INDEX_BITS) + index;
-	o->uid = o->cuid = t->process->euid;
-	o->gid = o->cgid = t->process->egid;
+	o->uid = o->cuid = t->cred->euid;
+	o->gid = o->cgid = t->cred->egid;
 	o->mode = g->flags & 0777;
 	return o->id;
 }
@@ -171,19 +171,19 @@ int64_t ipc_get(struct task *t, const struct ipc_get *g)
 
 int ipc_may(const struct task *t, const struct ipc_object *o, uint32_t mode)
 {
-	const struct process *p = t->process;
+	const struct cred *c = t->cred;
 	uint32_t wanted = mode >> 6 | mode >> 3 | mode, granted = o->mode;
-	if (p->euid == o->cuid || p->euid == o->uid)
+	if (c->euid == o->cuid || c->euid == o->uid)
 		granted >>= 6;
-	else if (p->egid == o->cgid || p->egid == o->gid)
+	else if (cred_in_group(c, o->cgid) || cred_in_group(c, o->gid))
 		granted >>= 3;
-	return wanted & ~granted & 07 && p->euid != 0 ? -EACCES : 0;
+	return wanted & ~granted & 07 && !cred_can(c, CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
 int ipc_owns(const struct task *t, const struct ipc_object *o)
 {
-	uint32_t euid = t->process->euid;
-	return euid == 0 || euid == o->uid || euid == o->cuid ? 0 : -EPERM;
+	uint32_t euid = t->cred->euid;
+	return task_can(t, CAP_SYS_ADMIN) || euid == o->uid || euid == o->cuid ? 0 : -EPERM;
 }
 
 void ipc_perm_fill(const struct ipc_object *o, struct abi_ipc_perm *ret_perm)

@@ -359,7 +359,7 @@ static int64_t queue_change(struct task *t, int32_t id, uint64_t va)
 		return r;
 	struct msg_queue *q = queue_find(t, id);
 	r = q ? ipc_owns(t, &q->o) : -EINVAL;
-	if (r == 0 && ds.bytes_max > t->process->kernel->settings.queue_bytes && t->process->euid != 0)
+	if (r == 0 && ds.bytes_max > t->process->kernel->settings.queue_bytes && !task_can(t, CAP_SYS_RESOURCE))
 		r = -EPERM;
 	if (r != 0)
 		return r;

@@ -206,7 +206,7 @@ static int attach_check(const struct task *t, const struct segment *g, uint64_t 
 	const struct region *there = regions_at_or_after(&p->space->regions, start);
 	if (!(flags & FLAG_REMAP) && (end < start || (there && there->start < end)))
 		return -EINVAL;
-	return p->euid == 0 || start >= p->space->layout.bottom ? 0 : -EPERM;
+	return task_can(t, CAP_SYS_RAWIO) || start >= p->space->layout.bottom ? 0 : -EPERM;
 }
 
 int64_t sys_shmat(struct task *t, const uint64_t a[6])
@@ -365,12 +365,13 @@ static int64_t segment_lock(struct task *t, int32_t id, bool lock)
 	struct segment *g = (struct segment *)ipc_find(p->kernel, IPC_KIND_SHM, id);
 	if (!g)
 		return -EINVAL;
-	if (p->euid != 0 && p->euid != g->o.uid && p->euid != g->o.cuid)
+	bool may = task_can(t, CAP_IPC_LOCK);
+	if (!may && t->cred->euid != g->o.uid && t->cred->euid != g->o.cuid)
 		return -EPERM;
 	uint64_t limit = p->limit[8].soft; /* RLIMIT_MEMLOCK */
-	if (lock && p->euid != 0 && limit == 0)
+	if (lock && !may && limit == 0)
 		return -EPERM;
-	if (lock && p->euid != 0 && page_up(g->size) > limit)
+	if (lock && !may && page_up(g->size) > limit)
 		return -ENOMEM;
 	g->o.mode = lock ? g->o.mode | MODE_LOCKED : g->o.mode & ~(uint32_t)MODE_LOCKED;
 	object_lock(p->kernel->mm, g->object, lock);

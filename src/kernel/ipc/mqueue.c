@@ -126,7 +126,7 @@ static void message_notify(struct mqueue *q, const struct task *sender)
 	(void)signal_send_process(p, &(struct signal_info){.number = q->notify.signal,
 							   .code = CODE_MESGQ,
 							   .pid = sender->process->pid,
-							   .uid = (int32_t)sender->process->uid,
+							   .uid = (int32_t)sender->cred->uid,
 							   .value = q->notify.value});
 }
 
@@ -368,7 +368,7 @@ static struct mqueue *name_find(const struct kernel *k, const char *name)
 /* How large it may be, and what it counts as: Linux's messages and nodes of its tree, 48 bytes each. */
 static int attr_check(const struct task *t, const struct abi_mq_attr *a, uint64_t *ret_charge)
 {
-	bool root = t->process->euid == 0;
+	bool root = task_can(t, CAP_SYS_RESOURCE);
 	const struct settings *c = &t->process->kernel->settings;
 	int64_t messages = root ? MESSAGES_HARD : (int64_t)c->mqueue.messages,
 		size = root ? SIZE_HARD : (int64_t)c->mqueue.size;
@@ -379,7 +379,7 @@ static int attr_check(const struct task *t, const struct abi_mq_attr *a, uint64_
 	uint64_t charged = *ret_charge, queues = 0;
 	const struct mqueue *q;
 	LIST_FOREACH (q, &t->process->kernel->mqueues, link) {
-		charged += q->uid == t->process->uid ? q->charged : 0;
+		charged += q->uid == t->cred->uid ? q->charged : 0;
 		queues++;
 	}
 	if (charged > t->process->limit[RLIMIT_QUEUES].soft)
@@ -406,8 +406,8 @@ static int queue_create(struct task *t, const char *name, uint32_t mode, const s
 			     .name = copy,
 			     .inode = ++p->kernel->mounts->inode,
 			     .mode = mode & 07777 & ~fs_umask(p->fs),
-			     .uid = p->euid,
-			     .gid = p->egid,
+			     .uid = t->cred->fsuid,
+			     .gid = t->cred->fsgid,
 			     .atime = now_of(p->kernel),
 			     .mtime = now_of(p->kernel),
 			     .messages_max = (uint64_t)a->messages_max,
@@ -444,7 +444,7 @@ static int queue_may_open(const struct task *t, const struct mqueue *q, uint32_t
 	if ((flags & ABI_O_ACCMODE) == ABI_O_ACCMODE)
 		return -EINVAL;
 	queue_stat(q, &st);
-	return stat_access(&st, t, how[flags & ABI_O_ACCMODE], true);
+	return stat_access(&st, t, how[flags & ABI_O_ACCMODE]);
 }
 
 static int queue_find_or_create(struct task *t, const uint64_t a[6], struct mqueue **ret_queue,
@@ -504,7 +504,7 @@ int64_t sys_mq_unlink(struct task *t, const uint64_t a[6])
 	struct mqueue *q = name_find(t->process->kernel, name);
 	if (!q)
 		return -ENOENT;
-	if (t->process->euid != 0 && t->process->euid != q->uid)
+	if (!task_can(t, CAP_FOWNER) && t->cred->fsuid != q->uid)
 		return -EPERM;
 	free(q->name);
 	q->name = NULL;

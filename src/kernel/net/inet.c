@@ -188,7 +188,7 @@ int inet_bind(struct socket *s, struct task *t, const struct address *a)
 		return -EADDRNOTAVAIL;
 	if (s->u.inet.v6_only && inet_is_v4(end.ip))
 		return -EINVAL;
-	if (end.port && end.port < PORT_PRIVILEGED && t->process->euid != 0)
+	if (end.port && end.port < PORT_PRIVILEGED && !task_can(t, CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	if (s->u.inet.local.port || s->state != SOCKET_CLOSED)
 		return -EINVAL;

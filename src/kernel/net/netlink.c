@@ -285,7 +285,7 @@ static int netlink_connect(struct socket *s, struct task *t, const struct addres
 	if (err)
 		return err;
 	if (address_family(a) != SOCK_AF_UNSPEC && (n.port || n.groups))
-		return t->process->euid == 0 ? -ECONNREFUSED : -EPERM;
+		return task_can(t, CAP_NET_ADMIN) ? -ECONNREFUSED : -EPERM;
 	return autobind(s, t);
 }
 

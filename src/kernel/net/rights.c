@@ -54,7 +54,7 @@ int rights_create(struct task *t, const int32_t *fd, unsigned count, struct righ
 {
 	struct kernel *k = t->process->kernel;
 	uint64_t limit =
-	    t->process->euid == 0 ? FLIGHTS_MAX : t->process->limit[LIMIT_NOFILE].soft;
+	    task_can(t, CAP_SYS_RESOURCE) || task_can(t, CAP_SYS_ADMIN) ? FLIGHTS_MAX : t->process->limit[LIMIT_NOFILE].soft;
 	if (k->sockets->flights >= limit)
 		rights_collect(k);
 	if (k->sockets->flights >= limit)

@@ -52,7 +52,8 @@ int socket_create(struct kernel *k, const struct socket_ops *ops, int domain, in
 	s->type = type;
 	s->protocol = protocol;
 	s->inode = ++k->mounts->inode;
-	s->uid = t ? t->process->euid : 0;
+	s->uid = t ? t->cred->fsuid : 0;
+	s->gid = t ? t->cred->fsgid : 0;
 	s->others = (struct credentials){0, UINT32_MAX, UINT32_MAX};
 	ring_init(&s->in, k->mm);
 	TAILQ_INIT(&s->packets);
@@ -172,8 +173,7 @@ void socket_wake_writers(struct socket *s, bool writable)
 
 struct credentials socket_credentials(const struct task *t)
 {
-	const struct process *p = t->process;
-	return (struct credentials){p->pid, p->euid, p->egid};
+	return (struct credentials){t->process->pid, t->cred->euid, t->cred->egid};
 }
 
 int socket_take_error(struct socket *s)
@@ -359,7 +359,7 @@ static int socket_stat(struct file *f, struct stat *ret_stat)
 				  .st_nlink = 1,
 				  .st_blksize = PAGE_SIZE,
 				  .st_uid = s->uid,
-				  .st_gid = s->uid ? s->kernel->init->gid : 0};
+				  .st_gid = s->gid};
 	return 0;
 }
 

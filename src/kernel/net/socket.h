@@ -198,7 +198,7 @@ struct socket {
 	unsigned shut;     /* SOCK_SHUT_ */
 	int error;         /* SO_ERROR: positive; 0: none */
 	uint64_t inode;
-	uint32_t uid;              /* who made it */
+	uint32_t uid, gid;         /* who made it */
 	struct credentials others; /* SO_PEERCRED; of a listener: its own */
 	struct socket *peer;       /* counted */
 	LIST_ENTRY(socket) all;

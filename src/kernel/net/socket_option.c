@@ -188,7 +188,7 @@ static int set_socket(struct socket *s, struct task *t, int name, const void *by
 		return 0;
 	case SNDBUFFORCE:
 	case RCVBUFFORCE:
-		if (t->process->euid != 0)
+		if (!task_can(t, CAP_NET_ADMIN))
 			return -EPERM;
 		break;
 	case PEEK_OFF: s->peek_offset = value; return 0;
@@ -197,7 +197,7 @@ static int set_socket(struct socket *s, struct task *t, int name, const void *by
 	case PROTOCOL:
 	case DOMAIN:
 	case ERROR: return -ENOPROTOOPT;
-	case MARK: return t->process->euid == 0 ? 0 : -EPERM;
+	case MARK: return task_can(t, CAP_NET_RAW) || task_can(t, CAP_NET_ADMIN) ? 0 : -EPERM;
 	default: break;
 	}
 	if (name == SNDBUF || name == SNDBUFFORCE) {
@@ -229,7 +229,7 @@ static int set_kept(struct socket *s, struct task *t, int level, int name, const
 		return -EINVAL;
 	if (value < kept[i].least || value > kept[i].most) {
 		if (level == SOL_SOCKET_ && name == PRIORITY)
-			return t->process->euid == 0 ? s->ints[i] = value, 0 : -EPERM;
+			return task_can(t, CAP_NET_ADMIN) ? s->ints[i] = value, 0 : -EPERM;
 		return -EINVAL;
 	}
 	/* Switches are on or off, but for those that have a range. */

@@ -77,8 +77,11 @@ static int add_credentials(struct task *t, struct message *m, const uint8_t *dat
 	if (size != sizeof(c))
 		return -EINVAL;
 	memcpy(&c, data, sizeof(c));
-	if (p->euid != 0 && (c.pid != p->pid || (c.uid != p->uid && c.uid != p->euid) ||
-			     (c.gid != p->gid && c.gid != p->egid)))
+	const struct cred *me = t->cred;
+	bool pid = c.pid == p->pid || task_can(t, CAP_SYS_ADMIN);
+	bool uid = c.uid == me->uid || c.uid == me->euid || c.uid == me->suid || task_can(t, CAP_SETUID);
+	bool gid = c.gid == me->gid || c.gid == me->egid || c.gid == me->sgid || task_can(t, CAP_SETGID);
+	if (!pid || !uid || !gid)
 		return -EPERM;
 	if (!process_find(p->kernel, c.pid))
 		return -ESRCH;

@@ -95,6 +95,7 @@ static int establish(struct socket *s, struct socket *listener)
 	if (err)
 		return err;
 	c->uid = listener->uid;
+	c->gid = listener->gid;
 	c->shut = listener->shut;
 	c->state = s->state = SOCKET_CONNECTED;
 	c->u.inet.local = s->u.inet.remote;

@@ -47,7 +47,7 @@ static void sign(const struct socket *s, const struct socket *to, const struct t
 {
 	if (m->has_cred || !t || (!s->pass_cred && !to->pass_cred && to->file))
 		return;
-	m->cred = (struct credentials){t->process->pid, t->process->uid, t->process->gid};
+	m->cred = (struct credentials){t->process->pid, t->cred->uid, t->cred->gid};
 	m->has_cred = true;
 }
 

@@ -177,7 +177,7 @@ int unix_find(struct socket *s, struct task *t, const struct address *a, struct 
 	path_of(a, path);
 	err = path_find(k, t, ABI_AT_FDCWD, path, FIND_FOLLOW, &at);
 	if (!err)
-		err = stat_access(&at.stat, t, W_OK, true);
+		err = stat_access(&at.stat, t, W_OK);
 	if (err)
 		return err;
 	if (!S_ISSOCK(at.stat.st_mode))

@@ -190,8 +190,11 @@ static void node_stat(const struct kernel *k, const struct mount *m, const struc
 				  .st_ctim = now};
 	ret_stat->st_nlink = S_ISDIR(ret_stat->st_mode) ? 2 : 1;
 	if (n->process) {
-		ret_stat->st_uid = n->process->euid;
-		ret_stat->st_gid = n->process->egid;
+		const struct cred *c = n->task ? n->task->cred : process_cred(n->process);
+		/* What may not be looked into is root's, but for what everybody may see of it. */
+		bool own = n->process->dumpable || n->kind == NODE_PID_DIR || n->kind == NODE_TASK_DIR;
+		ret_stat->st_uid = own ? c->euid : 0;
+		ret_stat->st_gid = own ? c->egid : 0;
 	}
 	if (n->kind == NODE_FD)
 		ret_stat->st_size = 64;
@@ -228,6 +231,8 @@ static int proc_readlink(const struct place *at, char *ret_text, unsigned size)
 	int err = proc_find(at, &n);
 	if (err)
 		return err;
+	if (n.process && at->task && !cred_may_trace(at->task, n.process, true))
+		return -EACCES;
 	switch (n.kind) {
 	case NODE_SELF: text_add(&t, "%d", at->task->process->pid); break;
 	case NODE_THREAD_SELF: text_add(&t, "%d/task/%d", at->task->process->pid, at->task->tid); break;
@@ -264,6 +269,8 @@ static int proc_jump(const struct place *at, struct file **ret_file)
 		return err;
 	if (n.kind != NODE_FD)
 		return 0;
+	if (at->task && !cred_may_trace(at->task, n.process, true))
+		return -EACCES;
 	*ret_file = fd_get(n.process->files, n.fd);
 	return 1;
 }
@@ -275,9 +282,20 @@ static int proc_statfs(const struct place *at, struct statfs *ret_statfs)
 	return 0;
 }
 
+/* Its own descriptors a process can always look at, whoever it has become. */
+static int proc_permission(const struct place *at, int mode)
+{
+	struct proc_node n;
+	int err = proc_find(at, &n);
+	if (!err && (n.kind == NODE_FD_DIR || n.kind == NODE_FDINFO_DIR) && n.process == at->task->process)
+		return 0;
+	return err ? err : stat_access(&at->stat, at->task, mode);
+}
+
 const struct tree_ops procfs_tree = {
     .type = "proc",
     .stat = proc_stat,
+    .permission = proc_permission,
     .readlink = proc_readlink,
     .jump = proc_jump,
     .open = proc_open,

@@ -79,8 +79,6 @@ proc_fill proc_sysvipc_shm, proc_sysvipc_sem, proc_sysvipc_msg;
 extern const struct proc_window proc_mem, proc_pagemap, proc_kpagecount, proc_kpageflags, proc_kpagecgroup;
 proc_store proc_clear_refs;
 proc_fill proc_nothing;
-/* May asker look into p's memory, as ptrace asks? */
-bool process_may_look(const struct task *asker, const struct process *p);
 /* Copies between the host's bytes and another's memory, with faults of his: as much as can be. force: as a
  * debugger, whatever the region's protection. Returns how many bytes, -EFAULT: none, or CALL_WAIT. */
 int64_t process_copy(struct task *asker, struct space *s, uint64_t va, void *bytes, size_t size,

@@ -205,6 +205,19 @@ static const struct file_ops words_ops = {
     .release = proc_release,
 };
 
+/* What tells of a process's memory and of what it does is for those who could trace it. */
+static bool is_private(const struct proc_node *n)
+{
+	static const char *const names[] = {"auxv", "environ", "io",   "maps",	       "mem",  "numa_maps", "pagemap",
+					    "personality", "smaps", "smaps_rollup", "stack", "syscall"};
+	if (n->kind == NODE_FDINFO)
+		return true;
+	for (size_t i = 0; n->kind == NODE_PID_FILE && i < array_size(names); i++)
+		if (strcmp(n->entry->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 int proc_open(const struct place *at, struct task *t, uint32_t flags, uint32_t mode,
 	      struct file **ret_file)
 {
@@ -218,6 +231,8 @@ int proc_open(const struct place *at, struct task *t, uint32_t flags, uint32_t m
 		return -EACCES;
 	if ((flags & ABI_O_ACCMODE) != ABI_O_RDONLY &&
 	    (!n.entry || !(n.entry->store || (n.entry->window && n.entry->window->write))))
+		return -EACCES;
+	if (t && is_private(&n) && !cred_may_trace(t, n.process, true))
 		return -EACCES;
 	struct proc_file *pf = calloc(1, sizeof(*pf));
 	if (!pf)

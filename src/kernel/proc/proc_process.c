@@ -164,17 +164,16 @@ static void memory_lines(const struct process *p, struct text *text)
 static int fill_status(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
 	struct masks sets = masks(p);
-	uint64_t capabilities = p->euid == 0 ? UINT64_C(0x1ffffffffff) : 0;
+	const struct cred *c = t ? t->cred : process_cred(p);
 	int32_t tid = t ? t->tid : p->pid;
 	text_add(text, "Name:\t%s\n", comm(p, t));
 	if (p->fs)
 		text_add(text, "Umask:\t%04o\n", fs_umask(p->fs));
 	text_add(text, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
 		 state_name(state_letter(p, t)), p->pid, tid, parent_pid(p));
-	text_add(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->euid,
-		 p->euid, p->gid, p->egid, p->egid, p->egid);
-	text_add(text, "FDSize:\t%u\nGroups:\t%u \n", p->files ? fd_table_size(p->files) : 0,
-		 p->gid);
+	cred_text_ids(c, text);
+	text_add(text, "FDSize:\t%u\n", p->files ? fd_table_size(p->files) : 0);
+	cred_text_groups(c, text);
 	text_add(text, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", p->pid,
 		 tid, p->pgid, p->sid);
 	if (p->space)
@@ -186,10 +185,7 @@ static int fill_status(struct kernel *k, struct process *p, struct task *t, stru
 	    "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
 	    t ? t->signals.pending.set : 0, p->signals.pending.set, t ? t->signals.blocked : 0,
 	    sets.ignored, sets.caught);
-	text_add(
-	    text,
-	    "CapInh:\t%016x\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016x\n",
-	    0, capabilities, capabilities, UINT64_C(0x1ffffffffff), 0);
+	cred_text_capabilities(c, text);
 	text_add(text, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", p->no_new_privs);
 	text_add(
 	    text,

@@ -10,15 +10,6 @@
 #include "kernel/proc/proc.h"
 #include "kernel/sched.h"
 
-bool process_may_look(const struct task *asker, const struct process *p)
-{
-	const struct process *me = asker->process;
-	if (me == p || me->euid == 0)
-		return true;
-	return me->euid == p->euid && me->euid == p->uid && me->egid == p->egid && me->egid == p->gid &&
-	       p->dumpable;
-}
-
 /* ---- mem ---- */
 
 /* Holds one page of another's memory, brought in by a fault of his. Returns 0, -EFAULT or CALL_WAIT. */
@@ -74,7 +65,7 @@ static int64_t mem_access(struct task *asker, struct process *p, void *bytes, si
 {
 	if (!p->space)
 		return 0;
-	if (!process_may_look(asker, p))
+	if (!cred_may_trace(asker, p, true))
 		return -EACCES;
 	int64_t n = process_copy(asker, p->space, pos, bytes, size, access, true);
 	return n == -EFAULT ? -EIO : n;
@@ -157,7 +148,7 @@ static int64_t pagemap_read(struct task *asker, struct process *p, void *ret_byt
 	uint64_t *words = ret_bytes, n = 0;
 	if (!s)
 		return 0;
-	if (!process_may_look(asker, p))
+	if (!cred_may_trace(asker, p, true))
 		return -EACCES;
 	if (pos % sizeof(*words) || size % sizeof(*words))
 		return -EINVAL;
@@ -167,7 +158,7 @@ static int64_t pagemap_read(struct task *asker, struct process *p, void *ret_byt
 		uint64_t va = page << PAGE_SHIFT;
 		if (r && va >= r->end)
 			r = region_next(r);
-		words[n] = r && va >= r->start ? page_word(s, r, va, asker->process->euid == 0) : 0;
+		words[n] = r && va >= r->start ? page_word(s, r, va, task_can(asker, CAP_SYS_ADMIN)) : 0;
 	}
 	return (int64_t)(n * sizeof(*words));
 }

@@ -217,8 +217,8 @@ static void add_part(struct task *t, const struct signal_info *info, char letter
 	case 'P': text_add(text, "%d", p->pid); break;
 	case 'i':
 	case 'I': text_add(text, "%d", t->tid); break;
-	case 'u': text_add(text, "%u", p->uid); break;
-	case 'g': text_add(text, "%u", p->gid); break;
+	case 'u': text_add(text, "%u", process_cred(p)->uid); break;
+	case 'g': text_add(text, "%u", process_cred(p)->gid); break;
 	case 'd': text_add(text, "%d", p->dumpable); break;
 	case 's': text_add(text, "%d", info->number); break;
 	case 't': text_add(text, "%lu", kernel_realtime(p->kernel) / 1000000000); break;

@@ -100,8 +100,8 @@ static void add_info(struct text *to, const struct task *t)
 	struct note_info i = {
 	    .letter = 'R',
 	    .nice = (char)p->nice,
-	    .uid = p->uid,
-	    .gid = p->gid,
+	    .uid = process_cred(p)->uid,
+	    .gid = process_cred(p)->gid,
 	    .pid = p->pid,
 	    .ppid = p->parent ? p->parent->pid : 0,
 	    .pgid = p->pgid,

@@ -19,10 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/file/file.h"
+#include "kernel/file/path.h"
 #include "kernel/futex.h"
 #include "kernel/kernel.h"
 #include "kernel/limits.h"
@@ -390,7 +392,14 @@ static void become(struct exec *x, const struct memory *m, bool interpreted)
 	t->clear_child_tid = t->robust_size = 0;
 	rseq_forget(t);
 	p->exit_signal = SIGCHLD;
-	p->dumpable = p->executed = true;
+	p->executed = true;
+	/* What may not be read may not be looked into either. */
+	p->dumpable = x->readable && x->cred->euid == x->cred->uid && x->cred->egid == x->cred->gid;
+	if (x->secure)
+		p->death_signal = 0;
+	cred_give(t, x->cred);
+	x->cred = NULL;
+	limits_apply(p, p->space);
 	if (p->files)
 		fd_close_on_exec(p->files);
 	signals_exec(p);
@@ -403,6 +412,18 @@ static void become(struct exec *x, const struct memory *m, bool interpreted)
 	EVENT(x->kernel->events, &p->tally, p->pid, kernel_now(x->kernel), process_exec,
 	      .path = p->exe);
 	(void)debug_tell(t, DEBUG_EXEC, 0);
+}
+
+/* A script has no rights of its own: its interpreter's count. */
+static int choose_credentials(struct exec *x)
+{
+	struct stat st;
+	int r = x->file->ops->stat ? x->file->ops->stat(x->file, &st) : -EACCES;
+	if (r == 0)
+		r = cred_exec(x->task, &st, &x->cred, &x->secure);
+	if (r == 0)
+		x->readable = stat_access(&st, x->task, R_OK) == 0;
+	return r;
 }
 
 static int replace(struct exec *x)
@@ -421,6 +442,8 @@ static int replace(struct exec *x)
 				   "an interpreter at a fixed address, which could be in the way "
 				   "of the program");
 	}
+	if (r == 0)
+		r = choose_credentials(x);
 	if (r == 0)
 		r = build(x, interpreter);
 	if (r == 0)
@@ -482,6 +505,8 @@ int exec_program(struct task *t, struct file *f, const char *path, const char *c
 		r = replace(&x);
 	if (r == -ENOMEM && x.begun && t->process->space)
 		lose(t);
+	if (x.cred)
+		cred_put(x.cred);
 	file_put(x.file);
 	free(x.argv.list);
 	free(x.env.list);

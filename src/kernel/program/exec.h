@@ -14,6 +14,7 @@
 #include "kernel/program/elf.h"
 #include "vm/space.h"
 
+struct cred;
 struct file;
 struct task;
 
@@ -36,6 +37,9 @@ struct exec {
 	struct elf elf, interpreter;
 	uint64_t bias, interpreter_bias, end;
 	struct space *space;
+	struct cred *cred; /* who the program will be */
+	bool readable;	   /* by who starts it */
+	bool secure;	   /* it gets more than who started it had */
 	uint64_t stack_limit;
 	uint64_t sp, arg_start, arg_end, env_end;
 	uint64_t auxv[64];

@@ -90,7 +90,6 @@ static void aux(struct exec *x, uint64_t key, uint64_t value)
 
 static void fill_auxv(struct exec *x, uint64_t random_va, uint64_t path_va)
 {
-	const struct process *p = x->task->process;
 	x->auxv_words = 0;
 	aux(x, AT_HWCAP, HWCAP);
 	aux(x, AT_PAGESZ, PAGE_SIZE);
@@ -101,11 +100,11 @@ static void fill_auxv(struct exec *x, uint64_t random_va, uint64_t path_va)
 	aux(x, AT_BASE, x->interpreter_bias);
 	aux(x, AT_FLAGS, 0);
 	aux(x, AT_ENTRY, x->elf.entry + x->bias);
-	aux(x, AT_UID, p->uid);
-	aux(x, AT_EUID, p->euid);
-	aux(x, AT_GID, p->gid);
-	aux(x, AT_EGID, p->egid);
-	aux(x, AT_SECURE, 0);
+	aux(x, AT_UID, x->cred->uid);
+	aux(x, AT_EUID, x->cred->euid);
+	aux(x, AT_GID, x->cred->gid);
+	aux(x, AT_EGID, x->cred->egid);
+	aux(x, AT_SECURE, x->secure);
 	aux(x, AT_RANDOM, random_va);
 	aux(x, AT_EXECFN, path_va);
 	aux(x, AT_NULL, 0);

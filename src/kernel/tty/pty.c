@@ -278,7 +278,7 @@ int pty_slave_open(struct pty *p, struct task *t, uint32_t flags, struct file **
 	char path[32];
 	if (p->locked)
 		return -EIO;
-	if (p->tty.exclusive && t && t->process->euid != 0)
+	if (p->tty.exclusive && t && !task_can(t, CAP_SYS_ADMIN))
 		return -EBUSY;
 	snprintf(path, sizeof(path), "/dev/pts/%u", p->tty.number);
 	return tty_file(&p->tty, t, flags, path, ret_file);
@@ -300,7 +300,7 @@ int pty_create(struct kernel *k, struct pty **ret_pty)
 	ldisc_init(&p->ldisc, pty_signal, &p->tty);
 	p->has_master = p->writable = p->room = true;
 	p->mode = 0620;
-	p->uid = k->init->uid;
+	p->uid = process_cred(k->init)->fsuid;
 	p->gid = TTY_GROUP;
 	*ret_pty = p;
 	return 0;
@@ -453,7 +453,7 @@ int ptmx_open(struct kernel *k, struct task *t, uint32_t flags, const char *path
 		return err;
 	p->locked = true;
 	if (t)
-		p->uid = t->process->euid;
+		p->uid = t->cred->fsuid;
 	err = file_create(k, &master_ops, flags, path, p, ret_file);
 	if (err)
 		pty_master_gone(p);
@@ -500,7 +500,7 @@ static int pts_stat(const struct place *at, struct stat *ret_stat)
 		ret_stat->st_mode = S_IFCHR | (own ? p->mode : 0620);
 		ret_stat->st_ino = FIRST_INODE + tty->number;
 		ret_stat->st_rdev = makedev(PTS_MAJOR, tty->number);
-		ret_stat->st_uid = own ? p->uid : at->kernel->init->uid;
+		ret_stat->st_uid = own ? p->uid : process_cred(at->kernel->init)->fsuid;
 		ret_stat->st_gid = own ? p->gid : TTY_GROUP;
 	} else {
 		return -ENOENT;
@@ -551,12 +551,13 @@ static int pts_chmod(const struct place *at, uint32_t mode)
 	return 0;
 }
 
-/* A machine has one user; the group is as he likes. */
 static int pts_chown(const struct place *at, uint32_t uid, uint32_t gid)
 {
 	struct tty *tty = named(at);
-	if (!tty || tty->kind != &pty_kind || (uid != UINT32_MAX && uid != of(tty)->uid))
+	if (!tty || tty->kind != &pty_kind)
 		return -EPERM;
+	if (uid != UINT32_MAX)
+		of(tty)->uid = uid;
 	if (gid != UINT32_MAX)
 		of(tty)->gid = gid;
 	return 0;

@@ -271,7 +271,7 @@ static int set_foreground(struct tty *tty, struct task *t, int32_t pgid)
 static int become_terminal(struct tty *tty, struct file *f, struct task *t, bool steal)
 {
 	struct process *p = t->process;
-	bool root = p->euid == 0;
+	bool root = task_can(t, CAP_SYS_ADMIN);
 	if (tty->session == p->sid && p->sid == p->pid)
 		return 0;
 	if (p->sid != p->pid || p->tty)
