@@ -369,6 +369,11 @@ static bool set(struct options *o, enum option_id id, const char *value)
 	case OPTION_root: return set_root(o, op, value);
 	case OPTION_bind: return set_bind(o, op, value);
 	case OPTION_workdir: return set_directory(op, value, &o->workdir);
+	case OPTION_user:
+		if (!*value || *value == ':' || strlen(value) > 100)
+			return wrong(op, value, "must be a user or USER:GROUP, by names or numbers");
+		o->user = value;
+		break;
 	case OPTION_env:
 		if (!strchr(value, '=') || value[0] == '=')
 			return wrong(op, value, "must be VARIABLE=VALUE");

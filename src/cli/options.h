@@ -72,6 +72,7 @@ struct options {
 	struct device_model swap_device;
 	char *root; /* owned; NULL: the default */
 	bool root_writable;
+	const char *user; /* --user; NULL: who runs this */
 	const char *home; /* a guest directory that is made for this run; NULL: none */
 	char *workdir;
 	struct kernel_bind bind[BINDS_MAX]; /* strings owned */

@@ -137,6 +137,7 @@ int make_machine(struct session *s)
 	    /* Certificates and signatures are of today, and so nobody outside would be trusted. */
 	    .clock_real = o->clock_real || (o->net_host && !o->clock_given),
 	    .home = o->home,
+	    .user = o->user,
 	    .pace = o->net_host || (o->verb == RUN && isatty(STDOUT_FILENO)),
 	    .net_host = o->net_host,
 	    .verbose = o->verbose,

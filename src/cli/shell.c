@@ -17,9 +17,17 @@
 #include "cli/session.h"
 #include "cli/verb.h"
 
-static const char *user_name(void)
+/* Who the shell's user is: by --user, else who runs this. */
+static const char *user_name(const struct options *o)
 {
+	static char name[64];
 	const struct passwd *user = getpwuid(geteuid());
+	if (o->user) {
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(o->user, ":"), o->user);
+		if (strcmp(name, "0") == 0)
+			return "root";
+		return name[0] >= '0' && name[0] <= '9' ? "user" : name;
+	}
 	return user && user->pw_name[0] && !strchr(user->pw_name, '/') ? user->pw_name : "user";
 }
 
@@ -79,8 +87,8 @@ static bool make_env(struct options *o, const char *shell, const char *home,
 	    {"TZ", getenv("TZ")},
 	    {"HOME", home},
 	    {"SHELL", shell},
-	    {"USER", user_name()},
-	    {"LOGNAME", user_name()},
+	    {"USER", user_name(o)},
+	    {"LOGNAME", user_name(o)},
 	    {"LANG", "C.UTF-8"},
 	    {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 	    {"PS1", bash ? "carrel:\\w\\$ " : "carrel:$PWD\\$ "},
@@ -95,10 +103,10 @@ static bool make_env(struct options *o, const char *shell, const char *home,
 static void choose_home(const struct options *o, char *ret_home, size_t size)
 {
 	char cwd[PATH_MAX] = "";
-	if (geteuid() == 0)
+	if (o->user ? strcmp(user_name(o), "root") == 0 : geteuid() == 0)
 		snprintf(ret_home, size, "/root");
 	else
-		snprintf(ret_home, size, "/home/%s", user_name());
+		snprintf(ret_home, size, "/home/%s", user_name(o));
 	if (!o->workdir && !getcwd(cwd, sizeof(cwd)))
 		return;
 	if (strcmp(o->workdir ? o->workdir : cwd, ret_home) == 0)

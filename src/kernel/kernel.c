@@ -22,6 +22,7 @@
 #include "kernel/file/path.h"
 #include "kernel/file/stream.h"
 #include "kernel/limits.h"
+#include "kernel/program/user.h"
 #include "kernel/sched.h"
 #include "kernel/trouble.h"
 #include "kernel/tty/pty.h"
@@ -413,7 +414,10 @@ static int start(struct kernel *k, struct process *p, const struct kernel_progra
 	struct task *t = process_task(p);
 	struct file *f;
 	char path[PATH_SIZE];
-	int r = fd_table_create(&p->files);
+	int r = k->config.user ? user_become(t, k->config.user) : 0;
+	if (r != 0)
+		return r;
+	r = fd_table_create(&p->files);
 	if (r == 0)
 		r = fs_create(k, start_in(k, program), &p->fs);
 	if (r == 0)

@@ -53,7 +53,7 @@ struct kernel_config {
 	const struct kernel_bind *bind;
 	unsigned binds;
 	const char *home;    /* guest directory that is made for the run, empty; NULL: none */
-	bool users;	     /* --user: programs are not who runs Carrel: see owners.h */
+	const char *user;    /* --user: who programs are, see user.h; NULL: who runs Carrel */
 	const char *cwd;     /* host directory that the guest sees under its own path and starts in */
 	const struct policy_ops *policy;
 	const char *policy_params;

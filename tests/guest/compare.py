@@ -160,6 +160,13 @@ DROPPED += ['mqueue', 'others', 'sysvshm', 'sysvsem', 'sysvmsg', 'softdirty', 'u
 # Those that a Linux allows root only.
 ROOT_ONLY = ['numa', 'netlink', 'others', 'settings', 'userfault', 'windows']
 
+# Users, rights, owners.
+SAME |= {
+    'creds': 'who_a_process_is_changes_by_linux_s_rules_and_says_whom_it_may_kill',
+    'owners': 'files_are_open_to_those_alone_whom_owner_group_and_mode_let_in',
+    'setid': 'a_set_id_program_has_its_owner_s_rights_and_nobody_else_s',
+}
+
 # Sockets.
 SAME |= {
     'unixsock': 'sockets_with_paths_and_abstract_names_connect_carry_and_end_as_on_linux',

@@ -255,7 +255,7 @@ static int mount_root(struct kernel *k)
 		return err;
 	}
 	x->device = st.st_dev;
-	x->of_root = k->config.users && k->owners.uid != 0;
+	x->of_root = k->config.user && k->owners.uid != 0;
 	x->host = strdup(root);
 	return x->host ? 0 : -ENOMEM;
 }
@@ -343,7 +343,7 @@ static int mount_own(struct kernel *k, unsigned which, const char *guest, unsign
 	struct mount *x;
 	int err = mount_host(k, path, guest, false, guest, &x);
 	if (!err)
-		x->of_root = k->config.users && k->owners.uid != 0;
+		x->of_root = k->config.user && k->owners.uid != 0;
 	return err;
 }
 

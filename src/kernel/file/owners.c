@@ -98,7 +98,7 @@ static mode_t host_mode(const struct kernel *k, const struct mount *m, mode_t ty
 	bool root = k->owners.uid == 0, system = m == &k->mounts->mount[0];
 	if (type != S_IFDIR && !(root && system))
 		mode &= ~(uint32_t)SET_IDS;
-	if (k->config.users && !root)
+	if (k->config.user && !root)
 		mode |= type == S_IFDIR ? 0700 : 0600;
 	return mode;
 }
@@ -182,7 +182,7 @@ bool owners_same(const struct kernel *k, const struct task *t)
 {
 	const struct owners *o = &k->owners;
 	const struct cred *c = t->cred;
-	if (o->count || k->config.users)
+	if (o->count || k->config.user)
 		return false;
 	return c->host || (o->uid == 0 && c->fsuid == 0 && c->fsgid == o->gid && c->effective == CAP_ALL);
 }
