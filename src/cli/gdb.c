@@ -136,6 +136,7 @@ static void monitor_help(struct text *t)
 	text_add(t, "monitor maps          the regions of this process, as /proc/PID/maps\n"
 		    "monitor walk ADDR     how an address becomes a physical one, level by level\n"
 		    "monitor story ADDR    the life of the page there\n"
+		    "monitor catch NAME... stops at these system calls; all, none; without a name, says which\n"
 		    "ADDR: a number, a symbol, heap, stack, or the beginning of a file's name such as "
 		    "libc; also with +NUMBER\n");
 }

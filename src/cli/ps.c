@@ -42,6 +42,14 @@ static uint64_t number(const json_t *entry, const char *key)
 	return (uint64_t)json_integer_value(json_object_get(entry, key));
 }
 
+/* One line for each machine, whatever is in its words. */
+static void print_word(const char *word)
+{
+	printf(" ");
+	for (const char *at = word ? word : "?"; *at; at++)
+		putchar((unsigned char)*at < ' ' ? ' ' : *at);
+}
+
 static void print_entry(const json_t *entry)
 {
 	char memory[32], used[32], processes[16], since[32];
@@ -58,7 +66,7 @@ static void print_entry(const json_t *entry)
 	printf("%-8llu %-8s %8s %8s %9s ", (unsigned long long)number(entry, "run"), since, memory,
 	       answered ? used : "-", answered ? processes : "-");
 	json_array_foreach (json_object_get(entry, "argv"), i, word)
-		printf(" %s", json_string_value(word) ? json_string_value(word) : "?");
+		print_word(json_string_value(word));
 	printf("\n");
 }
 

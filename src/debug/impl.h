@@ -7,7 +7,10 @@
  *	points.c     breakpoints and watchpoints
  *	resume.c     continue and step; what happened, as stop replies
  *	query.c      q and Q packets
+ *	calls.c      stops at system calls
+ *	tls.c        thread-local variables
  *	hostio.c     vFile: the guest's files
+ *	lldb.c       what only lldb asks
  *
  * A command that wants to answer adds to r->reply; what is empty in the end is the answer "unknown".
  */
@@ -32,12 +35,18 @@ struct point {
 	uint64_t va, size;
 };
 
+/* System calls, by number. */
+struct call_set {
+	bool all;
+	uint64_t call[CATCH_WORDS];
+};
+
 /* A process that is debugged. */
 struct traced {
 	int32_t pid;
 	bool attached; /* not started by the debugger: it detaches when it quits */
-	bool catches;
-	uint64_t catch[CATCH_WORDS]; /* numbers of calls to stop at, with catches; all zero: every call */
+	struct call_set catch, named; /* where to stop: by QCatchSyscalls, by "monitor catch" */
+	uint64_t tls_module; /* where libc says what tls.c wants to know; 0: not known */
 	struct point *point;
 	unsigned points;
 	LIST_ENTRY(traced) link;
@@ -57,6 +66,7 @@ struct happened {
 	uint64_t value;
 	unsigned access; /* of DEBUG_WATCH: enum hart_watched */
 	int signal; /* Linux's number */
+	bool told_by_us; /* of a call: see calls_wanted */
 };
 
 /* Verdicts on signals that were told. */
@@ -100,10 +110,16 @@ struct remote {
 		struct host_service of;
 		bool heard;
 	} service; /* while the machine runs: the connection, or the listener */
+	struct {
+		struct host_service of;
+		int refused; /* a connection that got its answer, until the next; -1: none */
+	} door; /* the listener, while there is a connection */
 };
 
 /* remote.c. False: the connection is gone. */
 bool remote_send(struct remote *r, const char *body, size_t size);
+/* Text for the person, in answer to a monitor command or before a stop reply. */
+bool remote_console(struct remote *r, const char *text, size_t size);
 /* Lets a process go on without a debugger. */
 void remote_let_go(struct remote *r, struct traced *d);
 int remote_trace(struct remote *r, struct process *p, bool attached, struct traced **ret_traced);
@@ -154,6 +170,24 @@ bool resume_happened(struct remote *r);
 void resume_interrupt(struct remote *r);
 int signal_to_gdb(int number);
 int signal_from_gdb(unsigned number); /* 0: none */
+
+/* calls.c */
+/* Is the machine to stop at this call? *ret_told_by_us: the debugger does not know calls by number. */
+bool calls_wanted(const struct traced *d, uint64_t number, bool *ret_told_by_us);
+void calls_catch(struct remote *r, const char *at);
+/* False: the command is another. */
+bool calls_monitor(struct traced *d, const char *command, struct text *t);
+/* The call that t is in, or has just done, for the person. */
+void calls_tell(struct remote *r, struct task *t, bool done);
+
+/* tls.c */
+void tls_symbol(struct remote *r, const char *at);
+void tls_address(struct remote *r, const char *at);
+
+/* lldb.c */
+void lldb_host(struct remote *r);
+void lldb_process(struct remote *r);
+void lldb_region(struct remote *r, const char *at);
 
 /* query.c */
 void query_command(struct remote *r, const char *body);

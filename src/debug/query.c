@@ -231,18 +231,10 @@ static void monitor(struct remote *r, const char *hex)
 		return;
 	}
 	command[n] = 0;
-	r->config.monitor(r->config.ctx, task->process, command, &t);
-	for (size_t at = 0; at < t.size;) {
-		size_t size = min_u64(t.size - at, PACKET_MOST / 2 - 16);
-		struct text out = TEXT;
-		text_add(&out, "O");
-		packet_add_hex(&out, text_str(&t) + at, size);
-		bool sent = !text_failed(&out) && remote_send(r, text_str(&out), out.size);
-		text_finish(&out);
-		if (!sent)
-			break;
-		at += size;
-	}
+	struct traced *d = traced_find(r, task->process->pid);
+	if (!d || !calls_monitor(d, command, &t))
+		r->config.monitor(r->config.ctx, task->process, command, &t);
+	(void)remote_console(r, text_str(&t), t.size); /* the answer that follows meets what fails */
 	text_finish(&t);
 	reply_ok(r);
 }
@@ -283,8 +275,16 @@ void query_command(struct remote *r, const char *body)
 		transfer(r, body + strlen("qXfer:"));
 	} else if (starts(body, "qRcmd,")) {
 		monitor(r, body + strlen("qRcmd,"));
+	} else if (strcmp(body, "qHostInfo") == 0) {
+		lldb_host(r);
+	} else if (strcmp(body, "qProcessInfo") == 0) {
+		lldb_process(r);
+	} else if (starts(body, "qMemoryRegionInfo:")) {
+		lldb_region(r, body + strlen("qMemoryRegionInfo:"));
 	} else if (starts(body, "qSymbol:")) {
-		reply_ok(r);
+		tls_symbol(r, body + strlen("qSymbol:"));
+	} else if (starts(body, "qGetTLSAddr:")) {
+		tls_address(r, body + strlen("qGetTLSAddr:"));
 	}
 }
 
@@ -303,24 +303,6 @@ static void pass_signals(struct remote *r, const char *at)
 	reply_ok(r);
 }
 
-/* QCatchSyscalls:0, :1, :1;a;b, for the process of Hg. */
-static void catch_calls(struct remote *r, const char *at)
-{
-	const struct task *t = general_task(r);
-	struct traced *d = t ? traced_find(r, t->process->pid) : NULL;
-	uint64_t n;
-	if (!d || (*at != '0' && *at != '1')) {
-		reply_error(r, d ? EINVAL : ESRCH);
-		return;
-	}
-	d->catches = *at++ == '1';
-	memset(d->catch, 0, sizeof(d->catch));
-	while (*at == ';' && at++ && hex_number(&at, &n))
-		if (n < CATCH_WORDS * 64)
-			d->catch[n / 64] |= UINT64_C(1) << n % 64;
-	reply_ok(r);
-}
-
 void query_set(struct remote *r, const char *body)
 {
 	if (strcmp(body, "QStartNoAckMode") == 0) {
@@ -332,6 +314,6 @@ void query_set(struct remote *r, const char *body)
 		/* Which of them it may pass on: whatever it does is what it is allowed. */
 		reply_ok(r);
 	} else if (starts(body, "QCatchSyscalls:")) {
-		catch_calls(r, body + strlen("QCatchSyscalls:"));
+		calls_catch(r, body + strlen("QCatchSyscalls:"));
 	}
 }

@@ -8,8 +8,13 @@
 
 enum { F0 = 33, FFLAGS = 65, FRM, FCSR, CYCLE, TIME, INSTRET };
 
-#define X(name, type)	"<reg name=\"" name "\" bitsize=\"64\" type=\"" type "\"/>"
-#define F(name)		"<reg name=\"" name "\" bitsize=\"64\" type=\"riscv_double\"/>"
+/* gdb passes over the attributes that lldb wants: numbers of DWARF (riscv-elf-psabi, "DWARF Register
+ * Numbers"), and which ones are the program counter and the like. */
+#define NUMBER(n)	" dwarf_regnum=\"" #n "\" ehframe_regnum=\"" #n "\""
+#define X(n, name, type) "<reg name=\"" name "\" bitsize=\"64\" type=\"" type "\"" NUMBER(n) "/>"
+#define R(n, name, type, role) \
+	"<reg name=\"" name "\" bitsize=\"64\" type=\"" type "\" generic=\"" role "\"" NUMBER(n) "/>"
+#define F(n, name)	"<reg name=\"" name "\" bitsize=\"64\" type=\"riscv_double\"" NUMBER(n) "/>"
 #define CONTROL(name)	"<reg name=\"" name "\" bitsize=\"32\" type=\"int\"/>"
 #define COUNTER(name)	"<reg name=\"" name "\" bitsize=\"64\" type=\"int\" save-restore=\"no\"/>"
 
@@ -17,20 +22,24 @@ const char registers_xml[] =
 	"<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\">"
 	"<target version=\"1.0\"><architecture>riscv:rv64</architecture><osabi>GNU/Linux</osabi>"
 	"<feature name=\"org.gnu.gdb.riscv.cpu\">"
-	X("zero", "int") X("ra", "code_ptr") X("sp", "data_ptr") X("gp", "data_ptr")
-	X("tp", "data_ptr") X("t0", "int") X("t1", "int") X("t2", "int") X("fp", "data_ptr")
-	X("s1", "int") X("a0", "int") X("a1", "int") X("a2", "int") X("a3", "int") X("a4", "int")
-	X("a5", "int") X("a6", "int") X("a7", "int") X("s2", "int") X("s3", "int") X("s4", "int")
-	X("s5", "int") X("s6", "int") X("s7", "int") X("s8", "int") X("s9", "int") X("s10", "int")
-	X("s11", "int") X("t3", "int") X("t4", "int") X("t5", "int") X("t6", "int")
-	X("pc", "code_ptr")
+	X(0, "zero", "int") R(1, "ra", "code_ptr", "ra") R(2, "sp", "data_ptr", "sp")
+	X(3, "gp", "data_ptr") X(4, "tp", "data_ptr") X(5, "t0", "int") X(6, "t1", "int") X(7, "t2", "int")
+	R(8, "fp", "data_ptr", "fp") X(9, "s1", "int") R(10, "a0", "int", "arg1")
+	R(11, "a1", "int", "arg2") R(12, "a2", "int", "arg3") R(13, "a3", "int", "arg4")
+	R(14, "a4", "int", "arg5") R(15, "a5", "int", "arg6") R(16, "a6", "int", "arg7")
+	R(17, "a7", "int", "arg8") X(18, "s2", "int") X(19, "s3", "int") X(20, "s4", "int")
+	X(21, "s5", "int") X(22, "s6", "int") X(23, "s7", "int") X(24, "s8", "int") X(25, "s9", "int")
+	X(26, "s10", "int") X(27, "s11", "int") X(28, "t3", "int") X(29, "t4", "int") X(30, "t5", "int")
+	X(31, "t6", "int")
+	"<reg name=\"pc\" bitsize=\"64\" type=\"code_ptr\" generic=\"pc\"/>"
 	"</feature><feature name=\"org.gnu.gdb.riscv.fpu\">"
 	"<union id=\"riscv_double\"><field name=\"float\" type=\"ieee_single\"/>"
 	"<field name=\"double\" type=\"ieee_double\"/></union>"
-	F("ft0") F("ft1") F("ft2") F("ft3") F("ft4") F("ft5") F("ft6") F("ft7") F("fs0") F("fs1")
-	F("fa0") F("fa1") F("fa2") F("fa3") F("fa4") F("fa5") F("fa6") F("fa7") F("fs2") F("fs3")
-	F("fs4") F("fs5") F("fs6") F("fs7") F("fs8") F("fs9") F("fs10") F("fs11") F("ft8")
-	F("ft9") F("ft10") F("ft11")
+	F(32, "ft0") F(33, "ft1") F(34, "ft2") F(35, "ft3") F(36, "ft4") F(37, "ft5") F(38, "ft6")
+	F(39, "ft7") F(40, "fs0") F(41, "fs1") F(42, "fa0") F(43, "fa1") F(44, "fa2") F(45, "fa3")
+	F(46, "fa4") F(47, "fa5") F(48, "fa6") F(49, "fa7") F(50, "fs2") F(51, "fs3") F(52, "fs4")
+	F(53, "fs5") F(54, "fs6") F(55, "fs7") F(56, "fs8") F(57, "fs9") F(58, "fs10") F(59, "fs11")
+	F(60, "ft8") F(61, "ft9") F(62, "ft10") F(63, "ft11")
 	CONTROL("fflags") CONTROL("frm") CONTROL("fcsr")
 	"</feature><feature name=\"org.gnu.gdb.riscv.csr\">"
 	COUNTER("cycle") COUNTER("time") COUNTER("instret")

@@ -50,10 +50,56 @@ static void let_all_go(struct remote *r)
 	r->happened_count = r->verdicts = 0;
 }
 
+/* --- a second debugger --- */
+
+/* It is told why, in an answer to the first thing that debuggers ask. Its end is closed when the next
+ * comes: closed at once, with what it sent unread, it might lose the answer. */
+static void refuse(struct host_service *s, short revents)
+{
+	static const char why[] = "E.another debugger is connected; only one can be at a time";
+	struct remote *r = container_of(s, struct remote, door.of);
+	struct pollfd first = {.fd = r->in, .events = POLLRDHUP};
+	(void)revents;
+	/* The first has gone, and what it still sent is about to be read: this is the next one. */
+	if (poll(&first, 1, 0) > 0)
+		return;
+	int fd = accept4(r->config.listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	struct text t = TEXT;
+	text_add(&t, "+");
+	packet_add(&t, why, sizeof(why) - 1);
+	if (send(fd, text_str(&t), t.size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 || shutdown(fd, SHUT_WR) < 0)
+		kernel_say(r->k, "a second debugger was refused, and could not be told");
+	text_finish(&t);
+	if (r->door.refused >= 0)
+		close(r->door.refused);
+	r->door.refused = fd;
+}
+
+static void door_open(struct remote *r)
+{
+	if (r->config.listener < 0)
+		return;
+	r->door.of = (struct host_service){.fd = r->config.listener, .events = POLLIN, .ready = refuse};
+	host_service_add(r->k, &r->door.of);
+}
+
+static void door_close(struct remote *r)
+{
+	if (r->door.of.ready)
+		host_service_remove(&r->door.of);
+	r->door.of.ready = NULL;
+	if (r->door.refused >= 0)
+		close(r->door.refused);
+	r->door.refused = -1;
+}
+
 /* --- bytes --- */
 
 static void disconnect(struct remote *r)
 {
+	door_close(r);
 	if (r->in >= 0)
 		close(r->in);
 	if (r->out >= 0 && r->out != r->in)
@@ -95,6 +141,19 @@ bool remote_send(struct remote *r, const char *body, size_t size)
 	return !text_failed(&r->sent) && write_all(r, text_str(&r->sent), r->sent.size);
 }
 
+bool remote_console(struct remote *r, const char *text, size_t size)
+{
+	bool sent = true;
+	for (size_t at = 0; at < size && sent; at += PACKET_MOST / 2 - 16) {
+		struct text out = TEXT;
+		text_add(&out, "O");
+		packet_add_hex(&out, text + at, min_u64(size - at, PACKET_MOST / 2 - 16));
+		sent = !text_failed(&out) && remote_send(r, text_str(&out), out.size);
+		text_finish(&out);
+	}
+	return sent;
+}
+
 /* What can be read now goes to the input; false: the connection is at its end. */
 static bool fill(struct remote *r)
 {
@@ -127,6 +186,7 @@ static bool connected(struct remote *r, int in, int out)
 	r->input_at = r->input_end = 0;
 	r->debugger.signals = ~UINT64_C(0);
 	packet_reader_init(r->reader);
+	door_open(r);
 	r->state = REMOTE_STOPPED;
 	return true;
 }
@@ -235,6 +295,21 @@ static void tell_stop(struct remote *r)
 		lost(r);
 }
 
+/* What came while the program runs, or with the packet that lets it run: only Ctrl-C means something. */
+static void hear_break(struct remote *r)
+{
+	for (enum packet_event e; (e = next_event(r)) != PACKET_NOTHING;) {
+		acknowledge(r, e);
+		if (r->state != REMOTE_RUNNING)
+			return;
+		if (e == PACKET_BREAK) {
+			resume_interrupt(r);
+			tell_stop(r);
+			return;
+		}
+	}
+}
+
 /* Something came while the program runs. */
 static void attend(struct remote *r)
 {
@@ -251,16 +326,7 @@ static void attend(struct remote *r)
 		r->state = REMOTE_STOPPED; /* it asks, though nobody is debugged */
 		return;
 	}
-	for (enum packet_event e; (e = next_event(r)) != PACKET_NOTHING;) {
-		acknowledge(r, e);
-		if (r->state != REMOTE_RUNNING)
-			return;
-		if (e == PACKET_BREAK) {
-			resume_interrupt(r);
-			tell_stop(r);
-			return;
-		}
-	}
+	hear_break(r);
 }
 
 /* While nobody is debugged a conversation is over when all that came was answered. */
@@ -316,6 +382,10 @@ enum kernel_stop remote_run(struct remote *r, uint64_t until)
 			tell_stop(r);
 			continue;
 		}
+		if (r->state == REMOTE_RUNNING)
+			hear_break(r);
+		if (r->state == REMOTE_STOPPED)
+			continue;
 		enum kernel_stop stop = run_on(r, until);
 		if (r->state == REMOTE_RUNNING && resume_happened(r))
 			tell_stop(r);
@@ -345,7 +415,7 @@ int remote_create(const struct remote_config *config, struct remote **ret_remote
 	}
 	r->config = *config;
 	r->k = config->kernel;
-	r->in = r->out = -1;
+	r->in = r->out = r->door.refused = -1;
 	resume_debugger(r);
 	r->k->debugger = &r->debugger;
 	r->state = REMOTE_WAITING;

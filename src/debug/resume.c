@@ -68,16 +68,6 @@ static void happened_forget(struct remote *r, int32_t pid, int32_t tid)
 	r->happened_count = n;
 }
 
-static bool catches(const struct traced *d, uint64_t number)
-{
-	uint64_t any = 0;
-	for (unsigned i = 0; i < CATCH_WORDS; i++)
-		any |= d->catch[i];
-	if (!d->catches || any == 0)
-		return d->catches;
-	return number < CATCH_WORDS * 64 && d->catch[number / 64] >> number % 64 & 1;
-}
-
 /* A child is debugged, too, until the debugger says otherwise: with its parent's breakpoints, as if
  * they had been copied with its memory. */
 static bool child_made(struct remote *r, const struct traced *d, enum debug_what what, int32_t pid)
@@ -92,6 +82,8 @@ static bool child_made(struct remote *r, const struct traced *d, enum debug_what
 		remote_let_go(r, new);
 		return false;
 	}
+	new->tls_module = d->tls_module;
+	new->named = d->named;
 	process_task(child)->debug.held = true;
 	return true;
 }
@@ -123,12 +115,13 @@ static bool wants(struct remote *r, struct traced *d, struct task *t, struct hap
 		return points_match(d, h->what, h->value, h->access);
 	case DEBUG_STEP: return true;
 	case DEBUG_CALL_ENTER:
-	case DEBUG_CALL_EXIT: return catches(d, h->value);
+	case DEBUG_CALL_EXIT: return calls_wanted(d, h->value, &h->told_by_us);
 	case DEBUG_FORK:
 	case DEBUG_VFORK: return child_made(r, d, h->what, (int32_t)h->value);
 	case DEBUG_VFORK_DONE: return r->vfork_events;
 	case DEBUG_EXEC:
 		points_forget(r, d);
+		d->tls_module = 0;
 		t->debug.step = false;
 		return r->exec_events;
 	case DEBUG_EXIT: return process_ended(r, d);
@@ -372,8 +365,9 @@ static void add_reason(struct remote *r, struct text *t, const struct happened *
 		break;
 	case DEBUG_CALL_ENTER:
 	case DEBUG_CALL_EXIT:
-		text_add(t, "%s:%llx;", h->what == DEBUG_CALL_ENTER ? "syscall_entry" : "syscall_return",
-			 (unsigned long long)h->value);
+		if (!h->told_by_us)
+			text_add(t, "%s:%llx;", h->what == DEBUG_CALL_ENTER ? "syscall_entry" : "syscall_return",
+				 (unsigned long long)h->value);
 		break;
 	case DEBUG_FORK:
 	case DEBUG_VFORK:
@@ -420,6 +414,8 @@ static void stop_reply(struct remote *r, const struct happened *h)
 			add_number(&t, r, task, REG_SP);
 			add_number(&t, r, task, REMOTE_PC);
 			r->general = h->tid;
+			if (h->told_by_us)
+				calls_tell(r, task, h->what == DEBUG_CALL_EXIT);
 		}
 		if (h->kind == HAPPENED_EVENT)
 			add_reason(r, &t, h);

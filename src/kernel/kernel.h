@@ -204,7 +204,7 @@ enum kernel_stop kernel_run(struct kernel *k, uint64_t until);
 void kernel_stop(struct kernel *k);
 /* Sleeps while the machine stands still, until fd is ready for events (of poll) or one of kernel_stop
  * and kernel_interrupt is called: true, it is ready. What was asked for stays to be seen by
- * kernel_run. */
+ * kernel_run. Services are told meanwhile. */
 bool kernel_wait(struct kernel *k, int fd, short events);
 /* A signal of the host (SIGINT, SIGTERM, SIGQUIT, SIGWINCH...) for the guest's terminal; safe in a
  * signal handler. */

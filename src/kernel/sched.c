@@ -318,6 +318,12 @@ static bool host_poll_fill(struct kernel *k, struct host_poll *p)
 	return true;
 }
 
+static void host_poll_free(struct host_poll *p)
+{
+	free(p->fds);
+	free(p->who);
+}
+
 /* Each may have been removed by one before it. */
 static void host_poll_tell(struct kernel *k, const struct host_poll *p)
 {
@@ -358,8 +364,7 @@ static void poll_host(struct kernel *k, uint64_t ns)
 			kernel_say(k, "the host cannot be asked for its signals: errno %d", errno);
 		host_poll_tell(k, &p);
 	}
-	free(p.fds);
-	free(p.who);
+	host_poll_free(&p);
 	k->polled = kernel_now(k);
 }
 
@@ -474,13 +479,25 @@ void kernel_stop(struct kernel *k)
 
 bool kernel_wait(struct kernel *k, int fd, short events)
 {
-	struct pollfd fds[2] = {{.fd = fd, .events = events}, {.fd = k->wake_fd, .events = POLLIN}};
-	uint64_t count;
-	if (poll(fds, 2, -1) <= 0)
-		return false;
-	if (fds[1].revents && read(k->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		kernel_say(k, "the host cannot be asked for its signals: errno %d", errno);
-	return fds[0].revents != 0;
+	bool ready = false, woken = false;
+	while (!ready && !woken) {
+		struct host_poll p = {0};
+		uint64_t count;
+		woken = !host_poll_fill(k, &p);
+		if (!woken) {
+			p.n = p.watches; /* programs are told nothing while they stand still */
+			p.fds[EDGES] = (struct pollfd){.fd = fd, .events = events};
+			woken = poll(p.fds, p.n, -1) <= 0 || p.fds[WAKE].revents;
+			ready = !woken && p.fds[EDGES].revents;
+			if (p.fds[WAKE].revents && read(k->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+				kernel_say(k, "the host cannot be asked for its signals: errno %d", errno);
+			p.fds[EDGES].revents = 0;
+			if (!woken)
+				host_poll_tell(k, &p);
+		}
+		host_poll_free(&p);
+	}
+	return ready;
 }
 
 void kernel_interrupt(struct kernel *k, int number)
