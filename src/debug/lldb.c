@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "debug/impl.h"
+#include "kernel/cred.h"
 #include "kernel/task.h"
 
 static void add_key_hex(struct text *t, const char *key, const char *value)
@@ -35,8 +36,9 @@ void lldb_process(struct remote *r)
 		return;
 	}
 	const struct process *p = task->process;
+	const struct cred *c = task->cred;
 	text_add(&r->reply, "pid:%x;parent-pid:%x;real-uid:%x;real-gid:%x;effective-uid:%x;effective-gid:%x;",
-		 (unsigned)p->pid, (unsigned)p->parent->pid, p->uid, p->gid, p->euid, p->egid);
+		 (unsigned)p->pid, (unsigned)p->parent->pid, c->uid, c->gid, c->euid, c->egid);
 	add_machine(&r->reply);
 }
 
