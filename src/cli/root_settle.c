@@ -400,6 +400,54 @@ static int settle_certificates(const char *dir)
 	return r;
 }
 
+/* A template with its line that begins with '$' replaced: $auth_primary and the like. */
+static char *template_fill(const char *text, const char *primary, const char *additional)
+{
+	char *all = text_format("%s", "");
+
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+		n += text[n] == '\n';
+		char *more = text[0] != '$'			     ? text_format("%s%.*s", all, (int)n, text)
+			     : memmem(text, n, "_primary", strlen("_primary")) ? text_format("%s%s", all, primary)
+									       : text_format("%s%s", all, additional);
+		free(all);
+		all = more;
+		text += n;
+	}
+	return all;
+}
+
+/* What pam-auth-update makes with passwords of /etc/shadow alone: without it nobody can become
+ * somebody else, as all that asks PAM includes these files. */
+static int settle_pam(const char *dir)
+{
+	static const struct {
+		const char *name, *primary, *additional;
+	} files[] = {
+	    {"common-auth", "auth\t[success=1 default=ignore]\tpam_unix.so nullok\n", ""},
+	    {"common-account", "account\t[success=1 new_authtok_reqd=done default=ignore]\tpam_unix.so\n", ""},
+	    {"common-password", "password\t[success=1 default=ignore]\tpam_unix.so obscure yescrypt\n", ""},
+	    {"common-session", "session\t[default=1]\t\t\tpam_permit.so\n", "session\trequired\tpam_unix.so\n"},
+	    {"common-session-noninteractive", "session\t[default=1]\t\t\tpam_permit.so\n",
+	     "session\trequired\tpam_unix.so\n"},
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(files) / sizeof(*files); i++) {
+		char *from = text_format("usr/share/pam/%s", files[i].name);
+		char *to = text_format("etc/pam.d/%s", files[i].name);
+		char *text = read_file(dir, from);
+		if (text) {
+			char *filled = template_fill(text, files[i].primary, files[i].additional);
+			r = make_file(dir, to, filled);
+			free(filled);
+		}
+		free(text), free(to), free(from);
+	}
+	return r;
+}
+
 int root_settle(const char *dir)
 {
 	int r = root_settle_links(dir);
@@ -412,6 +460,8 @@ int root_settle(const char *dir)
 		r = settle_alternatives(dir);
 	if (r == 0)
 		r = settle_certificates(dir);
+	if (r == 0)
+		r = settle_pam(dir);
 	/* Whatever else: without an awk or a sh, no script runs. */
 	if (r == 0 && has(dir, "usr/bin/mawk"))
 		r = make_link(dir, "usr/bin/awk", "mawk");

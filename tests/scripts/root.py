@@ -280,8 +280,9 @@ def programs_of_debian_run_in_the_root_as_their_packages_meant_them_to():
             ("find /etc -name 'pass*d' | grep -c passwd", '1\n'),
             ("head -n 1 /etc/passwd | cut -d: -f 1,6", 'root:/root\n'),
             ("readlink -f /usr/bin/awk /bin/ls", f'/usr/bin/{awk}\n/usr/bin/ls\n'),
-            ("bash -c 'a=(x y z); echo ${#a[@]} $(which ls)'", '3 /usr/bin/ls\n')):
-        done = subprocess.run([program, 'run', '-L', root, '--clean-env', '-E', 'PATH=/usr/bin:/bin',
+            ("bash -c 'a=(x y z); echo ${#a[@]} $(which ls)'", '3 /usr/bin/ls\n'),
+            ("su -s /bin/sh nobody -c 'id -un; touch /tmp/of && stat -c %U /tmp/of'", 'nobody\nnobody\n')):
+        done = subprocess.run([program, 'run', '-L', root, '--user', 'root', '--clean-env', '-E', 'PATH=/usr/bin:/bin',
                                'sh', '-c', command], cwd='/', stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         equal((done.returncode, done.stdout, done.stderr), (0, wanted, ''), command)
