@@ -167,10 +167,18 @@ static void child_begins(struct explain *x, const struct event *e)
 		explain_begin(x, child, e);
 }
 
+/* Does p run in the space of its parent, and was that not told yet? */
+static bool borrows(const struct tale *t, const struct process *p)
+{
+	return !t->begun && !t->executed && t->parent && p && p->space && p->vforked && p->parent->space == p->space;
+}
+
 /* Events of a process. */
 static void happened(struct explain *x, struct tale *t, struct process *p, const struct event *e)
 {
 	bool tells = !t->skipped && !t->closed;
+	if (tells && (e->kind == EVENT_fault || e->kind == EVENT_syscall_enter) && borrows(t, p))
+		explain_borrow(x, t, e);
 	switch (e->kind) {
 	case EVENT_fault:
 		if (tells && cause_class(e->fault.cause) == CLASS_fatal)

@@ -82,6 +82,7 @@ struct tale {
 	struct step *touches; /* the step that rows of faults go to; NULL: a new one is begun */
 	bool skipped;         /* --pid is about another */
 	int32_t like;         /* pid of an earlier tale that tells the same; 0: none */
+	bool begun;           /* how it began was told */
 	bool executed;        /* a program was loaded */
 	uint64_t making;    /* serial number of the address space that execve is filling; 0: none */
 	bool ran;           /* its first instruction was told */
@@ -174,6 +175,8 @@ void explain_exec(struct explain *x, struct tale *t, struct process *p, const st
 void explain_map(struct explain *x, struct tale *t, struct process *p, const struct event *e);
 /* The child begins; e: the event of its parent. */
 void explain_begin(struct explain *x, struct tale *t, const struct event *e);
+/* The child begins in the address space of its parent: vfork. */
+void explain_borrow(struct explain *x, struct tale *t, const struct event *e);
 void explain_fork(struct explain *x, struct tale *t, struct process *p, const struct event *e);
 void explain_thread(struct explain *x, struct tale *t, const struct event *e);
 /* What the pages of its files are shared with, and what it has. */

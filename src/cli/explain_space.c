@@ -233,6 +233,7 @@ void explain_begin(struct explain *x, struct tale *t, const struct event *e)
 {
 	struct step *s =
 	    step_begin(x, t, "begin", e->time, "It begins as a copy of pid %d", e->pid);
+	t->begun = true;
 	step_event(s, e);
 	step_says(
 	    s,
@@ -241,6 +242,18 @@ void explain_begin(struct explain *x, struct tale *t, const struct event *e)
 	    "a fault maps those that are wanted.",
 	    t->pid, e->pid, e->space_fork.resident, plural((uint64_t)e->space_fork.resident),
 	    e->space_fork.resident == 1 ? "is" : "are");
+}
+
+void explain_borrow(struct explain *x, struct tale *t, const struct event *e)
+{
+	struct step *s = step_begin(x, t, "borrow", e->time, "It begins in the address space of pid %d", t->parent);
+	t->begun = true;
+	step_event(s, e);
+	step_says(s,
+		  "vfork (clone with CLONE_VM and CLONE_VFORK) copies nothing, no page table either: pid %d runs with "
+		  "those of pid %d, which sleeps until this one executes a program or ends. What it stores meanwhile is "
+		  "its parent's, too.",
+		  t->pid, t->parent);
 }
 
 void explain_thread(struct explain *x, struct tale *t, const struct event *e)

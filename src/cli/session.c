@@ -53,7 +53,7 @@ static void look_once(struct session *s, struct process *p)
 static void session_seen(void *ctx, const struct event *e)
 {
 	struct session *s = ctx;
-	s->pid_seen |= e->pid == s->o->pid;
+	s->pid_seen |= e->pid == s->o->pid || (e->tid == s->o->pid && s->o->verb == TRACE);
 	if (s->hooks->seen)
 		s->hooks->seen(s, e);
 	if (s->gdb)

@@ -53,6 +53,7 @@ enum call_type {
 	T_pollfds, T_prctl, T_madvise, /* T_advice is fadvise's */
 	T_futex_op, T_futex_time, T_futex_bits, /* what they are the operation says */
 	T_random_flags,
+	T_clone_args, /* of clone3: their size in the next argument */
 	T_ptr,
 	T_socket_family, T_socket_type, T_sock_flags, T_socket_level, T_socket_option, T_shutdown,
 	T_msg_flags, T_sockaddr_in, T_sockaddr_out, /* in: size in the next argument; out: where it is */

@@ -411,6 +411,39 @@ void show_clone_flags(struct show *s, uint64_t flags)
 	}
 }
 
+/* struct clone_args, of which strace shows what is set. */
+void show_clone_args(struct show *s, uint64_t va, uint64_t size)
+{
+	uint64_t v[8]; /* flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls */
+	static const struct {
+		const char *name;
+		uint64_t flags; /* that make it mean something */
+	} part[] = {[1] = {"pidfd", 0x1000},	  [2] = {"child_tid", 0x1200000},
+		    [3] = {"parent_tid", 0x100000}, [5] = {"stack", UINT64_MAX},
+		    [7] = {"tls", 0x80000}};
+	if (size < sizeof(v) || !peek_all(s, va, v, sizeof(v))) {
+		show_addr(s, va);
+		return;
+	}
+	text_add(s->text, "{flags=");
+	show_clone_flags(s, v[0] & ~UINT64_C(0xff));
+	for (unsigned i = 1; i < array_size(v); i++) {
+		if (i == 4) {
+			text_add(s->text, ", exit_signal=");
+			if (v[4])
+				names_add_signal(s->text, (int)min_u64(v[4], INT32_MAX));
+			else
+				text_add(s->text, "0");
+		} else if (i == 6) {
+			text_add(s->text, ", stack_size=%#" PRIx64, v[6]);
+		} else if (v[0] & part[i].flags || i == 5) {
+			text_add(s->text, ", %s=", part[i].name);
+			show_addr(s, v[i]);
+		}
+	}
+	text_add(s->text, "}");
+}
+
 /* --- futex --- */
 
 enum {

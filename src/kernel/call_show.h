@@ -67,5 +67,6 @@ void show_futex_time(struct show *s, uint64_t v);
 void show_futex_bits(struct show *s, uint64_t v);
 unsigned show_futex_args(uint64_t op);
 void show_clone_flags(struct show *s, uint64_t flags);
+void show_clone_args(struct show *s, uint64_t va, uint64_t size);
 
 #endif

@@ -161,6 +161,7 @@ static void show_arg(struct show *s)
 	case T_path: show_string(s, v, SHOW_PATH - 1); break;
 	case T_string: show_string(s, v, SHOW_TEXT); break;
 	case T_strings: show_strings(s, v, s->n > 0 && s->info->type[s->n - 1] == T_strings); break;
+	case T_clone_args: show_clone_args(s, v, next); break;
 	case T_in: show_bytes(s, v, next, SHOW_TEXT); break;
 	case T_iov_in: show_iov(s, v, next, UINT64_MAX); break;
 	case T_timespec_in: show_time(s, v, "nsec"); break;

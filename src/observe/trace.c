@@ -196,8 +196,9 @@ static void call_enter(struct trace *tr, const struct event *e)
 /* A program that no call started: as if one had. */
 static void exec(struct trace *tr, const struct event *e)
 {
-	if (*find_call(tr, e->tid) || !tr->argv)
+	if (e->pid != tr->spawned || !tr->argv)
 		return;
+	tr->spawned = 0;
 	struct text t = TEXT;
 	begin(tr, &t, e->tid);
 	text_add(&t, "execve(");
@@ -368,6 +369,9 @@ void trace_event(struct trace *tr, const struct event *e)
 {
 	/* Exits also end what was begun. */
 	bool ends = e->kind == EVENT_process_exit || e->kind == EVENT_thread_exit || e->kind == EVENT_thread_lead;
+	/* A child of init is there before anybody runs: the next event of a program is its. */
+	if (e->kind == EVENT_process_new)
+		tr->spawned = e->process_new.parent == 1 ? e->pid : 0;
 	if (!ends && !trace_wants(&tr->filter, e))
 		return;
 	switch (e->kind) {

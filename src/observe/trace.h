@@ -49,6 +49,7 @@ struct trace {
 	/* The command line of those that were not started by a call. */
 	char **argv;
 	unsigned envc;
+	int32_t spawned; /* a process that was made for one of those; 0: none */
 	struct trace_call *calls; /* those that are not NONE */
 	struct trace_call *open;
 	size_t column;       /* of the open line */

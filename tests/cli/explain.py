@@ -96,6 +96,18 @@ def in_order(wanted, kinds):
 
 
 @test
+def explain_says_that_a_child_of_vfork_begins_in_its_parents_space():
+    program = build('vfork', '#include <unistd.h>\n#include <sys/wait.h>\nint main(int argc, char **argv) { if (argc > 1) return 4; '
+                    'if (vfork() == 0) { execl("/proc/self/exe", argv[0], "x", (char *)0); _exit(1); } return wait(0) < 0; }\n',
+                    '-static')
+    out = carrel('explain', '--json', program).stderr
+    child, = [p for p in json.loads(out)['processes'] if p['pid'] == 3]
+    equal([s['kind'] for s in child['steps']][:1], ['borrow'])
+    parent, = [p for p in json.loads(out)['processes'] if p['pid'] == 2]
+    equal('borrow' in [s['kind'] for s in parent['steps']], False, 'the parent')
+
+
+@test
 def explain_tells_what_a_thread_shares_and_what_it_has_of_its_own():
     look('explain-threads.txt', 'explain', program=threads)
 

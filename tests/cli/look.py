@@ -71,6 +71,12 @@ def trace_tells_when_a_thread_takes_over_its_process_by_execve():
 
 
 @test
+def trace_of_other_calls_does_not_make_up_an_execve():
+    lines = carrel('trace', '-e', 'getpid', *threads('anew')).stderr.splitlines()
+    equal([line.split('(')[0] for line in lines], ['[pid 2] execve', '[pid 3] getpid', '[pid 6] getpid'])
+
+
+@test
 def events_as_json_have_the_process_and_the_thread():
     lines = [json.loads(line) for line in carrel('trace', '--jsonl', *threads('anew')).stderr.splitlines()[1:]]
     equal({e['pid'] for e in lines}, {0, 2})
