@@ -8,14 +8,16 @@
  *	TEST_MAIN
  *
  * Each TEST registers itself; the program prints TAP, which Meson reads. A failed CHECK ends its
- * test and names the values. SKIP("reason") ends a test that cannot run here. An argument runs
- * only the tests whose names contain it.
+ * test and names the values. SKIP("reason") ends a test that cannot run here; one that is TEST_WHERE
+ * (condition, name) does not even exist where the condition does not hold when the program starts. An
+ * argument runs only the tests whose names contain it.
  */
 #ifndef CARREL_TEST_H
 #define CARREL_TEST_H
 
 #include <inttypes.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,11 +33,15 @@ static jmp_buf test_out;
 
 enum { TEST_PASSED, TEST_FAILED, TEST_SKIPPED };
 
-#define TEST(name_)                                                                                \
+#define TEST(name_) TEST_WHERE(true, name_)
+
+#define TEST_WHERE(condition_, name_)                                                              \
 	static void name_(void);                                                                   \
 	__attribute__((constructor)) static void test_add_##name_(void)                            \
 	{                                                                                          \
 		static struct test t = {#name_, name_, NULL};                                      \
+		if (!(condition_))                                                                 \
+			return;                                                                    \
 		*test_last = &t;                                                                   \
 		test_last = &t.next;                                                               \
 	}                                                                                          \
