@@ -149,4 +149,41 @@ TEST(mremap_refuses_what_linux_refuses)
 	}
 }
 
+TEST(what_will_be_needed_is_read_ahead_from_files_and_from_swap_while_frames_are_free)
+{
+	EACH_LAB (l, 64) {
+		static struct lab_file f;
+		struct space *s = l.space;
+		struct swap_area_config swap = {.ops = &memory_ops, .store = memory_store(64)};
+		CHECK_EQ(swap_add(l.mm, &swap), 0);
+		struct object *o = lab_file(&l, &f), *shared = lab_shared(&l, 4);
+		uint64_t file = lab_map_object(s, o, FILE_PAGES + 1, PROT_R, 0), a = lab_map(s, 4, RW);
+		uint64_t m = lab_map_object(s, shared, 4, RW, REGION_SHARED);
+		CHECK_EQ(space_advise(s, file, 4 * P, WILLNEED), 0);
+		CHECK_EQ(f.gets, 4);
+		CHECK_EQ(lab_load(s, file + 3 * P), 4);
+		CHECK_EQ(f.gets, 4);
+		CHECK_EQ(space_advise(s, file + (FILE_PAGES - 1) * P, 2 * P, WILLNEED), 0);
+		CHECK_EQ(f.gets, 5);
+		f.get_error = -EIO;
+		CHECK_EQ(space_advise(s, file + 10 * P, 2 * P, WILLNEED), 0);
+		CHECK_EQ(f.gets, 6);
+		f.get_error = 0;
+		lab_store(s, a, 7);
+		lab_store(s, m, 8);
+		CHECK_EQ(space_advise(s, a, P, PAGEOUT), 0);
+		CHECK_EQ(space_advise(s, m, P, PAGEOUT), 0);
+		swap_drain(l.mm);
+		CHECK_EQ(anon_map_get(&s->anons, a)->frame, NO_FRAME);
+		CHECK_EQ(object_anon(shared, 0)->frame, NO_FRAME);
+		CHECK_EQ(space_advise(s, a, 4 * P, WILLNEED), 0);
+		CHECK_EQ(space_advise(s, m, 4 * P, WILLNEED), 0);
+		CHECK(anon_map_get(&s->anons, a)->frame != NO_FRAME && object_anon(shared, 0)->frame != NO_FRAME);
+		CHECK_EQ(lab_load(s, a), 7);
+		CHECK_EQ(lab_load(s, m), 8);
+		object_put(l.mm, o);
+		object_put(l.mm, shared);
+	}
+}
+
 TEST_MAIN

@@ -9,6 +9,7 @@ struct scene {
 	struct lab *l;
 	struct space *s, *child;
 	uint64_t a, b; /* two ranges of PAGES pages each */
+	uint64_t far; /* a page where no other is near */
 	struct lab_file file;
 };
 
@@ -36,6 +37,7 @@ static void scene_begin(struct scene *c, struct lab *l)
 	c->s = l->space;
 	c->a = lab_map(c->s, PAGES, RW);
 	c->b = lab_map_at(c->s, c->a - (1 << 30) - (PAGES << PAGE_SHIFT), PAGES, RW);
+	c->far = lab_map_at(c->s, UINT64_C(1) << 33, 1, RW);
 	for (unsigned i = 0; i < PAGES; i += 64) {
 		lab_store(c->s, c->a + ((uint64_t)i << PAGE_SHIFT), 7);
 		lab_store(c->s, c->b + ((uint64_t)i << PAGE_SHIFT), 9);
@@ -196,6 +198,10 @@ static int op_touch(struct scene *c)
 {
 	return fault(c, at(c->a, 1), ACCESS_WRITE);
 }
+static int op_touch_far(struct scene *c)
+{
+	return fault(c, c->far, ACCESS_WRITE);
+}
 static int op_cow(struct scene *c)
 {
 	return fault(c, at(c->a, 64), ACCESS_WRITE);
@@ -275,6 +281,7 @@ TEST(a_space_that_cannot_be_made_leaks_nothing)
 TEST(a_first_touch_that_fails_can_be_repeated)
 {
 	fail_each(op_touch);
+	fail_each(op_touch_far);
 }
 TEST(a_copy_on_write_that_fails_can_be_repeated)
 {

@@ -201,4 +201,20 @@ TEST(a_stack_grows_to_its_limit_and_keeps_its_distance)
 	}
 }
 
+TEST(a_stack_that_may_not_be_written_grows_and_then_says_so_as_on_linux)
+{
+	EACH_LAB (l, 64) {
+		uint64_t top = 1 << 30, start;
+		struct map_request m = {.start = top - PAGE_SIZE,
+					.length = PAGE_SIZE,
+					.prot = PROT_R,
+					.prot_max = PROT_ALL,
+					.region_flags = REGION_GROWSDOWN,
+					.map_flags = MAP_AT};
+		CHECK_EQ(space_map(l.space, &m, &start), 0);
+		CHECK_EQ(lab_store(l.space, top - 2 * PAGE_SIZE, 1), CAUSE_segv_protection);
+		CHECK_EQ(regions_find(&l.space->regions, top - PAGE_SIZE)->start, top - 2 * PAGE_SIZE);
+	}
+}
+
 TEST_MAIN

@@ -132,12 +132,27 @@ TEST(with_the_working_set_what_was_not_used_within_the_window_goes)
 TEST(what_a_group_that_ended_leaves_in_the_page_cache_can_be_evicted_by_others)
 {
 	struct pair x;
+	static struct lab_file f;
 	begin(&x, (struct local_config){LOCAL_FIXED, 0});
+	struct object *o = lab_file(&x.lab, &f);
+	uint64_t file = lab_map_object(x.space[0], o, 8, PROT_R, 0);
+	for (unsigned i = 0; i < 8; i++)
+		CHECK_EQ(lab_load(x.space[0], file + i * PAGE_SIZE), (int)i + 1);
 	touch(&x, 0, 0, 29);
 	space_destroy(x.space[0]);
+	CHECK_EQ(o->resident, 8);
 	lab_verify(&x.lab);
 	touch(&x, 1, 0, PAGES - 1);
 	CHECK_EQ(major(&x, 1), 0); /* alone, it may have all */
+	for (unsigned i = 8; i < 40; i++) {
+		uint32_t frame;
+		CHECK_EQ(object_page(x.lab.mm, o, i, false, &frame), 0);
+		frame_unhold(x.lab.mm, frame);
+	}
+	CHECK_EQ(object_cached(o, 0), NO_FRAME); /* what is nobody's goes first */
+	touch(&x, 1, 0, PAGES - 1);
+	CHECK_EQ(major(&x, 1), 0);
+	object_put(x.lab.mm, o);
 	end(&x);
 }
 

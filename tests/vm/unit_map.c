@@ -147,6 +147,12 @@ TEST(mprotect_cuts_and_joins_regions)
 		CHECK_EQ(lab_resident(s), 1);
 		CHECK_EQ(space_protect(s, a + 4 * P, P, RW), 0);
 		CHECK_EQ(lab_load(s, a + 4 * P), 2);
+		CHECK_EQ(space_protect(s, a + 4 * P, P, PROT_R), 0);
+		CHECK_EQ(space_lock(s, a + 4 * P, P, REGION_LOCKED), 0); /* stays apart */
+		CHECK_EQ(space_protect(s, a + 3 * P, 3 * P, PROT_R), 0);
+		CHECK_STR(regions_text(s, a), "0+3rw- 3+1r-- 4+1r-- 5+1r-- 6+3rw-");
+		CHECK_EQ(space_lock(s, a + 4 * P, P, 0), 0);
+		CHECK_EQ(space_protect(s, a + 3 * P, 3 * P, RW), 0);
 		/* As Linux: what lies below the hole is changed, and the hole is told. */
 		CHECK_EQ(space_unmap(s, a + 5 * P, P), 0);
 		CHECK_EQ(space_protect(s, a + 3 * P, 5 * P, PROT_R), -ENOMEM);
@@ -340,18 +346,23 @@ TEST(looking_at_memory_changes_nothing)
 	static struct lab_file f;
 	EACH_LAB (l, 128) {
 		struct space *s = l.space;
-		struct object *o = lab_file(&l, &f);
+		struct object *o = lab_file(&l, &f), *shared = lab_shared(&l, 2);
 		uint64_t a = lab_map(s, 4, RW), b = lab_map_object(s, o, 4, PROT_R, 0), faults;
+		uint64_t c = lab_map_object(s, shared, 2, RW, REGION_SHARED);
 		uint8_t bytes[2 * P];
 		lab_store(s, a + P, 5);
+		lab_store(s, c, 6);
 		faults = lab_faults(s);
 		CHECK(space_peek(s, a, bytes, sizeof(bytes)));
 		CHECK(bytes[0] == 0 && bytes[P] == 5);
 		CHECK(space_peek(s, b + P - 1, bytes, 2));
 		CHECK(bytes[0] == 1 && bytes[1] == 2);
+		CHECK(space_peek(s, c, bytes, sizeof(bytes)));
+		CHECK(bytes[0] == 6 && bytes[P] == 0);
 		CHECK(!space_peek(s, 1 << 20, bytes, 1));
 		CHECK_EQ(lab_faults(s), faults);
 		CHECK_EQ(f.gets, 0);
+		object_put(l.mm, shared);
 		object_put(l.mm, o);
 	}
 }

@@ -74,6 +74,8 @@ TEST(a_name_stays_through_protection_moves_and_forks)
 		check_names(s, to, 6, "nnnnnn");
 		space_destroy(child);
 		check_names(s, to, 6, "nnnnnn");
+		CHECK_EQ(space_remap(s, to, 6 * P, 6 * P, 3, UINT64_C(1) << 32, &to), 0);
+		check_names(s, to, 6, "nnnnnn");
 	}
 }
 

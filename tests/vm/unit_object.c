@@ -522,4 +522,81 @@ TEST(neighbours_that_are_cached_come_with_a_fault_if_asked)
 	}
 }
 
+static unsigned beginnings, ends;
+
+static void note_mapped(void *ctx, const struct region *r, bool begins)
+{
+	beginnings += begins;
+	ends += !begins;
+}
+
+TEST(whoever_asks_is_told_when_a_region_maps_an_object_and_when_it_does_so_no_more)
+{
+	EACH_LAB (l, 64) {
+		static struct lab_file f;
+		static struct pager told;
+		struct object *o = lab_file(&l, &f);
+		const struct pager *plain = o->pager;
+		told = *plain;
+		told.mapped = note_mapped;
+		o->pager = &told;
+		beginnings = ends = 0;
+		uint64_t a = lab_map_object(l.space, o, 4, RW, REGION_SHARED);
+		CHECK_EQ(beginnings, 1);
+		struct space *child = lab_fork(l.space, 2);
+		CHECK_EQ(beginnings, 2);
+		CHECK_EQ(space_unmap(l.space, a + P, P), 0); /* two are left of one */
+		CHECK_EQ(beginnings - ends, 3);
+		space_destroy(child);
+		CHECK_EQ(space_unmap(l.space, a, 4 * P), 0);
+		CHECK_EQ(beginnings, ends);
+		o->pager = plain;
+		object_put(l.mm, o);
+	}
+}
+
+static uint64_t cut_size(void *ctx)
+{
+	return 2 * P;
+}
+
+TEST(a_file_that_others_cut_short_ends_there_once_that_is_found_out)
+{
+	EACH_LAB (l, 64) {
+		static struct lab_file f;
+		static struct pager cut;
+		struct object *o = lab_file(&l, &f);
+		const struct pager *plain = o->pager;
+		cut = *plain;
+		cut.size = cut_size;
+		o->pager = &cut;
+		uint64_t a = lab_map_object(l.space, o, 8, PROT_R, 0);
+		CHECK_EQ(lab_load(l.space, a + P), 2);
+		f.get_error = -ESTALE;
+		uint32_t frame;
+		CHECK_EQ(object_page(l.mm, o, 5, false, &frame), -ESTALE);
+		f.get_error = 0;
+		CHECK_EQ(o->size, 2 * P);
+		CHECK_EQ(lab_load(l.space, a + 5 * P), -(int)CAUSE_bus_beyond_end);
+		CHECK_EQ(lab_load(l.space, a + P), 2);
+		o->pager = plain;
+		object_put(l.mm, o);
+	}
+}
+
+TEST(an_instruction_that_is_tried_again_and_again_holds_no_more_than_it_can_need)
+{
+	EACH_LAB (l, 64) {
+		uint64_t a = lab_map(l.space, 16, RW);
+		unsigned held = 0;
+		for (unsigned i = 0; i < 16; i++)
+			CHECK_EQ(fault(l.space, a + i * P, ACCESS_WRITE), FAULT_DONE);
+		for (uint32_t i = 0; i < l.mm->frames; i++)
+			held += frame_at(l.mm, i)->holds;
+		CHECK_EQ(held, array_size(l.mm->instruction));
+		mm_retired(l.mm);
+		CHECK_EQ(space_unmap(l.space, a, 16 * P), 0);
+	}
+}
+
 TEST_MAIN

@@ -301,4 +301,55 @@ TEST(pages_that_become_private_beside_others_are_of_their_lineage)
 	}
 }
 
+TEST(who_is_forced_upon_memory_reads_what_is_there_and_stores_only_to_what_is_private)
+{
+	EACH_LAB (l, 64) {
+		struct space *s = l.space;
+		struct object *o = lab_shared(&l, 2);
+		uint64_t a = lab_map(s, 2, RW), m = lab_map_object(s, o, 2, RW, REGION_SHARED);
+		uint32_t frame;
+		lab_store(s, a, 7);
+		lab_store(s, m, 8);
+		CHECK_EQ(space_protect(s, a, 2 * P, 0), 0);
+		CHECK_EQ(space_protect(s, m, 2 * P, 0), 0);
+		struct fault_request q = {.va = a, .access = ACCESS_READ, .by = BY_KERNEL, .force = true};
+		CHECK_EQ(space_access(s, &q, &frame), FAULT_DONE);
+		CHECK_EQ(frame_bytes(l.mm, frame)[0], 7);
+		frame_unhold(l.mm, frame);
+		q.access = ACCESS_WRITE;
+		CHECK_EQ(space_access(s, &q, &frame), FAULT_DONE);
+		frame_bytes(l.mm, frame)[0] = 9;
+		frame_unhold(l.mm, frame);
+		q.va = a + P; /* nothing is there yet */
+		CHECK_EQ(space_access(s, &q, &frame), FAULT_DONE);
+		frame_unhold(l.mm, frame);
+		q.va = m;
+		CHECK_EQ(space_access(s, &q, &frame), FAULT_SEGV_PROTECTION);
+		q.access = ACCESS_READ;
+		CHECK_EQ(space_access(s, &q, &frame), FAULT_DONE);
+		CHECK_EQ(frame_bytes(l.mm, frame)[0], 8);
+		frame_unhold(l.mm, frame);
+		CHECK_EQ(lab_load(s, a), -(int)CAUSE_segv_protection);
+		CHECK_EQ(space_protect(s, a, 2 * P, PROT_R), 0);
+		CHECK_EQ(lab_load(s, a), 9);
+		object_put(l.mm, o);
+	}
+}
+
+TEST(a_heap_that_cannot_be_cut_keeps_its_end)
+{
+	EACH_LAB (l, 64) {
+		struct space *s = l.space;
+		s->brk_start = s->brk = 1 << 20;
+		CHECK_EQ(space_brk(s, (1 << 20) + 4 * P), (1 << 20) + 4 * P);
+		lab_store(s, 1 << 20, 1);
+		struct space *child = lab_fork(s, 2);
+		l.w.fail_in = 0;
+		CHECK_EQ(space_brk(s, (1 << 20) + P), (1 << 20) + 4 * P);
+		l.w.fail_in = -1;
+		CHECK_EQ(space_brk(s, (1 << 20) + P), (1 << 20) + P);
+		CHECK_EQ(lab_load(child, 1 << 20), 1);
+	}
+}
+
 TEST_MAIN

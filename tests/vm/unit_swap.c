@@ -40,6 +40,10 @@ TEST(the_copy_of_a_page_that_is_back_gives_its_slot_to_one_that_has_none)
 		for (unsigned i = 0; i < 45; i++)
 			CHECK(lab_store(l.space, a + i * P, (uint8_t)(i + 1)) != CAUSE_out_of_memory);
 		check(&l, a, 45);
+		/* In another order than that of the slots. */
+		for (unsigned i = 0, n = 0; i < 90; i++, n = (n + 17) % 45)
+			CHECK(lab_store(l.space, a + n * P, (uint8_t)(n + 1)) != CAUSE_out_of_memory);
+		check(&l, a, 45);
 	}
 }
 
@@ -123,8 +127,53 @@ TEST(shared_memory_is_swapped_and_read_back_by_the_kernel_too)
 		CHECK_EQ(r, 0);
 		CHECK_EQ(frame_bytes(l.mm, frame)[0], 103);
 		frame_unhold(l.mm, frame);
+		CHECK_EQ(object_page(l.mm, o, 3, false, &frame), 0); /* it is there now */
+		frame_unhold(l.mm, frame);
 		check(&l, a, 40);
 		object_put(l.mm, o);
+	}
+}
+
+TEST(shared_memory_that_is_locked_keeps_its_frames_while_it_is_mapped_and_only_until_it_is_unlocked)
+{
+	EACH_LAB (l, 64) {
+		add(&l, 64, 0);
+		struct object *o = lab_shared(&l, 2);
+		uint64_t a = lab_map_object(l.space, o, 2, RW, REGION_SHARED);
+		uint32_t frame[2];
+		CHECK_EQ(lab_store(l.space, a, 1), CAUSE_zero_fill);
+		lab_access(l.space, a, ACCESS_READ, &frame[0]);
+		CHECK(frame_evictable(l.mm, frame[0]));
+		object_lock(l.mm, o, true);
+		lab_store(l.space, a + P, 1);
+		lab_access(l.space, a + P, ACCESS_READ, &frame[1]);
+		CHECK(!frame_evictable(l.mm, frame[0]) && !frame_evictable(l.mm, frame[1]));
+		object_lock(l.mm, o, false);
+		CHECK(frame_evictable(l.mm, frame[0]) && frame_evictable(l.mm, frame[1]));
+		object_lock(l.mm, o, true);
+		CHECK(!frame_evictable(l.mm, frame[0]));
+		CHECK_EQ(space_unmap(l.space, a, 2 * P), 0);
+		CHECK(frame_evictable(l.mm, frame[0]));
+		object_put(l.mm, o);
+	}
+}
+
+TEST(a_page_whose_device_is_down_stays_although_it_has_a_slot)
+{
+	EACH_LAB (l, 32) {
+		add(&l, 64, 0);
+		uint64_t a = fill(&l, 40);
+		unsigned n = 0;
+		while (anon_map_get(&l.space->anons, a + n * P)->frame != NO_FRAME)
+			n++;
+		CHECK(lab_store(l.space, a + n * P, (uint8_t)(n + 1)) == CAUSE_swap_in);
+		struct anon *x = anon_map_get(&l.space->anons, a + n * P);
+		CHECK(x->slot != 0);
+		l.mm->swap.area[0].down_until = UINT64_MAX;
+		CHECK_EQ(evict_frame(l.mm, x->frame), -ENOSPC);
+		CHECK(x->frame != NO_FRAME && x->slot == 0);
+		l.mm->swap.area[0].down_until = 0;
+		check(&l, a, 40);
 	}
 }
 

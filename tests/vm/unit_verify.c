@@ -166,4 +166,59 @@ TEST(a_slot_that_two_pages_think_is_theirs_is_found)
 	}
 }
 
+TEST(pages_frames_and_groups_that_nobody_counts_are_found)
+{
+	EACH_LAB (l, 64) {
+		static struct scene x;
+		scene_make(&l, &x);
+		struct space *s = l.space;
+		struct group *g;
+		CHECK_EQ(group_create(l.mm, &g), 0);
+		BREAK(&l, "groups have", g->local.resident++, g->local.resident--);
+		struct frame *own = frame_of(s, x.own), *stored = frame_of(s, x.stored);
+		BREAK(&l, "whose policy does not know it", own->group = g, own->group = NULL);
+		group_put(g);
+		/* Its frame belongs to an anon that nobody has. */
+		struct chunk *c = anon_map_chunk(&s->anons, x.own);
+		unsigned i = x.own >> PAGE_SHIFT & (SPAN_PAGES - 1);
+		struct anon *a = c->anon[i];
+		BREAK(&l, "have owners", (c->anon[i] = NULL, c->live--, c->exclusive[i / 64] ^= UINT64_C(1) << i % 64),
+		      (c->anon[i] = a, c->live++, c->exclusive[i / 64] ^= UINT64_C(1) << i % 64));
+		/* A page of the file in the frame of another. */
+		struct object *o = x.file.object;
+		uint32_t frame = (uint32_t)(stored - l.mm->frame);
+		CHECK_EQ(sparse_prepare(&o->pages, 30), 0);
+		BREAK(&l, "is in another's frame", CHECK_EQ(sparse_set(&o->pages, 30, (void *)(uintptr_t)(frame + 1)), 0),
+		      CHECK_EQ(sparse_set(&o->pages, 30, NULL), 0));
+		/* What is mapped is not what the region says. */
+		struct region *f = regions_find(&s->regions, x.copied);
+		BREAK(&l, "and should not", f->offset += P, f->offset -= P);
+		BREAK(&l, "pages are resident", s->pmap->resident[RESIDENT_ANON]++, s->pmap->resident[RESIDENT_ANON]--);
+		scene_end(&l, &x);
+	}
+}
+
+TEST(a_page_of_swap_that_says_it_is_in_anothers_frame_is_found)
+{
+	EACH_LAB (l, 32) {
+		struct swap_area_config swap = {.ops = &memory_ops, .store = memory_store(64)};
+		CHECK_EQ(swap_add(l.mm, &swap), 0);
+		struct object *shared = lab_shared(&l, 2);
+		uint64_t m = lab_map_object(l.space, shared, 2, RW, REGION_SHARED), a = lab_map(l.space, 2, RW);
+		lab_store(l.space, a, 1);
+		lab_store(l.space, a + P, 1);
+		lab_store(l.space, m, 1);
+		CHECK_EQ(space_advise(l.space, a, P, 21 /* PAGEOUT */), 0);
+		CHECK_EQ(space_advise(l.space, m, P, 21), 0);
+		swap_drain(l.mm);
+		uint32_t frame = anon_map_get(&l.space->anons, a + P)->frame;
+		struct anon *swapped[] = {anon_map_get(&l.space->anons, a), object_anon(shared, 0)};
+		for (unsigned i = 0; i < 2; i++) {
+			CHECK_EQ(swapped[i]->frame, NO_FRAME);
+			BREAK(&l, "which is another's", swapped[i]->frame = frame, swapped[i]->frame = NO_FRAME);
+		}
+		object_put(l.mm, shared);
+	}
+}
+
 TEST_MAIN

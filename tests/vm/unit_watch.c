@@ -218,4 +218,69 @@ TEST(what_cannot_be_watched_is_refused_and_nothing_has_changed)
 	}
 }
 
+TEST(a_page_that_is_put_in_guarded_is_stored_to_only_when_it_is_let_go)
+{
+	EACH_LAB (l, 64) {
+		struct space *s = l.space;
+		struct object *o = lab_shared(&l, 4);
+		uint64_t a = lab_map(s, 4, RW), m = lab_map_object(s, o, 4, RW, REGION_SHARED);
+		uint8_t bytes[P] = {42};
+		CHECK_EQ(watch_register(s, a, a + 4 * P, REGION_WATCH_MISSING | REGION_WATCH_GUARD, WATCHER), 0);
+		CHECK(watch_is(s, a, a + 4 * P, REGION_WATCH_MISSING | REGION_WATCH_GUARD));
+		CHECK(!watch_is(s, a, a + 4 * P, REGION_WATCH_MINOR));
+		CHECK(!watch_is(s, a, a + 5 * P, REGION_WATCH_GUARD) && !watch_is(s, m, m + P, 0));
+		CHECK_EQ(watch_fill(s, a, bytes, true), 0);
+		CHECK_EQ(lab_load(s, a), 42);
+		CHECK(handed(s, a, ACCESS_WRITE, REGION_WATCH_GUARD));
+		CHECK_EQ(watch_guard(s, a, a + P, false), 0);
+		CHECK(lab_store(s, a, 7) != CAUSE_handed_over);
+		/* Of shared memory what is not there yet is guarded, too. */
+		CHECK_EQ(watch_register(s, m, m + 4 * P, REGION_WATCH_GUARD, WATCHER), 0);
+		CHECK_EQ(watch_register(s, m, m + 4 * P, REGION_WATCH_GUARD, WATCHER), 0);
+		CHECK_EQ(watch_guard(s, m, m + 4 * P, true), 0);
+		CHECK(handed(s, m + P, ACCESS_WRITE, REGION_WATCH_GUARD));
+		/* No memory to note it in: then it is not put in either, or not guarded. */
+		CHECK_EQ(watch_unregister(s, a, a + 4 * P), 0);
+		watch_forget(s, WATCHER);
+		CHECK(!watch_is(s, m, m + P, 0));
+		CHECK_EQ(watch_register(s, a, a + 4 * P, REGION_WATCH_MISSING, WATCHER), 0);
+		l.w.fail_in = 0;
+		CHECK_EQ(watch_fill(s, a + P, bytes, true), -ENOMEM);
+		l.w.fail_in = 0;
+		CHECK_EQ(watch_guard(s, a, a + P, true), -ENOMEM);
+		int error = -ENOMEM;
+		for (int64_t n = 0; error; n++) {
+			l.w.fail_in = n;
+			error = watch_fill(s, a + P, bytes, true);
+			l.w.fail_in = -1;
+			CHECK(error == 0 || (error == -ENOMEM && !track_get(s, a + P, TRACK_GUARDED)));
+			CHECK(n < 20);
+		}
+		CHECK_EQ(lab_load(s, a + P), 42);
+		object_put(l.mm, o);
+	}
+}
+
+TEST(a_child_that_finds_no_memory_for_what_is_known_of_stores_is_not_made)
+{
+	EACH_LAB (l, 64) {
+		struct space *child;
+		uint64_t a = lab_map(l.space, 2, RW);
+		lab_store(l.space, a, 1);
+		CHECK_EQ(track_restart(l.space), 0);
+		lab_store(l.space, a, 2);
+		int error = -ENOMEM;
+		for (int64_t n = 0; error; n++) {
+			uint64_t bytes = l.w.bytes;
+			l.w.fail_in = n;
+			error = space_fork(l.space, 2, NULL, &child);
+			l.w.fail_in = -1;
+			CHECK(error == 0 || (error == -ENOMEM && l.w.bytes == bytes));
+			CHECK(stored(l.space, a) && !stored(l.space, a + P));
+			CHECK(n < 100);
+		}
+		CHECK(stored(child, a) && !stored(child, a + P));
+	}
+}
+
 TEST_MAIN
