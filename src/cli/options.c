@@ -403,7 +403,7 @@ static bool set(struct options *o, enum option_id id, const char *value)
 		o->overcommit_ratio = (unsigned)v;
 		break;
 	case OPTION_fault_around:
-		good = set_number(op, value, 1, 16, &v);
+		good = set_number(op, value, 1, FAULT_AROUND_MAX, &v);
 		o->fault_around = (unsigned)v;
 		break;
 	case OPTION_drop_mappings:

@@ -151,9 +151,7 @@ static int create_machine(struct kernel *k)
 				     .local = c->local,
 				     .low = c->low,
 				     .high = c->high,
-				     .fault_around = max_u64(c->fault_around, 1) > 16
-							 ? 16
-							 : (unsigned)max_u64(c->fault_around, 1)};
+				     .fault_around = (unsigned)min_u64(max_u64(c->fault_around, 1), FAULT_AROUND_MAX)};
 	r = mm_create(&mc, &k->mm);
 	if (r == 0 && c->exact_refs)
 		hart_observe(k->hart, host_touched, k);

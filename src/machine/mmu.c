@@ -145,29 +145,29 @@ enum mmu_result mmu_check(const struct ram *ram, uint64_t satp, uint64_t va, enu
 static enum mmu_result walk_common(const struct ram *ram, uint64_t satp, uint64_t va, enum mmu_access access,
 			uint64_t *ret_pte_pa, uint64_t *ret_pte)
 {
-	const uint64_t ppn_field = PTE_PPN_MASK << PTE_PPN_SHIFT;
-	const uint64_t software = PTE_G | PTE_A | PTE_D | PTE_RSW0 | PTE_RSW1;
+	const uint64_t reserved = PTE_RESERVED | PTE_PBMT | PTE_N;
+	const uint64_t pointer = reserved | PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D;
+	const uint64_t frames = ram->frames;
 	enum mmu_mode mode = (enum mmu_mode)(satp >> 60);
 	uint64_t table = satp & SATP_PPN_MASK, pte_pa, pte;
 
 	if (mode < MMU_SV39 || mode > MMU_SV57 || va >> (mmu_va_bits(mode) - 1))
 		return MMU_ACCESS_FAULT;
-	for (unsigned level = mmu_levels(mode) - 1;; level--) {
-		if (table >= ram->frames)
+	for (unsigned shift = PAGE_SHIFT + 9 * (mmu_levels(mode) - 1);; shift -= 9) {
+		if (table >= frames)
 			return MMU_ACCESS_FAULT;
-		pte_pa = (table << PAGE_SHIFT) + mmu_index(va, level) * sizeof(uint64_t);
+		pte_pa = (table << PAGE_SHIFT) + (va >> shift & (MMU_ENTRIES - 1)) * sizeof(uint64_t);
 		pte = ram_read64(ram, pte_pa);
-		table = pte_ppn(pte);
 		if (pte == 0)
 			return MMU_PAGE_FAULT;
-		if (level == 0)
+		if (shift == PAGE_SHIFT)
 			break;
-		if ((pte & ~ppn_field & ~(uint64_t)(PTE_RSW0 | PTE_RSW1 | PTE_G)) != PTE_V)
+		if ((pte & pointer) != PTE_V)
 			return MMU_ACCESS_FAULT;
+		table = pte >> PTE_PPN_SHIFT; /* nothing lies above */
 	}
-	uint64_t bits = pte & ~ppn_field & ~software;
-	bool usable = (bits & PTE_V) && pte_allows(pte, access) && !(bits & ~(uint64_t)0x1f) &&
-		      (bits & (PTE_R | PTE_W)) != PTE_W && table < ram->frames;
+	bool usable = (pte & (reserved | PTE_V)) == PTE_V && pte_allows(pte, access) &&
+		      (pte & (PTE_R | PTE_W)) != PTE_W && pte_ppn(pte) < frames;
 	*ret_pte_pa = pte_pa;
 	*ret_pte = pte;
 	return usable ? MMU_OK : MMU_ACCESS_FAULT;

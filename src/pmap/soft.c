@@ -258,6 +258,16 @@ static void soft_enter(struct pmap *p, uint64_t va, uint32_t frame, unsigned pro
 	soft_set(t, e, frame, soft_prot(prot), as);
 }
 
+static void soft_enter_around(struct pmap *p, uint64_t va, const uint32_t *frame, unsigned n,
+			      unsigned prot, enum resident as)
+{
+	struct reserve nothing = {0};
+
+	for (unsigned i = 0; i < n; i++, va += PAGE_SIZE)
+		if (frame[i] != NO_FRAME && !soft_entry(p, va))
+			soft_enter(p, va, frame[i], prot, as, &nothing);
+}
+
 static void soft_tell(const struct soft_entry *e, struct pmap_entry *ret_entry)
 {
 	*ret_entry = (struct pmap_entry){.frame = e->frame,
@@ -554,6 +564,7 @@ const struct pmap_ops soft_ops = {
     .table_free = soft_table_free,
     .tables_needed = soft_tables_needed,
     .enter = soft_enter,
+    .enter_around = soft_enter_around,
     .lookup = soft_lookup,
     .next = soft_next,
     .touch = soft_touch,

@@ -11,7 +11,7 @@
 #include <errno.h>
 
 /* Pages that are invalidated one by one; with more the whole space is. */
-enum { SV_FLUSH_MAX = 16 };
+enum { SV_FLUSH_MAX = SV_CACHED_MAX };
 
 /* What to invalidate in one space, collected over a range. */
 struct sv_flush {
@@ -20,10 +20,8 @@ struct sv_flush {
 	uint64_t va[SV_FLUSH_MAX];
 };
 
-static void sv_flush_add(struct sv_flush *f, uint64_t va, uint64_t was)
+static void sv_flush_add(struct sv_flush *f, uint64_t va)
 {
-	if ((was & (PTE_V | PTE_A)) != (PTE_V | PTE_A) || f->pages > SV_FLUSH_MAX)
-		return;
 	if (f->pages < SV_FLUSH_MAX)
 		f->va[f->pages] = va;
 	f->pages++;
@@ -187,12 +185,14 @@ static void sv_leaf_clear(struct sv *s, struct table *t, uint64_t base, unsigned
 			  struct sv_flush *flush)
 {
 	struct mm *mm = s->pmap.mm;
-	const uint64_t *entry = sv_entries(mm, t->frame);
+	uint16_t cached[SV_CACHED_MAX];
+	unsigned n = sv_entries_clear(mm, t, i, to, cached);
 
-	for (; i < to && t->present; i++)
-		if (entry[i])
-			sv_flush_add(flush, base + (uint64_t)i * PAGE_SIZE,
-				     sv_entry_clear(mm, t, i, true));
+	if (n > SV_CACHED_MAX)
+		flush->pages = SV_FLUSH_MAX + 1;
+	else if (flush->pages <= SV_FLUSH_MAX)
+		for (unsigned k = 0; k < n; k++)
+			sv_flush_add(flush, base + (uint64_t)cached[k] * PAGE_SIZE);
 	sv_table_free_if_empty(mm, t);
 }
 
@@ -295,6 +295,13 @@ static void sv_enter(struct pmap *p, uint64_t va, uint32_t frame, unsigned prot,
 	sv_entry_set(p->mm, t, i,
 		     (uint64_t)frame << PTE_PPN_SHIFT | (uint64_t)as << SV_RSW_SHIFT |
 			 sv_permissions(prot) | PTE_U);
+}
+
+static void sv_enter_around(struct pmap *p, uint64_t va, const uint32_t *frame, unsigned n,
+			    unsigned prot, enum resident as)
+{
+	sv_entries_set(p->mm, sv_leaf(sv_of(p), va), sv_index(va), frame, n,
+		       (uint64_t)as << SV_RSW_SHIFT | sv_permissions(prot) | PTE_U);
 }
 
 static void sv_tell(const struct table *t, uint64_t pte, struct pmap_entry *ret_entry)
@@ -482,6 +489,7 @@ const struct pmap_ops sv_ops = {
     .table_free = sv_ops_table_free,
     .tables_needed = sv_tables_needed,
     .enter = sv_enter,
+    .enter_around = sv_enter_around,
     .lookup = sv_lookup,
     .next = sv_next,
     .touch = sv_touch,

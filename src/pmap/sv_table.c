@@ -283,7 +283,9 @@ static void sv_resident_add(const struct mm *mm, struct table *t, enum resident 
 		sv_link_table(mm->pmap_state, l)->pmap->pmap.resident[as] += n;
 }
 
-void sv_entry_set(struct mm *mm, struct table *t, unsigned index, uint64_t pte)
+/* The entry and its link, and what they hand back; how many pages the leaf then has is the caller's to
+ * count: 1, or 0 for the zero frame, which is everybody's: no reverse map, and resident nowhere. */
+static inline unsigned sv_entry_put(struct mm *mm, struct table *t, unsigned index, uint64_t pte)
 {
 	uint64_t *entry = &sv_entries(mm, t->frame)[index];
 	uint32_t frame = sv_pte_frame(pte);
@@ -291,37 +293,87 @@ void sv_entry_set(struct mm *mm, struct table *t, unsigned index, uint64_t pte)
 	VM_ASSERT(!*entry && frame < mm->frames);
 	*entry = pte;
 	t->present++;
-	/* The zero frame is everybody's: no reverse map, and resident nowhere. */
 	if (frame == mm->zero)
-		return;
+		return 0;
 	sv_link_add(mm, frame, t, index);
 	mm->frame[frame].maps++;
-	sv_resident_add(mm, t, sv_pte_as(pte), 1);
+	return 1;
+}
+
+static inline unsigned sv_entry_take(struct mm *mm, struct table *t, unsigned index, bool hand_back)
+{
+	uint64_t *entry = &sv_entries(mm, t->frame)[index], was = *entry;
+	struct frame *f = &mm->frame[sv_pte_frame(was)];
+
+	*entry = 0;
+	t->present--;
+	if (sv_pte_frame(was) == mm->zero)
+		return 0;
+	sv_link_remove(mm, sv_pte_frame(was), t, index);
+	f->maps--;
+	if (hand_back)
+		f->flags |= (was & PTE_A ? FRAME_ACCESSED : 0) | (was & PTE_D ? FRAME_DIRTY : 0);
+	return 1;
+}
+
+void sv_entry_set(struct mm *mm, struct table *t, unsigned index, uint64_t pte)
+{
+	if (sv_entry_put(mm, t, index, pte))
+		sv_resident_add(mm, t, sv_pte_as(pte), 1);
 }
 
 uint64_t sv_entry_clear(struct mm *mm, struct table *t, unsigned index, bool hand_back)
 {
-	uint64_t *entry = &sv_entries(mm, t->frame)[index], was = *entry;
-	uint32_t frame = sv_pte_frame(was);
+	uint64_t was = sv_entries(mm, t->frame)[index];
 
-	*entry = 0;
-	t->present--;
-	if (frame == mm->zero)
-		return was;
-	sv_link_remove(mm, frame, t, index);
-	mm->frame[frame].maps--;
-	sv_resident_add(mm, t, sv_pte_as(was), -1);
-	if (hand_back)
-		mm->frame[frame].flags |=
-		    (was & PTE_A ? FRAME_ACCESSED : 0) | (was & PTE_D ? FRAME_DIRTY : 0);
+	if (sv_entry_take(mm, t, index, hand_back))
+		sv_resident_add(mm, t, sv_pte_as(was), -1);
 	return was;
+}
+
+void sv_entries_set(struct mm *mm, struct table *t, unsigned index, const uint32_t *frame, unsigned n,
+		    uint64_t bits)
+{
+	const uint64_t *entry = sv_entries(mm, t->frame) + index;
+	int pages = 0;
+
+	VM_ASSERT(t->owners == 1 && index + n <= MMU_ENTRIES);
+	for (unsigned i = 0; i < n; i++)
+		if (frame[i] != NO_FRAME && !entry[i])
+			pages += sv_entry_put(mm, t, index + i, (uint64_t)frame[i] << PTE_PPN_SHIFT | bits);
+	sv_resident_add(mm, t, sv_pte_as(bits), pages);
+}
+
+unsigned sv_entries_clear(struct mm *mm, struct table *t, unsigned from, unsigned to,
+			  uint16_t ret_cached[SV_CACHED_MAX])
+{
+	const uint64_t *entry = sv_entries(mm, t->frame);
+	int pages[1 << 2] = {0}; /* by what RSW says */
+	unsigned cached = 0;
+
+	VM_ASSERT(t->owners == 1 && to <= MMU_ENTRIES);
+	for (unsigned i = from; i < to && t->present; i++) {
+		uint64_t was = entry[i];
+
+		if (!was)
+			continue;
+		pages[sv_pte_as(was)] += sv_entry_take(mm, t, i, true);
+		if (!sv_may_be_cached(was))
+			continue;
+		if (cached < SV_CACHED_MAX)
+			ret_cached[cached] = i;
+		cached++;
+	}
+	for (unsigned k = 0; k < RESIDENT_KINDS; k++)
+		sv_resident_add(mm, t, k, -pages[k]);
+	return cached;
 }
 
 void sv_entry_flush(struct mm *mm, const struct table *t, unsigned index, uint64_t was)
 {
 	struct sv_state *st = mm->pmap_state;
 
-	if ((was & (PTE_V | PTE_A)) != (PTE_V | PTE_A))
+	if (!sv_may_be_cached(was))
 		return;
 	if (t->owners > SV_FLUSH_OWNERS_MAX) {
 		machine_flush_all(st->machine);

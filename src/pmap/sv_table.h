@@ -94,6 +94,12 @@ static inline enum resident sv_pte_as(uint64_t pte)
 	return pte >> SV_RSW_SHIFT & 3;
 }
 
+/* Can a translation of it be cached? Only one with V and A ever is. */
+static inline bool sv_may_be_cached(uint64_t pte)
+{
+	return (pte & (PTE_V | PTE_A)) == (PTE_V | PTE_A);
+}
+
 /* The table that an upper entry points to. */
 static inline struct table *sv_pte_table(const struct mm *mm, uint64_t pte)
 {
@@ -148,9 +154,16 @@ struct table *sv_leaf_copy(struct sv *s, uint64_t va, struct table *leaf, struct
  * was there; invalidating and freeing an empty table are the caller's. */
 void sv_entry_set(struct mm *mm, struct table *t, unsigned index, uint64_t pte);
 uint64_t sv_entry_clear(struct mm *mm, struct table *t, unsigned index, bool hand_back);
+/* Many at once, of a leaf with one owner. Setting fills the entries from index on that are empty, each
+ * with the bits and its frame; NO_FRAME: not this one. Clearing empties those of [from, to), hands A and
+ * D back, and returns how many may be cached: the first SV_CACHED_MAX of them are in ret_cached. */
+enum { SV_CACHED_MAX = 16 };
+void sv_entries_set(struct mm *mm, struct table *t, unsigned index, const uint32_t *frame, unsigned n,
+		    uint64_t bits);
+unsigned sv_entries_clear(struct mm *mm, struct table *t, unsigned from, unsigned to,
+			  uint16_t ret_cached[SV_CACHED_MAX]);
 
-/* Forgets a cached translation for every owner of the table, if there can be one: only an entry
- * with V and A is ever cached. */
+/* Forgets a cached translation for every owner of the table, if there can be one. */
 void sv_entry_flush(struct mm *mm, const struct table *t, unsigned index, uint64_t was);
 
 /* sv_frame.c: for a frame, in all its mappings at once; as pmap.h says. */

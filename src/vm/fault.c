@@ -353,6 +353,16 @@ static uint32_t fault_commit(struct space *s, const struct fault_request *q,
 	return frame;
 }
 
+/* The frame of a page that can be mapped just so, or NO_FRAME. */
+static uint32_t frame_around(const struct mm *mm, const struct object *o, uint64_t index)
+{
+	uint32_t frame = object_cached(o, index);
+	if (frame == NO_FRAME)
+		return NO_FRAME;
+	const struct frame *f = frame_at(mm, frame);
+	return f->state == FRAME_OWNED && !(f->flags & FRAME_FAILED) ? frame : NO_FRAME;
+}
+
 /* Maps what else of the file or shared memory is resident around the page that was just mapped: within
  * its aligned window, its region and its leaf table, so that it takes nothing. */
 static void fault_around(struct space *s, const struct fault_plan *p)
@@ -366,16 +376,16 @@ static void fault_around(struct space *s, const struct fault_plan *p)
 	end = min_u64(end, align_up(p->page + 1, SPAN_SIZE));
 	start = max_u64(start, align_down(p->page, SPAN_SIZE));
 	uint64_t index = region_index(r, start), pages = page_up(r->object->size) >> PAGE_SHIFT;
-	struct pmap_entry e;
-	struct reserve nothing = {0};
-	for (uint64_t va = start; va < end && index < pages; va += PAGE_SIZE, index++) {
-		uint32_t frame = object_cached(r->object, index);
-		if (frame == NO_FRAME || frame_at(mm, frame)->state != FRAME_OWNED ||
-		    frame_at(mm, frame)->flags & FRAME_FAILED ||
-		    mm->pmap->lookup(s->pmap, va, &e) || region_anon(s, r, va))
-			continue;
+	uint32_t frame[FAULT_AROUND_MAX];
+	unsigned n = 0;
+	for (uint64_t va = start; va < end && index < pages; va += PAGE_SIZE, index++)
+		frame[n++] = region_anon(s, r, va) ? NO_FRAME : frame_around(mm, r->object, index);
+	/* Of tracked pages each has permissions of its own. */
+	unsigned step = r->flags & REGION_TRACKED || s->tracks.root ? 1 : n;
+	for (unsigned i = 0; i < n; i += step) {
+		uint64_t va = start + i * (uint64_t)PAGE_SIZE;
 		unsigned prot = track_may_store(s, r, va) ? p->prot : p->prot & ~PROT_W;
-		mm->pmap->enter(s->pmap, va, frame, prot, p->as, &nothing);
+		mm->pmap->enter_around(s->pmap, va, frame + i, step, prot, p->as);
 	}
 }
 

@@ -50,6 +50,9 @@ struct fault_request {
 	const uint8_t *fill; /* what a page that is made has, instead of zeros; NULL: zeros */
 };
 
+/* Pages that one fault maps at most. */
+enum { FAULT_AROUND_MAX = 16 };
+
 /* What a commit does. */
 enum fault_step {
 	STEP_FAIL,	/* nothing: the cause says why */

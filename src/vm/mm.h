@@ -45,7 +45,7 @@ struct mm_config {
 	const char *policy_params; /* may be NULL */
 	bool exact_refs;	   /* --refs exact: policy->touch will be called for every reference */
 	bool eager;		   /* --paging eager */
-	unsigned fault_around;	   /* pages that one file fault maps, 1 to 16 */
+	unsigned fault_around;	   /* pages that one file fault maps, 1 to FAULT_AROUND_MAX */
 	struct swap_config swap;
 	struct local_config local;
 	/* Fewer than low free frames: evict until there are high, in the background. 0: never. */

@@ -79,6 +79,10 @@ struct pmap_ops {
 	/* Maps frame at va, in place of what was there (its A and D go to its frame, as in remove);
 	 * takes tables from r. The entry starts with A and D clear; hardware sets them. Cannot fail. */
 	void (*enter)(struct pmap *p, uint64_t va, uint32_t frame, unsigned prot, enum resident as, struct reserve *r);
+	/* Maps the neighbours frame[0 .. n - 1] from va on, wherever there is no entry yet; NO_FRAME: not
+	 * this one. All lie in one span that has a table of this pmap's own. Cannot fail. */
+	void (*enter_around)(struct pmap *p, uint64_t va, const uint32_t *frame, unsigned n, unsigned prot,
+			     enum resident as);
 	/* What is at va; false: nothing. */
 	bool (*lookup)(const struct pmap *p, uint64_t va, struct pmap_entry *ret_entry);
 	/* The first entry at or after *va and below end; moves *va to it. */

@@ -122,6 +122,61 @@ TEST_WORLDS(unmapping_the_middle_leaves_both_ends)
 	ops->destroy(p);
 }
 
+TEST_WORLDS(neighbours_are_entered_only_where_nothing_is_yet)
+{
+	struct pmap *p = pmap_new(mm, 1);
+	struct pmap_entry e;
+	const uint32_t around[] = {frames[1], frames[2], NO_FRAME, mm->zero, frames[3], frames[4]};
+	const struct {
+		uint32_t frame;
+		unsigned prot;
+	} wanted[] = {{frames[1], PROT_R}, {frames[0], PROT_R | PROT_W}, {NO_FRAME, 0},
+		      {mm->zero, PROT_R},  {frames[3], PROT_R},		 {frames[4], PROT_R}};
+
+	CHECK_EQ(world_enter(w, p, A + PAGE_SIZE, frames[0], PROT_R | PROT_W, RESIDENT_ANON), 0);
+	ops->enter_around(p, A, around, array_size(around), PROT_R, RESIDENT_FILE);
+	for (unsigned i = 0; i < array_size(wanted); i++) {
+		bool there = ops->lookup(p, A + i * PAGE_SIZE, &e);
+		CHECK_EQ(there, wanted[i].frame != NO_FRAME);
+		if (there) {
+			CHECK_EQ(e.frame, wanted[i].frame);
+			CHECK_EQ(e.prot, wanted[i].prot);
+			CHECK(!e.accessed && !e.dirty);
+		}
+	}
+	CHECK_EQ(resident(p, RESIDENT_FILE), 3);
+	CHECK_EQ(resident(p, RESIDENT_ANON), 1);
+	CHECK_EQ(mm->frame[frames[2]].maps, 0);
+	verify(mm);
+	ops->unmap(p, A, A + 5 * PAGE_SIZE);
+	CHECK_EQ(resident(p, RESIDENT_FILE), 1);
+	CHECK_EQ(resident(p, RESIDENT_ANON), 0);
+	CHECK(ops->lookup(p, A + 5 * PAGE_SIZE, &e));
+	verify(mm);
+	ops->destroy(p);
+}
+
+TEST_WORLDS(a_range_of_any_length_is_dropped_and_hands_back_that_it_was_used)
+{
+	enum { PAGES = 40 };
+	struct pmap *p = pmap_new(mm, 1);
+	uint32_t frame;
+
+	for (unsigned n = 1; n <= PAGES; n += 13) {
+		for (unsigned i = 0; i < n; i++) {
+			CHECK_EQ(world_enter(w, p, A + i * PAGE_SIZE, frames[i % 8], PROT_R, RESIDENT_FILE), 0);
+			CHECK(ops->touch(p, A + i * PAGE_SIZE, ACCESS_READ, &frame));
+		}
+		ops->unmap(p, A, A + PAGES * PAGE_SIZE);
+		for (unsigned i = 0; i < n; i++)
+			CHECK(!ops->touch(p, A + i * PAGE_SIZE, ACCESS_READ, &frame));
+		CHECK(mm->frame[frames[0]].flags & FRAME_ACCESSED);
+		mm->frame[frames[0]].flags &= ~FRAME_ACCESSED;
+		verify(mm);
+	}
+	ops->destroy(p);
+}
+
 TEST_WORLDS(entering_again_replaces_what_was_there_and_keeps_its_dirty_bit_for_the_frame)
 {
 	struct pmap *p = pmap_new(mm, 1);
