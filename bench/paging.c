@@ -16,7 +16,7 @@
 #include "heap.h"
 #include "store/store.h"
 
-enum { PAGES = HEAP_PAGES, ROUNDS = 5 };
+enum { PAGES = HEAP_PAGES, ROUNDS = 5 /* at most */ };
 
 static uint8_t *frames[2 * PAGES];
 static uint32_t frame_free[2 * PAGES], frames_free;
@@ -108,14 +108,14 @@ static uint64_t bare_file(int fd, uint8_t *pages, uint8_t *back)
 	return cpu_ns() - begun;
 }
 
-static void report_store(const char *name, const uint64_t *store, const uint64_t *bare)
+static void report_store(const char *name, const uint64_t *store, const uint64_t *bare, unsigned rounds)
 {
-	for (unsigned i = 0; i < ROUNDS; i++)
+	for (unsigned i = 0; i < rounds; i++)
 		printf("{\"store\": \"%s\", \"store_ns\": %.1f, \"bare_ns\": %.1f}\n", name,
 		       (double)store[i] / PAGES, (double)bare[i] / PAGES);
 }
 
-static void bench_stores(const char *directory)
+static void bench_stores(const char *directory, unsigned rounds)
 {
 	static char spec[300], path[300], why[300];
 	uint8_t *pages = malloc((size_t)PAGES * PAGE_SIZE),
@@ -132,30 +132,33 @@ static void bench_stores(const char *directory)
 	uint64_t store[ROUNDS], bare[ROUNDS];
 
 	check(store_open("zram:16M", &env, &o, why, sizeof(why)) == 0, why);
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < rounds; i++) {
 		bare[i] = bare_zstd(pages, back);
 		store[i] = through_store(&o, pages, back);
 	}
 	o.ops->close(o.store);
-	report_store("zram", store, bare);
+	report_store("zram", store, bare, rounds);
 
 	snprintf(path, sizeof(path), "%s/bare", directory);
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	check(fd >= 0, "cannot make a file");
 	snprintf(spec, sizeof(spec), "file:%s/swap,size=16M", directory);
 	check(store_open(spec, &env, &o, why, sizeof(why)) == 0, why);
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < rounds; i++) {
 		bare[i] = bare_file(fd, pages, back);
 		store[i] = through_store(&o, pages, back);
 	}
 	o.ops->close(o.store);
 	close(fd);
-	report_store("file", store, bare);
+	report_store("file", store, bare, rounds);
 }
 
 int main(int argc, char **argv)
 {
-	check(argc == 2, "say bench_paging DIRECTORY");
-	bench_stores(argv[1]);
+	char *end = "";
+	unsigned long rounds = argc > 2 ? strtoul(argv[2], &end, 10) : ROUNDS;
+	check(argc >= 2 && argc <= 3 && !*end && rounds && rounds <= ROUNDS,
+	      "say bench_paging DIRECTORY [ROUNDS], at most 5");
+	bench_stores(argv[1], (unsigned)rounds);
 	return 0;
 }

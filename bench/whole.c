@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* whole.c - swapping through the whole paging system, as faults bring it about
  *
- *	bench_whole swap DIRECTORY	a fault that evicts a page and brings another back, beside the
- *					same pages moved bare, in the same order
- *	bench_whole victims		what emptying a frame costs, by policy and RAM
+ *	bench_whole swap DIRECTORY [ROUNDS]	a fault that evicts a page and brings another back, beside
+ *						the same pages moved bare, in the same order
+ *	bench_whole victims [MIB]		what emptying a frame costs, by policy and RAM, or in one
+ *						RAM
  *
  * Real page tables in a real machine's RAM; the accesses are made here, so that no instruction is
  * interpreted. Each line is JSON; scripts/bench --paging makes tables of them. Processor time.
@@ -24,7 +25,7 @@
 #include "store/store.h"
 #include "vm/mm.h"
 
-enum { ROUNDS = 7 };
+enum { ROUNDS = 7 }; /* unless told */
 
 /* ---- A machine with one space ---- */
 
@@ -199,9 +200,10 @@ static uint64_t system_round(struct system *s)
 	return cpu_ns() - begun;
 }
 
-static void bench_swap(const char *name, const char *spec, struct bare *b, const uint8_t *pages)
+static void bench_swap(const char *name, const char *spec, struct bare *b, const uint8_t *pages,
+		       unsigned rounds)
 {
-	enum { FRAMES = 2560, MOVES = 4 * HEAP_PAGES };
+	enum { FRAMES = 2560, MOVES = 64 * HEAP_PAGES };
 	char why[300];
 	struct system s;
 	struct store_env env;
@@ -224,7 +226,7 @@ static void bench_swap(const char *name, const char *spec, struct bare *b, const
 		memcpy(system_access(&s, i, ACCESS_WRITE), pages + (size_t)i * PAGE_SIZE, PAGE_SIZE);
 	(void)system_round(&s);
 	(void)bare_moves(b, &noted);
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < rounds; i++) {
 		noted.moves = 0;
 		uint64_t before = s.tally.cause[CAUSE_swap_in];
 		uint64_t through = system_round(&s), bare = bare_moves(b, &noted);
@@ -244,7 +246,7 @@ static void bench_swap(const char *name, const char *spec, struct bare *b, const
 	free(b->size);
 }
 
-static void bench_swaps(const char *directory)
+static void bench_swaps(const char *directory, unsigned rounds)
 {
 	char path[300], spec[320];
 	uint64_t size = (uint64_t)HEAP_PAGES * PAGE_SIZE;
@@ -259,7 +261,7 @@ static void bench_swaps(const char *directory)
 	b.fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	check(b.fd >= 0, "cannot make a file");
 	snprintf(spec, sizeof(spec), "file:%s/swap,size=16M", directory);
-	bench_swap("file", spec, &b, pages);
+	bench_swap("file", spec, &b, pages, rounds);
 	close(b.fd);
 
 	b.packed = get(HEAP_PAGES * b.room);
@@ -267,7 +269,7 @@ static void bench_swaps(const char *directory)
 	b.inflate = ZSTD_createDCtx();
 	check(b.deflate && b.inflate, "no memory");
 	check(!ZSTD_isError(ZSTD_CCtx_setParameter(b.deflate, ZSTD_c_compressionLevel, 1)), "zstd");
-	bench_swap("zram", "zram:16M", &b, pages);
+	bench_swap("zram", "zram:16M", &b, pages, rounds);
 	ZSTD_freeCCtx(b.deflate);
 	ZSTD_freeDCtx(b.inflate);
 	free(b.packed);
@@ -372,21 +374,32 @@ static void bench_policy(const struct policy_ops *ops, uint32_t frames)
 	system_end(&s);
 }
 
-static void bench_victims(void)
+/* only: of all sizes; 0: each. */
+static void bench_victims(unsigned only)
 {
 	static const uint32_t mib[] = {16, 64, 256, 1024, 8192};
 	for (unsigned n = 0; n < array_size(mib); n++)
-		for (unsigned i = 0; policies[i]; i++)
+		for (unsigned i = 0; policies[i] && (!only || mib[n] == only); i++)
 			bench_policy(policies[i], mib[n] << 8);
+}
+
+/* A number that is not 0, or what holds without one. */
+static unsigned number(const char *text, unsigned without)
+{
+	char *end;
+	unsigned long n = text ? strtoul(text, &end, 10) : without;
+	check(!text || (*text && !*end && n && n <= UINT16_MAX), "the last argument is no number");
+	return (unsigned)n;
 }
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && strcmp(argv[1], "swap") == 0) {
-		bench_swaps(argv[2]);
+	if (argc >= 3 && argc <= 4 && strcmp(argv[1], "swap") == 0) {
+		bench_swaps(argv[2], number(argv[3], ROUNDS));
 	} else {
-		check(argc == 2 && strcmp(argv[1], "victims") == 0, "say swap DIRECTORY, or victims");
-		bench_victims();
+		check(argc >= 2 && argc <= 3 && strcmp(argv[1], "victims") == 0,
+		      "say swap DIRECTORY [ROUNDS], or victims [MIB]");
+		bench_victims(number(argv[2], 0));
 	}
 	return 0;
 }

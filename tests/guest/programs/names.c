@@ -13,12 +13,13 @@
 
 enum { PAGE = 4096 };
 
-/* Says the lines of maps (or smaps) that meet the pages from p on: pages from p, protection, name. */
-static void show(const char *what, const char *p, unsigned pages)
+/* The lines of a file like maps that meet the pages from p on: pages from p, protection, name. */
+static void read_lines(const char *file, const char *p, unsigned pages, char *said, size_t size)
 {
-	char line[512], said[1024] = "", permissions[8];
+	char line[512], permissions[8];
 	unsigned long start, end, at = (unsigned long)p;
-	FILE *f = fopen("/proc/self/maps", "r");
+	FILE *f = fopen(file, "r");
+	said[0] = 0;
 	while (f && fgets(line, sizeof(line), f)) {
 		int name = 0;
 		if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %n", &start, &end, permissions, &name) < 3)
@@ -29,12 +30,22 @@ static void show(const char *what, const char *p, unsigned pages)
 		/* How far it goes beyond the pages is nobody's affair. */
 		start = start < at ? at : start;
 		end = end > at + pages * PAGE ? at + pages * PAGE : end;
-		snprintf(said + strlen(said), sizeof(said) - strlen(said), " %lu-%lu %s %s;", (start - at) / PAGE,
+		snprintf(said + strlen(said), size - strlen(said), " %lu-%lu %s %s;", (start - at) / PAGE,
 			 (end - at) / PAGE, permissions, name ? line + name : "");
 	}
 	if (f)
 		fclose(f);
-	say("%s:%s", what, said);
+}
+
+/* What maps says, and that smaps has the same lines above its numbers. */
+static void show(const char *what, const char *p, unsigned pages)
+{
+	char maps[1024], smaps[1024];
+	read_lines("/proc/self/maps", p, pages, maps, sizeof(maps));
+	read_lines("/proc/self/smaps", p, pages, smaps, sizeof(smaps));
+	say("%s:%s", what, maps);
+	if (strcmp(maps, smaps) != 0)
+		say("%s in smaps:%s", what, smaps);
 }
 
 static const char *name(const void *p, size_t size, const char *text)
