@@ -163,6 +163,7 @@ ROOT_ONLY = ['numa', 'netlink', 'others', 'settings', 'userfault', 'windows']
 # Users, rights, owners.
 SAME |= {
     'creds': 'who_a_process_is_changes_by_linux_s_rules_and_says_whom_it_may_kill',
+    'leases': 'who_has_a_lease_is_told_before_another_opens_his_file_and_may_finish',
     'owners': 'files_are_open_to_those_alone_whom_owner_group_and_mode_let_in',
     'setid': 'a_set_id_program_has_its_owner_s_rights_and_nobody_else_s',
 }

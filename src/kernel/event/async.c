@@ -183,6 +183,20 @@ void async_urgent(struct file *f)
 		send(f->kernel, f->async, &info);
 }
 
+void async_lease(struct file *f, int fd)
+{
+	const struct async *a = f->async;
+	struct signal_info info = {.number = a && a->number ? a->number : SIGIO, .code = SI_KERNEL};
+	if (!a || !a->id)
+		return;
+	if (a->number) {
+		info.code = POLL_MSG;
+		info.band = POLLIN | POLLRDNORM | POLLMSG;
+		info.fd = fd;
+	}
+	send(f->kernel, a, &info);
+}
+
 void async_forget_file(struct file *f)
 {
 	if (f->async)

@@ -26,6 +26,8 @@ int async_signal(const struct file *f);
 int async_turn(struct file *f, int fd, bool on);
 /* Urgent data came to f: SIGURG for the owner, O_ASYNC or not. */
 void async_urgent(struct file *f);
+/* Somebody else wants what f has a lease of: a signal for the owner. */
+void async_lease(struct file *f, int fd);
 void async_forget_file(struct file *f);
 
 #endif

@@ -14,6 +14,7 @@
 #include "kernel/file/fd.h"
 #include "kernel/file/file.h"
 #include "kernel/file/hostnode.h"
+#include "kernel/file/lease.h"
 #include "kernel/file/lock.h"
 #include "kernel/file/path.h"
 #include "kernel/file/shm.h"
@@ -62,6 +63,7 @@ void file_put(struct file *f)
 		return;
 	bool gone = inotify_closing(f, &st);
 	locks_forget_file(f);
+	lease_forget_file(f);
 	epoll_forget_file(f);
 	async_forget_file(f);
 	if (f->ops->release)

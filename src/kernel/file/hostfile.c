@@ -414,6 +414,15 @@ static const struct file_ops shared_ops = {
     .release = host_release,
 };
 
+int hostnode_openers(const struct file *f, unsigned *ret_others, unsigned *ret_writers)
+{
+	if (f->ops != &host_ops && f->ops != &shared_ops)
+		return -EINVAL;
+	*ret_others = node_of(f)->files - 1;
+	*ret_writers = node_of(f)->writers;
+	return 0;
+}
+
 int hostnode_open(struct kernel *k, int fd, uint32_t flags, const char *path, bool host_offset,
 		  struct file **ret_file)
 {

@@ -50,6 +50,9 @@ bool hostnode_name(const struct object *o, struct text *ret_name, uint64_t *ret_
 
 /* Does a process execute this file? Then it cannot be written: -ETXTBSY. */
 bool hostnode_executed(struct kernel *k, const struct stat *st);
+/* How many others have f's file open, and how many of all write to it. Returns 0, or -EINVAL: it is no
+ * file of the host. */
+int hostnode_openers(const struct file *f, unsigned *ret_others, unsigned *ret_writers);
 /* Has a program this file open? */
 bool hostnode_in_use(struct kernel *k, const struct stat *st);
 /* The guest changed this file by name: what differs is no news. */

@@ -397,6 +397,7 @@ int mounts_create(struct kernel *k)
 	LIST_INIT(&m->fss);
 	LIST_INIT(&m->locks);
 	wait_queue_init(&m->lock_queue);
+	leases_init(&m->leases);
 	k->mounts = m;
 	int err = hostnodes_create(k, &m->hostfs);
 	if (!err)

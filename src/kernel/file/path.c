@@ -436,6 +436,9 @@ static int open_place(struct place *at, struct task *t, uint32_t flags, uint32_t
 		return dir_open(at, flags, ret_file);
 	if (flags & ABI_O_PATH)
 		return path_only_open(at, flags, ret_file);
+	err = lease_break(at, t, (flags & ABI_O_ACCMODE) != ABI_O_RDONLY || flags & ABI_O_TRUNC, flags & ABI_O_NONBLOCK);
+	if (err)
+		return err;
 	return at->mount->ops->open ? at->mount->ops->open(at, t, flags, mode, ret_file)
 	       : at->exists         ? -ENXIO
 				    : -EACCES;

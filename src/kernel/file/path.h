@@ -29,6 +29,7 @@
 #include <sys/statfs.h>
 
 #include "kernel/file/file.h"
+#include "kernel/file/lease.h"
 #include "kernel/file/permission.h"
 
 enum { PATH_SIZE = 4096, NAME_SIZE = 256, SYMLINKS_MAX = 40 };
@@ -107,6 +108,7 @@ struct mounts {
 	struct pipes *fifos;
 	LIST_HEAD(, lock_held) locks;
 	unsigned lock_count;
+	struct leases leases;
 	struct wait_queue lock_queue;
 	uint64_t inode; /* the next number for what has none of its own */
 };

@@ -476,6 +476,8 @@ int64_t sys_truncate(struct task *t, const uint64_t a[6])
 	if (!err)
 		err = place_access(&at, t, 2);
 	if (!err)
+		err = lease_break(&at, t, true, false);
+	if (!err)
 		err = file_limit_size(t, (uint64_t)at.stat.st_size, a[1]);
 	if (err)
 		return err;

@@ -283,9 +283,8 @@ int64_t sys_fcntl(struct task *t, const uint64_t a[6])
 	case OFD_GETLK:
 	case OFD_SETLK:
 	case OFD_SETLKW: return record_lock(t, f, command, arg);
-	/* No file can be leased: as on a file system that does not support it. */
-	case SETLEASE: return -EINVAL;
-	case GETLEASE: return F_UNLCK_;
+	case SETLEASE: return lease_set(t, f, (int)a[0], arg);
+	case GETLEASE: return lease_get(f);
 	case DUPFD_QUERY: return fd_get(ft, (int)arg) ? fd_get(ft, (int)arg) == f : -EBADF;
 	case SETOWN: return set_owner(f, (int32_t)arg);
 	case GETOWN: return get_owner(f);
