@@ -227,8 +227,6 @@ enum {
 	PR_SET_VMA = 0x53564d41,
 };
 
-enum { SLACK_NS = 50000 };
-
 static int64_t prctl_get_name(struct task *t, uint64_t va)
 {
 	char name[sizeof(t->comm)] = {0};
@@ -303,10 +301,12 @@ int64_t sys_prctl(struct task *t, const uint64_t a[6])
 		return prctl_set_name(t, a[1]);
 	case PR_GET_COMM:
 		return prctl_get_name(t, a[1]);
+	/* Kept and told: sleeps end at their very instruction. */
 	case PR_SET_SLACK:
-		return 0; /* sleeps end at their very instruction: there is no slack to set */
+		t->slack.now = (int64_t)a[1] > 0 ? a[1] : t->slack.usual;
+		return 0;
 	case PR_GET_SLACK:
-		return SLACK_NS;
+		return (int64_t)(t->slack.now < INT32_MAX ? t->slack.now : INT32_MAX);
 	case PR_SET_SUBREAPER:
 		p->subreaper = a[1] != 0;
 		return 0;

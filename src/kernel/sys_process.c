@@ -223,6 +223,7 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 		sched_inherit(t, child);
 		signals_clone_task(t, child, (flags & (CLONE_VM_ | CLONE_VFORK_)) == CLONE_VM_);
 		memcpy(child->comm, t->comm, sizeof(t->comm));
+		child->slack.now = child->slack.usual = t->slack.now;
 		child->mempolicy = t->mempolicy;
 		child->mempolicy_nodes = t->mempolicy_nodes;
 		start_registers(t, child, flags, stack, tls);

@@ -31,6 +31,8 @@
 
 /* As Linux's: pids begin again here when they have all been used once. */
 enum { PID_AGAIN = 300 };
+/* How late Linux lets a sleep be. */
+enum { SLACK_NS = 50000 };
 
 static int pid_order(const struct process *a, const struct process *b)
 {
@@ -90,6 +92,7 @@ static struct task *task_create(struct process *p, int32_t tid)
 	t->process = p;
 	t->state = TASK_WAITING;
 	t->deadline = NO_DEADLINE;
+	t->slack.now = t->slack.usual = SLACK_NS;
 	signals_init_task(t);
 	if (!TAILQ_EMPTY(&p->tasks))
 		further_add(t);

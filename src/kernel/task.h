@@ -77,6 +77,9 @@ struct task {
 	uint64_t deadline; /* NO_DEADLINE: none */
 	uint64_t retired;  /* instructions */
 	struct switches switches;
+	struct {
+		uint64_t now, usual; /* of timers, in ns: see prctl */
+	} slack;
 	uint16_t mempolicy; /* kept and told: see sys_other.c */
 	uint64_t mempolicy_nodes;
 	struct {

@@ -145,11 +145,15 @@ int64_t sys_mkdirat(struct task *t, const uint64_t a[6])
 int64_t sys_mknodat(struct task *t, const uint64_t a[6])
 {
 	struct place at;
-	uint32_t mode = (uint32_t)a[2];
+	uint32_t mode = (uint32_t)a[2], type = mode & S_IFMT;
+	bool device = type == S_IFCHR || type == S_IFBLK;
+	if (!device && type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK)
+		return type == S_IFDIR ? -EPERM : -EINVAL;
 	int err = find_new(t, (int)a[0], a[1], false, &at);
 	if (err)
 		return err;
-	if (S_ISDIR(mode) || !at.mount->ops->mknod)
+	/* Devices are /dev's alone. */
+	if (device || !at.mount->ops->mknod)
 		return -EPERM;
 	return made(&at, at.mount->ops->mknod(&at, mode & ~fs_umask(t->process->fs)), false);
 }

@@ -193,11 +193,14 @@ int64_t sys_readlinkat(struct task *t, const uint64_t a[6])
 	char text[PATH_SIZE];
 	if ((int32_t)a[3] <= 0)
 		return -EINVAL;
-	int err = find(t, (int)a[0], a[1], FIND_EMPTY, &at);
+	int size = uaccess_string(t, text, a[1], sizeof(text));
+	if (size < 0)
+		return size;
+	int err = path_find(t->process->kernel, t, (int)a[0], text, FIND_EMPTY, &at);
 	if (err)
 		return err;
 	if (at.file || !S_ISLNK(at.stat.st_mode) || !at.mount->ops->readlink)
-		return -EINVAL;
+		return size == 0 ? -ENOENT : -EINVAL;
 	int n = at.mount->ops->readlink(&at, text, (unsigned)min_u64(sizeof(text), (uint32_t)a[3]));
 	if (n < 0)
 		return n;
