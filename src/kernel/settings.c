@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/settings.h"
 
+#include "kernel/file/lease.h"
 #include "kernel/file/pipe.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/limits.h"
@@ -25,6 +26,7 @@ void settings_init(struct settings *s)
 	    .pipe_size = PIPE_CAPACITY_MAX,
 	    .inotify = {.events = 16384, .instances = 128, .watches = 65536},
 	    .files = 1048576,
+	    .lease_break = LEASE_BREAK_SECONDS,
 	    .swappiness = 60,
 	};
 }

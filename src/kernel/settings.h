@@ -34,6 +34,7 @@ struct settings {
 		uint64_t events, instances, watches;
 	} inotify;
 	uint64_t files;
+	uint64_t lease_break; /* seconds that who has a lease is given */
 	uint64_t swappiness; /* kept: a policy has its own mind about whose pages go */
 };
 

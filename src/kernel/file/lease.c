@@ -153,7 +153,7 @@ static bool ask(struct leases *all, struct lease *l, bool writes, uint64_t now)
 	if (l->becomes == LEASE_NONE || l->becomes == wanted)
 		return true;
 	if (l->becomes == l->type)
-		l->deadline = now + LEASE_BREAK_SECONDS * UINT64_C(1000000000);
+		l->deadline = now + l->file->kernel->settings.lease_break * UINT64_C(1000000000);
 	l->becomes = wanted;
 	async_lease(l->file, l->fd);
 	return true;

@@ -8,7 +8,7 @@
  *
  * A read lease keeps writers waiting, a write lease everybody. It belongs to the open file, goes with
  * it, and lies on a regular file of the host or of /dev/shm, by device and inode. The holder has
- * BREAK_SECONDS of virtual time. A machine has at most LEASES_MAX.
+ * lease-break-time, LEASE_BREAK_SECONDS of virtual time unless set. A machine has at most LEASES_MAX.
  */
 #ifndef KERNEL_LEASE_H
 #define KERNEL_LEASE_H

@@ -86,6 +86,7 @@ NUMBER(max_queued_events, inotify.events, 0, INT32_MAX)
 NUMBER(max_user_instances, inotify.instances, 0, INT32_MAX)
 NUMBER(max_user_watches, inotify.watches, 0, INT32_MAX)
 NUMBER(file_max, files, 0, INT64_MAX)
+NUMBER(lease_break, lease_break, 0, INT32_MAX)
 NUMBER(swappiness, swappiness, 0, 200)
 
 /* Open files; of Linux's free ones there are none to be seen since 2.6. */

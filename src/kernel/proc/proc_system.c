@@ -375,6 +375,7 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/fs/inotify/max_queued_events", proc_max_queued_events, 0644, proc_set_max_queued_events},
     {"sys/fs/inotify/max_user_instances", proc_max_user_instances, 0644, proc_set_max_user_instances},
     {"sys/fs/inotify/max_user_watches", proc_max_user_watches, 0644, proc_set_max_user_watches},
+    {"sys/fs/lease-break-time", proc_lease_break, 0644, proc_set_lease_break},
     {"sys/fs/mqueue/msg_default", proc_msg_default, 0644, proc_set_msg_default},
     {"sys/fs/mqueue/msg_max", proc_msg_max, 0644, proc_set_msg_max},
     {"sys/fs/mqueue/msgsize_default", proc_msgsize_default, 0644, proc_set_msgsize_default},
