@@ -106,6 +106,7 @@ struct file {
 	/* As the guest names it, for /proc/PID/fd and maps; follows renames. NULL: none. */
 	char *path;
 	bool unlinked;          /* path was removed by the guest: "(deleted)" */
+	bool created;           /* by the open that made this */
 	void *ctx;              /* the kind's own */
 	LIST_ENTRY(file) named; /* those with a path, so that a rename finds them */
 	LIST_HEAD(, epoll_item) epolls; /* who watches it: see epoll.h */

@@ -450,8 +450,10 @@ int place_open(struct place *at, struct task *t, uint32_t flags, uint32_t mode,
 	int err = open_place(at, t, flags, mode, ret_file);
 	if (err || flags & ABI_O_PATH)
 		return err;
-	if (!at->exists)
+	if (!at->exists) {
+		(*ret_file)->created = true;
 		inotify_created(at, false);
+	}
 	inotify_file(*ret_file, EVENT_OPEN);
 	if (at->exists && flags & ABI_O_TRUNC && S_ISREG(at->stat.st_mode))
 		inotify_file(*ret_file, EVENT_MODIFY);

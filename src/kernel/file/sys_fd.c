@@ -109,6 +109,7 @@ enum fcntl_command {
 	SETLEASE = 1024,
 	GETLEASE = 1025,
 	DUPFD_QUERY = 1027,
+	CREATED_QUERY = 1028,
 	DUPFD_CLOEXEC = 1030,
 	SETPIPE_SZ = 1031,
 	GETPIPE_SZ = 1032,
@@ -286,6 +287,7 @@ int64_t sys_fcntl(struct task *t, const uint64_t a[6])
 	case SETLEASE: return lease_set(t, f, (int)a[0], arg);
 	case GETLEASE: return lease_get(f);
 	case DUPFD_QUERY: return fd_get(ft, (int)arg) ? fd_get(ft, (int)arg) == f : -EBADF;
+	case CREATED_QUERY: return f->created;
 	case SETOWN: return set_owner(f, (int32_t)arg);
 	case GETOWN: return get_owner(f);
 	case SETOWN_EX: return set_owner_ex(t, f, arg);

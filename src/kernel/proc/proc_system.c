@@ -406,6 +406,7 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/kernel/shmall", proc_shmall, 0644, proc_set_shmall},
     {"sys/kernel/shmmax", proc_shmmax, 0644, proc_set_shmmax},
     {"sys/kernel/shmmni", proc_shmmni, 0644, proc_set_shmmni},
+    {"sys/kernel/tainted", fill_zero, 0444, NULL},
     {"sys/kernel/threads-max", proc_threads_max, 0644, proc_set_threads_max},
     {"sys/kernel/version", fill_osversion, 0444, NULL},
     {"sys/net/core/rmem_default", fill_socket_memory, 0444, NULL},
