@@ -61,20 +61,40 @@ static int grow(struct ring *r, uint64_t end)
 	return 0;
 }
 
-int64_t ring_reserve(struct ring *r, uint64_t size)
+/* Takes frames for size bytes to come; returns 0, or why *ret_done is less. */
+static int reserve(struct ring *r, uint64_t size, uint64_t *ret_done)
 {
+	int err = 0;
 	uint64_t done = 0;
 	while (done < size) {
 		uint64_t at = r->head + done, part = min_u64(size - done, PAGE_SIZE - at % PAGE_SIZE);
-		int err = grow(r, at + part);
+		err = grow(r, at + part);
 		uint32_t *s = err ? NULL : slot(r, at);
 		if (!err && *s == NO_FRAME)
 			err = frame_take_kernel(r->mm, r, s);
 		if (err)
-			return done ? (int64_t)done : err;
+			break;
 		done += part;
 	}
-	return (int64_t)done;
+	*ret_done = done;
+	return err;
+}
+
+int64_t ring_reserve(struct ring *r, uint64_t size)
+{
+	uint64_t done;
+	int err = reserve(r, size, &done);
+	return done ? (int64_t)done : err;
+}
+
+int ring_room(struct ring *r, uint64_t size)
+{
+	uint64_t done;
+	/* More than RAM has can never be. */
+	int err = (ring_used(r) + size) / PAGE_SIZE > r->mm->frames ? -ENOMEM : reserve(r, size, &done);
+	if (err)
+		ring_settle(r);
+	return err;
 }
 
 /* The frames of [from, end), whole pages of them. */
@@ -150,4 +170,46 @@ void ring_take(struct ring *r, uint64_t size)
 	}
 	if (ring_used(r) == 0)
 		drop_frames(r);
+}
+
+void ring_poke(struct ring *r, uint64_t offset, const void *bytes, size_t size)
+{
+	for (size_t done = 0, part; done < size; done += part) {
+		/* Frames are the ring's own to write to. */
+		uint8_t *to = (uint8_t *)(uintptr_t)ring_at(r, offset + done, size - done, &part);
+		if (bytes)
+			memcpy(to, (const uint8_t *)bytes + done, part);
+		else
+			memset(to, 0, part);
+	}
+}
+
+/* Moves size bytes up or down, in pieces that no overlap can spoil. */
+static void move(struct ring *r, uint64_t to, uint64_t from, uint64_t size)
+{
+	uint8_t some[1024];
+	for (uint64_t done = 0, part; done < size; done += part) {
+		part = min_u64(size - done, sizeof(some));
+		uint64_t at = to < from ? done : size - done - part;
+		ring_peek(r, from + at, some, part);
+		ring_poke(r, to + at, some, part);
+	}
+}
+
+void ring_insert(struct ring *r, uint64_t at, const void *bytes, size_t size)
+{
+	uint64_t behind = ring_used(r) - at;
+	r->head += size;
+	move(r, at + size, at, behind);
+	ring_poke(r, at, bytes, size);
+}
+
+void ring_remove(struct ring *r, uint64_t at, size_t size)
+{
+	if (at == 0) {
+		ring_take(r, size);
+	} else {
+		move(r, at, at + size, ring_used(r) - at - size);
+		ring_unput(r, size);
+	}
 }

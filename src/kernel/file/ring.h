@@ -6,7 +6,7 @@
  *	....[#######|########|#####]....     slot of position p: p / 4096 % slots
  *	     slot     slot     slot
  *
- * What pipes and sockets hold. A slot has a frame from the first byte that is put into it until its
+ * What pipes and sockets hold, queues of messages, and large sets of semaphores. A slot has a frame from the first byte that is put into it until its
  * last byte is taken, or the ring is empty: so bytes on their way take frames of RAM, and nothing
  * of the host's memory but the array of slots. How much may be in it is the owner's to limit.
  */
@@ -45,5 +45,16 @@ const uint8_t *ring_at(const struct ring *r, uint64_t offset, size_t size, size_
 void ring_peek(const struct ring *r, uint64_t offset, void *ret_bytes, size_t size);
 /* Takes size bytes away from the tail. */
 void ring_take(struct ring *r, uint64_t size);
+
+/* For those who keep more than a stream. Offsets count from the tail.
+ *
+ * Takes frames for all of size bytes to come, or none: 0, -ENOMEM, or -EAGAIN: a frame must be waited
+ * for. What comes then cannot fail. */
+int ring_room(struct ring *r, uint64_t size);
+/* Room was made; bytes NULL: zeros. What is behind moves. */
+void ring_insert(struct ring *r, uint64_t at, const void *bytes, size_t size);
+void ring_remove(struct ring *r, uint64_t at, size_t size);
+/* Writes over what is there. */
+void ring_poke(struct ring *r, uint64_t offset, const void *bytes, size_t size);
 
 #endif

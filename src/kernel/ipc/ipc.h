@@ -4,8 +4,8 @@
  *	key --ipc_get--> id = sequence * 32768 + index --ipc_find--> object
  *
  *	ipc_shm.c	segments of shared memory	contents: an object of src/vm, as of a memfd
- *	ipc_sem.h	sets of semaphores		contents: host memory while few, else a spool
- *	ipc_msg.c	queues of messages		contents: a spool
+ *	ipc_sem.h	sets of semaphores		contents: host memory while few, else a ring
+ *	ipc_msg.c	queues of messages		contents: a ring
  *	mqueue.c	POSIX message queues, which have names and descriptors instead
  *
  * Indexes are given out in turn, and the sequence counts the turns, as Linux does: an id comes back

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ipc_msg.c - System V message queues
  *
- *	spool: [head|text][head|text][head|text]...	in the order in which they were sent
+ *	ring: [head|text][head|text][head|text]...	in the order in which they were sent
  *
  * A message for which somebody waits is never queued: it goes into the letter of the first who wants it.
  */
@@ -12,7 +12,7 @@
 #include "base/bits.h"
 #include "base/text.h"
 #include "kernel/call.h"
-#include "kernel/file/spool.h"
+#include "kernel/file/ring.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/kernel.h"
 #include "kernel/proc/proc.h"
@@ -28,7 +28,7 @@ struct head {
 struct msg_queue {
 	struct ipc_object o;
 	struct kernel *kernel;
-	struct spool spool;
+	struct ring ring;
 	uint64_t bytes, count, bytes_max;
 	int32_t lspid, lrpid;
 	int64_t stime, rtime, ctime;
@@ -75,8 +75,8 @@ static bool message_find(const struct msg_queue *q, enum mode mode, int64_t want
 	bool found = false;
 	struct head h;
 	int64_t number = 0;
-	for (uint64_t at = 0; at < q->spool.size; at += sizeof(h) + h.size, number++) {
-		spool_read(&q->spool, at, &h, sizeof(h));
+	for (uint64_t at = 0; at < ring_used(&q->ring); at += sizeof(h) + h.size, number++) {
+		ring_peek(&q->ring, at, &h, sizeof(h));
 		if (!wants(mode, wanted, h.type) || (mode == NUMBERED && number != wanted))
 			continue;
 		*ret_at = at;
@@ -94,7 +94,7 @@ static bool message_find(const struct msg_queue *q, enum mode mode, int64_t want
 void msg_queue_free(struct kernel *k, struct ipc_object *o)
 {
 	struct msg_queue *q = (struct msg_queue *)o;
-	spool_finish(&q->spool);
+	ring_finish(&q->ring);
 	free(q);
 }
 
@@ -107,7 +107,7 @@ static int64_t queue_create(struct task *t, const struct ipc_get *get)
 	q->kernel = k;
 	q->bytes_max = k->settings.queue_bytes;
 	q->ctime = ipc_now(k);
-	spool_init(&q->spool, k);
+	ring_init(&q->ring, k->mm);
 	wait_queue_init(&q->senders);
 	wait_queue_init(&q->receivers);
 	int64_t r = ipc_add(t, get, &q->o);
@@ -153,12 +153,12 @@ static bool message_hand_over(struct msg_queue *q, int64_t type, const void *tex
 static int64_t message_queue(struct msg_queue *q, int64_t type, const void *text, uint64_t size)
 {
 	const struct head h = {type, size};
-	int err = spool_room(&q->spool, sizeof(h) + size);
+	int err = ring_room(&q->ring, sizeof(h) + size);
 	if (err)
 		return err;
-	uint64_t end = q->spool.size;
-	spool_insert(&q->spool, end, &h, sizeof(h));
-	spool_insert(&q->spool, end + sizeof(h), text, size);
+	uint64_t end = ring_used(&q->ring);
+	ring_insert(&q->ring, end, &h, sizeof(h));
+	ring_insert(&q->ring, end + sizeof(h), text, size);
 	q->bytes += size;
 	q->count++;
 	return 0;
@@ -221,12 +221,12 @@ static int64_t message_take(struct task *t, struct msg_queue *q, uint64_t at, st
 		return -E2BIG;
 	uint64_t size = min_u64(h.size, room);
 	uint8_t text[SETTINGS_MESSAGE];
-	spool_read(&q->spool, at + sizeof(h), text, size);
+	ring_peek(&q->ring, at + sizeof(h), text, size);
 	int r = message_write(t, va, h.type, text, size);
 	if (r == CALL_WAIT)
 		return r;
 	if (!(flags & FLAG_COPY)) {
-		spool_remove(&q->spool, at, sizeof(h) + h.size);
+		ring_remove(&q->ring, at, sizeof(h) + h.size);
 		q->bytes -= h.size;
 		q->count--;
 		q->lrpid = t->process->pid;

@@ -19,7 +19,7 @@ struct sem sem_get(const struct sem_set *s, unsigned n)
 	struct sem sem;
 	if (s->few)
 		return s->few[n];
-	spool_read(&s->spool, (uint64_t)n * sizeof(sem), &sem, sizeof(sem));
+	ring_peek(&s->ring, (uint64_t)n * sizeof(sem), &sem, sizeof(sem));
 	return sem;
 }
 
@@ -28,7 +28,7 @@ void sem_put(struct sem_set *s, unsigned n, struct sem sem)
 	if (s->few)
 		s->few[n] = sem;
 	else
-		spool_write(&s->spool, (uint64_t)n * sizeof(sem), &sem, sizeof(sem));
+		ring_poke(&s->ring, (uint64_t)n * sizeof(sem), &sem, sizeof(sem));
 }
 
 /* ---- semget ---- */
@@ -42,14 +42,14 @@ static int set_check(const struct ipc_object *o, uint64_t count)
 static int values_create(struct sem_set *s)
 {
 	uint64_t size = (uint64_t)s->count * sizeof(struct sem);
-	spool_init(&s->spool, s->kernel);
+	ring_init(&s->ring, s->kernel->mm);
 	if (s->count <= FEW) {
 		s->few = calloc(s->count, sizeof(struct sem));
 		return s->few ? 0 : -ENOMEM;
 	}
-	int err = spool_room(&s->spool, size);
+	int err = ring_room(&s->ring, size);
 	if (err == 0)
-		spool_insert(&s->spool, 0, NULL, size);
+		ring_insert(&s->ring, 0, NULL, size);
 	return err;
 }
 
@@ -57,7 +57,7 @@ void sem_set_free(struct kernel *k, struct ipc_object *o)
 {
 	struct sem_set *s = (struct sem_set *)o;
 	k->ipc->sem_count -= s->count;
-	spool_finish(&s->spool);
+	ring_finish(&s->ring);
 	free(s->few);
 	free(s);
 }

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernel/file/spool.h"
+#include "kernel/file/ring.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/wait.h"
 
@@ -46,8 +46,8 @@ struct sem_set {
 	struct ipc_object o;
 	struct kernel *kernel;
 	unsigned count;
-	struct sem *few; /* NULL: in the spool */
-	struct spool spool;
+	struct sem *few; /* NULL: in the ring */
+	struct ring ring;
 	int64_t otime, ctime;
 	struct wait_queue queue;
 	LIST_HEAD(, sem_undo) undos;

@@ -13,7 +13,7 @@
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/file/path.h"
-#include "kernel/file/spool.h"
+#include "kernel/file/ring.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/kernel.h"
 #include "kernel/net/netlink.h"
@@ -52,7 +52,7 @@ struct mqueue {
 	uint64_t messages_max, size_max;
 	uint64_t charged; /* bytes, as RLIMIT_MSGQUEUE counts them */
 	uint64_t count, bytes;
-	struct spool spool;
+	struct ring ring;
 	struct wait_queue receivers, senders; /* tasks */
 	struct wait_queue polls;
 	struct {
@@ -89,7 +89,7 @@ static void mqueue_free(struct mqueue *q)
 {
 	notify_end(q, COOKIE_REMOVED);
 	LIST_REMOVE(q, link);
-	spool_finish(&q->spool);
+	ring_finish(&q->ring);
 	wait_queue_finish(&q->polls);
 	free(q->name);
 	free(q);
@@ -109,8 +109,8 @@ static uint64_t message_place(const struct mqueue *q, uint32_t priority)
 {
 	struct head h;
 	uint64_t at = 0;
-	for (; at < q->spool.size; at += sizeof(h) + h.size) {
-		spool_read(&q->spool, at, &h, sizeof(h));
+	for (; at < ring_used(&q->ring); at += sizeof(h) + h.size) {
+		ring_peek(&q->ring, at, &h, sizeof(h));
 		if (h.priority < priority)
 			break;
 	}
@@ -137,12 +137,12 @@ static int message_add(struct mqueue *q, const struct task *t, uint32_t priority
 	struct wait_entry *first = TAILQ_FIRST(&q->receivers);
 	if (first && letter_deliver(first->task, priority, text, size))
 		return 0;
-	int err = spool_room(&q->spool, sizeof(h) + size);
+	int err = ring_room(&q->ring, sizeof(h) + size);
 	if (err)
 		return err;
 	uint64_t at = message_place(q, priority);
-	spool_insert(&q->spool, at, &h, sizeof(h));
-	spool_insert(&q->spool, at + sizeof(h), text, size);
+	ring_insert(&q->ring, at, &h, sizeof(h));
+	ring_insert(&q->ring, at + sizeof(h), text, size);
 	q->bytes += size;
 	if (++q->count == 1 && q->notify.pid)
 		message_notify(q, t);
@@ -227,16 +227,16 @@ static int message_write(struct task *t, const uint64_t a[6], const void *text, 
 static int64_t message_take(struct task *t, struct mqueue *q, const uint64_t a[6])
 {
 	struct head h;
-	spool_read(&q->spool, 0, &h, sizeof(h));
+	ring_peek(&q->ring, 0, &h, sizeof(h));
 	uint8_t *text = malloc(h.size + 1);
 	if (!text)
 		return -ENOMEM;
-	spool_read(&q->spool, sizeof(h), text, h.size);
+	ring_peek(&q->ring, sizeof(h), text, h.size);
 	int r = message_write(t, a, text, h.size, h.priority);
 	free(text);
 	if (r == CALL_WAIT)
 		return r;
-	spool_remove(&q->spool, 0, sizeof(h) + h.size);
+	ring_remove(&q->ring, 0, sizeof(h) + h.size);
 	q->bytes -= h.size;
 	q->count--;
 	q->atime = now_of(q->kernel);
@@ -413,7 +413,7 @@ static int queue_create(struct task *t, const char *name, uint32_t mode, const s
 			     .messages_max = (uint64_t)a->messages_max,
 			     .size_max = (uint64_t)a->size_max,
 			     .charged = charge};
-	spool_init(&q->spool, p->kernel);
+	ring_init(&q->ring, p->kernel->mm);
 	wait_queue_init(&q->receivers);
 	wait_queue_init(&q->senders);
 	wait_queue_init(&q->polls);

@@ -3,7 +3,7 @@
  *
  *	name -> queue <- open files	a queue lives while it has either
  *
- *	spool: [head|text][head|text]...	the highest priority first, among equals the oldest
+ *	ring: [head|text][head|text]...	the highest priority first, among equals the oldest
  *
  * Names are a list of their own, which no file system need show. As with System V's a message for which
  * somebody waits goes into his letter (ipc.h) and is never queued; RLIMIT_MSGQUEUE bounds what the queues
