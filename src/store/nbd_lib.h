@@ -29,6 +29,7 @@
 	CALL(nbd_poll)                                                                             \
 	CALL(nbd_pread)                                                                            \
 	CALL(nbd_pwrite)                                                                           \
+	CALL(nbd_set_request_structured_replies)                                                   \
 	CALL(nbd_shutdown)
 
 struct nbd_lib {
@@ -61,6 +62,7 @@ int nbd_lib_load(const char **ret_why);
 #define nbd_poll		  (*nbd_lib.nbd_poll)
 #define nbd_pread		  (*nbd_lib.nbd_pread)
 #define nbd_pwrite		  (*nbd_lib.nbd_pwrite)
+#define nbd_set_request_structured_replies (*nbd_lib.nbd_set_request_structured_replies)
 #define nbd_shutdown		  (*nbd_lib.nbd_shutdown)
 #endif
 

@@ -72,21 +72,23 @@ def stores():
 
 
 class Server:
-    """nbdkit on a unix socket, with a file that outlives it."""
+    """nbdkit on a unix socket, with a file that outlives it. One thread answers sooner than several that wait for
+    each other, where one request is under way at a time."""
 
-    def __init__(self, size):
+    def __init__(self, size, *filters):
         if not shutil.which('nbdkit'):
             raise Skip('there is no nbdkit; Debian has it as nbdkit')
         self.socket, self.disk, self.process = new('sock'), new('disk'), None
         with open(self.disk, 'wb') as file:
             file.truncate(size)
         self.words = ['--swap', f'nbd:nbd+unix:///?socket={self.socket}']
+        self.filters, self.slowness = filters[:1], filters[1:]
 
     def start(self):
         ready = new('ready')
         new('sock')
-        self.process = subprocess.Popen(['nbdkit', '-f', '--exit-with-parent', '-U', self.socket, '-P', ready, 'file',
-                                         self.disk])
+        self.process = subprocess.Popen(['nbdkit', '-f', '-t', '1', '--exit-with-parent', '-U', self.socket, '-P', ready,
+                                         *self.filters, 'file', self.disk, *self.slowness])
         while not os.path.exists(ready):
             if self.process.poll() is not None:
                 raise AssertionError('nbdkit ended before it served')

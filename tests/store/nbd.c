@@ -80,7 +80,7 @@ TEST(pages_on_a_network_block_device_come_back_as_they_were)
 {
 	struct server s;
 	server_begin(&s, "--threads=16");
-	oracle_test(s.spec, MANY, NULL);
+	oracle_test(s.spec, NULL);
 	server_end(&s);
 }
 

@@ -130,13 +130,18 @@ static inline void check_refused(const char *spec, int error, const char *senten
 
 /* ---- Pages ---- */
 
-/* Fills a page as its number says: words, text, what does not compress, and something of each. */
+/* Fills a page as its number says: words, text, what does not compress, and something of each. Ten
+ * million are made: a word is put there as eight bytes, of which the next one covers what is not its own. */
 static inline void page_make(uint8_t *page, uint64_t number)
 {
-	static const char *const word[] = {"carrel", "page", "frame", "swap", "the ", "of ",
-					   "memory", "\n",   "0x7ff", " ",    "anon", ";"};
+	static const struct {
+		char text[8];
+		unsigned size;
+	} word[] = {{"carrel", 6}, {"page", 4},	  {"frame", 5}, {"swap", 4}, {"the ", 4}, {"of ", 3},
+		    {"memory", 6}, {"\n", 1}, {"0x7ff", 5}, {" ", 1},    {"anon", 4}, {";", 1}};
 	uint64_t x = number * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	unsigned kind = (unsigned)(number % 8), random = kind == 1 ? PAGE_SIZE : kind == 2 ? 2048 : 0;
+	uint8_t made[PAGE_SIZE + 8];
 	if (kind == 0) {
 		uint64_t fill = number % 16 ? x : 0;
 		for (unsigned i = 0; i < PAGE_SIZE; i += 8)
@@ -146,12 +151,14 @@ static inline void page_make(uint8_t *page, uint64_t number)
 	for (unsigned i = 0; i < PAGE_SIZE;) {
 		x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 		if (i < random) {
-			page[i++] = (uint8_t)(x >> 56);
+			made[i++] = (uint8_t)(x >> 56);
 			continue;
 		}
-		for (const char *c = word[(x >> 40) % array_size(word)]; *c && i < PAGE_SIZE;)
-			page[i++] = (uint8_t)*c++;
+		unsigned n = (unsigned)((x >> 40) % array_size(word));
+		memcpy(made + i, word[n].text, sizeof(word[n].text));
+		i += word[n].size;
 	}
+	memcpy(page, made, PAGE_SIZE);
 }
 
 /* One transfer of neighbouring slots. Returns what finish says. */
@@ -250,11 +257,13 @@ static inline void oracle_run(struct world *w, struct oracle *o, uint64_t moves,
 	}
 }
 
-/* 10^4 pages, or as many as are wanted where slow tests run. */
-static inline void oracle_test(const char *spec, uint64_t many, void (*check)(struct world *w))
+/* 10^4 pages, or MANY where slow tests run: a tenth of them with sanitizers, which take ten times as long. */
+static inline void oracle_test(const char *spec, void (*check)(struct world *w))
 {
 	static struct world w;
 	static struct oracle o;
+	const char *build = getenv("CARREL_BUILD");
+	uint64_t many = build && strcmp(build, "sanitize") == 0 ? MANY / 10 : MANY;
 	memset(&o, 0, sizeof(o));
 	world_open(&w, spec);
 	oracle_run(&w, &o, getenv("CARREL_LONG") ? many : 10000, check);
