@@ -124,6 +124,7 @@ SAME = {
     'protect': 'r_w_and_x_mean_what_they_say_for_every_access_to_every_kind_of_page',
     'ptys': 'a_pseudo_terminal_makes_of_keys_and_text_what_linux_makes_of_them',
     'jobs': 'sessions_and_jobs_on_a_terminal_stop_and_are_told_as_on_linux',
+    'crew': 'what_threads_and_processes_add_to_the_same_pages_is_all_there',
     'usage': 'a_program_learns_what_it_used_and_where_it_runs',
 }
 

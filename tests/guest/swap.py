@@ -74,20 +74,63 @@ def and_when_each_program_evicts_only_its_own_pages():
         equal(sorted(r.stdout.split(b'\n')), sorted(whole[1].split(b'\n')), f'{local}: {r.stderr.decode()}')
 
 
+def crew():
+    """Threads and processes on pages that they share."""
+    path = os.path.join(GUEST, 'crew.rv')
+    need(path, 'which the cross compiler makes')
+    shutil.copy(path, DIR)
+    return ['./crew.rv', '120']
+
+
+def events(name, words, program):
+    """The hash of a run's list of events, in which pages must have been swapped."""
+    log = new('log')
+    r = run('trace', ['--jsonl', '-o', log, *words], program)
+    equal(r.returncode, 0, f'{name}: {r.stderr.decode()}')
+    with open(log, 'rb') as file:
+        text = file.read()
+    equal((b'"swap_out"' in text, b'"swap_in"' in text), (True, True), f'{name}: pages were swapped')
+    return hashlib.sha256(text).hexdigest()
+
+
 @test
 def however_pages_move_the_events_are_the_same_each_time():
-    program = larger('600')
-    for name, words in (('by turns', []), ('hdd', []), ('clusters', []), ('cleaner', []), ('slow', []),
-                        ('zram', ['--policy', 'random', '--seed', '7'])):
-        logs = []
-        for turn in ('1', '2'):
-            log = new('log' + turn)
-            r = run('trace', ['--jsonl', '-o', log, '-m', '1M', *words] + stores()[name], program)
-            equal(r.returncode, 0, r.stderr.decode())
-            with open(log, 'rb') as file:
-                logs.append(file.read())
-        equal(b'"swap' in logs[0], True, f'{name}: pages were swapped')
-        equal(*(hashlib.sha256(log).hexdigest() for log in logs), name)
+    """Each store, and each policy with one of them; threads, and several processes, and two programs."""
+    names, rules = list(stores()), [*policies(), 'clock:entry=0', 'random']
+    for i, name in enumerate(names):
+        policy = rules[i % len(rules)]
+        ram = '2M' if name in ('by turns', 'one after the other') or name.startswith('zram') else '1M'
+        words = ['-m', ram, '-n', '2', '--policy', policy, '--seed', str(i), *LOCAL[i % len(LOCAL)]]
+        said = f'{name} with {policy} {LOCAL[i % len(LOCAL)]}'
+        equal(*(events(said, words + stores()[name], crew()) for _ in range(2)), said)
+
+
+@test
+def what_is_behind_a_store_or_how_fast_it_answers_is_never_seen_in_the_events():
+    program, words = crew(), ['-m', '1M', '-n', '2', '--swap-cluster', '4', '--swap-readahead', '4', '--policy', '2q']
+    file = events('file', [*words, '--swap', f'file:{new("a")},size={(32 << 20) - 4096}'], program)
+    for name, filters in (('nbd', ()), ('a slow nbd', ('--filter=delay', 'rdelay=1ms', 'wdelay=2ms'))):
+        with Server(32 << 20, *filters) as server:
+            equal(events(name, [*words, *server.words], program), file, name)
+
+
+@test
+def nor_that_a_network_device_died_and_came_back():
+    program, words = larger('600'), ['--jsonl', '-o', new('log'), '-m', '1M']
+    hashes = []
+    with Server(32 << 20) as server:
+        for deaths in (0, 3):
+            with running([*words, *server.words], program, 'trace') as (p, _):
+                for _ in range(deaths):
+                    p.send_signal(signal.SIGSTOP)
+                    server.stop()
+                    server.start()
+                    p.send_signal(signal.SIGCONT)
+                text = p.communicate(timeout=LIMIT)[1].decode()
+            equal(p.returncode, 0, text)
+            with open(os.path.join(DIR, 'log'), 'rb') as log:
+                hashes.append(hashlib.sha256(log.read()).hexdigest())
+    equal(*hashes)
 
 
 @test
@@ -134,9 +177,9 @@ def swap_that_is_full_ends_one_process_with_a_sentence():
 
 
 @contextlib.contextmanager
-def running(words, program):
+def running(words, program, verb='run'):
     """A run that has written its first line, and the line."""
-    with subprocess.Popen([CARREL, 'run', *words, *program], cwd=DIR, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    with subprocess.Popen([CARREL, verb, *words, *program], cwd=DIR, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as p:
         try:
             yield p, p.stdout.readline()
