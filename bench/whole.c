@@ -138,6 +138,12 @@ static void noted_discard(struct store *s, uint32_t slot)
 	s->beneath.ops->discard(s->beneath.store, slot);
 }
 
+static bool noted_takes_frames(const struct store *s)
+{
+	const struct store_opened *o = &s->beneath;
+	return o->ops->takes_frames && o->ops->takes_frames(o->store);
+}
+
 static uint32_t noted_slots(const struct store *s)
 {
 	return s->beneath.ops->slots(s->beneath.store);
@@ -214,7 +220,7 @@ static void bench_swap(const char *name, const char *spec, struct bare *b, const
 	noted.page = get(noted_slots(&noted) * sizeof(*noted.page));
 	b->size = get(noted_slots(&noted) * sizeof(*b->size));
 	const struct store_ops ops = {.name = name,
-				      .takes_frames = noted.beneath.ops->takes_frames,
+				      .takes_frames = noted_takes_frames,
 				      .close = noted_close,
 				      .slots = noted_slots,
 				      .submit = noted_submit,

@@ -273,7 +273,10 @@ static bool set_local(struct options *o, const struct option *op, const char *va
 			return true;
 		if (i == 0)
 			return wrong(op, value, "fixed shares have no time; pff and ws have one");
-		return set_time(op, value + length + 1, &o->local.time);
+		if (parse_time(value + length + 1, &o->local.time) == 0 && o->local.time > 0 &&
+		    o->local.time <= INT64_MAX)
+			return true;
+		return wrong(op, value, "what follows the colon must be a time, as 50us or 10ms");
 	}
 	return wrong(op, value, "must be fixed, pff[:TIME] or ws[:TIME]");
 }

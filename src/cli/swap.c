@@ -23,11 +23,25 @@ static void name_store(const char *text, char *ret_name, unsigned size)
 		snprintf(ret_name, size, "%.*s", rules + rest, path);
 }
 
+/* A file is locked by whom it belongs to; of a network device nobody knows who else writes to it. */
+static bool is_named_before(const struct options *o, unsigned i)
+{
+	size_t length = strcspn(o->swap[i], ",");
+	for (unsigned before = 0; before < i; before++)
+		if (strcspn(o->swap[before], ",") == length && memcmp(o->swap[i], o->swap[before], length) == 0)
+			return strncmp(o->swap[i], "nbd:", 4) == 0;
+	return false;
+}
+
 static int open_one(const struct options *o, unsigned i, struct mm *mm, struct device *device)
 {
 	struct store_env env;
 	struct store_opened opened;
 	char why[1024];
+	if (is_named_before(o, i)) {
+		say("--swap %s: is named twice; two areas on one device would overwrite each other", o->swap[i]);
+		return -1;
+	}
 	swap_store_env(mm, &env);
 	if (store_open(o->swap[i], &env, &opened, why, sizeof(why)) < 0) {
 		say("--swap %s: %s", o->swap[i], why);

@@ -44,19 +44,22 @@ static int param_value(const struct policy_param *p, const char *value, uint64_t
 		       const struct why *w)
 {
 	uint64_t v;
+	int error;
 	char least[32], most[32];
 	if (p->kind == POLICY_TIME) {
-		if (parse_time(value, &v) < 0)
+		error = parse_time(value, &v);
+		if (error == -EINVAL)
 			return wrong(w, "%s=%s is not a time; write 10ms or 1s", p->name, value);
 		time_text(p->least, least, sizeof(least));
 		time_text(p->most, most, sizeof(most));
 	} else {
-		if (parse_u64(value, &v) < 0)
+		error = parse_u64(value, &v);
+		if (error == -EINVAL)
 			return wrong(w, "%s=%s is not a number", p->name, value);
 		snprintf(least, sizeof(least), "%" PRIu64, p->least);
 		snprintf(most, sizeof(most), "%" PRIu64, p->most);
 	}
-	if (v < p->least || v > p->most)
+	if (error || v < p->least || v > p->most)
 		return wrong(w, "%s=%s must be from %s to %s", p->name, value, least, most);
 	*ret_value = v;
 	return 0;
@@ -91,6 +94,7 @@ int params_parse(const struct policy_param *params, const char *text, uint64_t *
 {
 	const struct why w = {ret_why, whys};
 	uint64_t values[PARAMS_MAX];
+	bool given[PARAMS_MAX] = {false};
 	size_t count = 0;
 	for (; params && params[count].name; count++)
 		values[count] = params[count].normal;
@@ -99,6 +103,9 @@ int params_parse(const struct policy_param *params, const char *text, uint64_t *
 		const struct policy_param *p = param_find(params, text, name);
 		if (!p)
 			return param_unknown(params, text, name, &w);
+		if (given[p - params])
+			return wrong(&w, "%s stands there twice; once is enough", p->name);
+		given[p - params] = true;
 		char value[64];
 		if (name == length || length - name - 1 >= sizeof(value))
 			return wrong(&w, "%s wants a value, as in %s=%" PRIu64, p->name, p->name,

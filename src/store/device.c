@@ -73,15 +73,21 @@ static int set_number(const struct number *n, const char *value, struct device_m
 {
 	uint64_t v;
 	if (n->is_time) {
-		if (parse_time(value, &v) < 0)
+		int error = parse_time(value, &v);
+		if (error == -EINVAL)
 			return store_why(ret_why, whys, -EINVAL,
 					 "%s=%s is not a time; write 8ms or 80us", n->name, value);
-		if (v > TIME_MOST_S * UINT64_C(1000000000))
+		if (error || v > TIME_MOST_S * UINT64_C(1000000000))
 			return store_why(ret_why, whys, -EINVAL,
 					 "%s=%s is too long; %ds is the most", n->name, value,
 					 TIME_MOST_S);
 	} else {
-		if (parse_size(value, &v) < 0)
+		int error = parse_size(value, &v);
+		if (error == -ERANGE)
+			return store_why(ret_why, whys, -EINVAL,
+					 "%s=%s is too fast; 150M is a disk's, and none takes no time",
+					 n->name, value);
+		if (error)
 			return store_why(ret_why, whys, -EINVAL,
 					 "%s=%s is not a number of bytes a second; write 150M",
 					 n->name, value);
@@ -94,9 +100,10 @@ static int set_number(const struct number *n, const char *value, struct device_m
 	return 0;
 }
 
-/* One "NUMBER=VALUE" of length bytes. usual: the device as it is unless numbers are set. */
+/* One "NUMBER=VALUE" of length bytes. usual: the device as it is unless numbers are set; given: one bit for
+ * each number that was set before. */
 static int take_number(const char *text, size_t length, const struct device_model *usual,
-		       struct device_model *m, char *ret_why, unsigned whys)
+		       struct device_model *m, unsigned *given, char *ret_why, unsigned whys)
 {
 	size_t name = strcspn(text, "=,");
 	for (size_t i = 0; i < array_size(numbers); i++) {
@@ -104,6 +111,10 @@ static int take_number(const char *text, size_t length, const struct device_mode
 		if (!n->has(usual) || strlen(n->name) != name || memcmp(n->name, text, name) != 0)
 			continue;
 		char value[NUMBER_MAX];
+		if (*given & 1U << i)
+			return store_why(ret_why, whys, -EINVAL,
+					 "%s stands there twice; once is enough", n->name);
+		*given |= 1U << i;
 		if (name >= length || length - name - 1 >= sizeof(value))
 			return store_why(ret_why, whys, -EINVAL, "%s wants a value, as in %s=%s",
 					 n->name, n->name, n->is_time ? "4ms" : "150M");
@@ -124,9 +135,10 @@ int device_parse(const char *text, struct device_model *ret_model, char *ret_why
 	if (!usual)
 		return unknown_device(text, length, ret_why, whys);
 	struct device_model m = *usual;
+	unsigned given = 0;
 	for (const char *p = text[length] ? text + length + 1 : ""; *p;) {
 		size_t one = strcspn(p, ",");
-		int error = take_number(p, one, usual, &m, ret_why, whys);
+		int error = take_number(p, one, usual, &m, &given, ret_why, whys);
 		if (error)
 			return error;
 		p += one + (p[one] == ',');

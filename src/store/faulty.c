@@ -27,7 +27,7 @@
 #include "base/text.h"
 #include "store/store.h"
 
-enum { RULES_MAX = 16, RULE_TEXT = 48 };
+enum { RULES_MAX = 16, RULE_TEXT = 48, DEEP_MAX = 8 };
 
 enum what { FAIL, FULL, CORRUPT, TEAR, DELAY };
 enum when { ONCE, FROM, EVERY, CHANCE };
@@ -55,6 +55,7 @@ struct store {
 	struct rule rule[RULES_MAX];
 	unsigned rules;
 	uint64_t seed, reads, writes; /* pages so far */
+	bool seeded;		      /* a rule said which seed */
 	char why[256];
 };
 
@@ -107,9 +108,12 @@ static int parse_rule(struct store *s, char *text, char *ret_why, unsigned whys)
 	struct rule r = {.write = strncmp(text, "write=", 6) == 0};
 	char *colon = strrchr(text, ':');
 	if (strncmp(text, "seed=", 5) == 0) {
+		if (s->seeded)
+			return store_why(ret_why, whys, -EINVAL, "seed stands there twice; once is enough");
+		s->seeded = true;
 		if (parse_u64(text + 5, &s->seed) == 0)
 			return 0;
-		return store_why(ret_why, whys, -EINVAL, "\"%s\" is not seed=N", text);
+		return store_why(ret_why, whys, -EINVAL, "\"%s\" is not seed=N, N being a number", text);
 	}
 	if ((!r.write && strncmp(text, "read=", 5) != 0) || !colon || strlen(text) >= RULE_TEXT)
 		return store_why(
@@ -152,6 +156,12 @@ static int faulty_open(const struct store_env *env, const char *params, struct s
 	char text[STORE_PARAMS];
 	snprintf(text, sizeof(text), "%s", params ? params : "");
 	char *end = strstr(text, "]:");
+	unsigned deep = 0;
+	for (const char *p = text; (p = strstr(p, "faulty[")); p++)
+		deep++;
+	if (deep >= DEEP_MAX)
+		return store_why(ret_why, whys, -EINVAL, "faulty stores may stand %d one in another at most; "
+				 "one can have several rules", DEEP_MAX);
 	if (text[0] != '[' || !end)
 		return store_why(ret_why, whys, -EINVAL,
 				 "faulty wants rules and a store, as in "
@@ -300,6 +310,11 @@ static void faulty_discard(struct store *s, uint32_t slot)
 	s->inner.ops->discard(s->inner.store, slot);
 }
 
+static bool faulty_takes_frames(const struct store *s)
+{
+	return s->inner.ops->takes_frames && s->inner.ops->takes_frames(s->inner.store);
+}
+
 static void faulty_usage(const struct store *s, struct store_usage *ret_usage)
 {
 	s->inner.ops->usage(s->inner.store, ret_usage);
@@ -313,7 +328,7 @@ static const char *faulty_why(const struct store *s)
 const struct store_ops store_faulty = {
     .name = "faulty",
     .summary = "another store that fails as told: faulty[read=100:corrupt,write=7:fail]:STORE",
-    .takes_frames = true, /* the one inside may */
+    .takes_frames = faulty_takes_frames,
     .open = faulty_open,
     .close = faulty_close,
     .slots = faulty_slots,

@@ -62,7 +62,8 @@ static int file_open_why(const char *path, int error, char *ret_why, unsigned wh
 	case EISDIR: remedy = "; name a file in it"; break;
 	case EACCES:
 	case EPERM: remedy = "; choose a file that you may write"; break;
-	case ENOENT: remedy = "; make its directory first"; break;
+	case ENOENT: remedy = "; make its directory first, or what it is a link to"; break;
+	case ELOOP: remedy = "; name the file itself"; break;
 	case EROFS: remedy = "; choose a file on another file system"; break;
 	case ETXTBSY: remedy = ": this Linux itself swaps to it; choose another"; break;
 	default: break;
@@ -90,6 +91,18 @@ static int file_bytes(const char *path, int fd, bool *ret_device, uint64_t *ret_
 	return 0;
 }
 
+/* What stands in the way of a file with something in it: the remedy. */
+static const char *file_other(int fd, bool device)
+{
+	uint8_t page[PAGE_SIZE] = {0};
+	bool blank = lseek(fd, 0, SEEK_DATA) < 0 && errno == ENXIO;
+	if (!blank && pread(fd, page, sizeof(page), 0) > 0)
+		blank = !page[0] && memcmp(page, page + 1, sizeof(page) - 1) == 0;
+	if (device)
+		return ", or run mkswap on it";
+	return blank ? " name, or run mkswap on it, as it begins with nothing but zeros" : " name";
+}
+
 /* Decides how large the area will be, and makes the file so. wanted: bytes for pages, 0: not said. */
 static int file_make(const char *path, int fd, uint64_t wanted, uint64_t *ret_bytes, char *ret_why,
 		     unsigned whys)
@@ -104,7 +117,7 @@ static int file_make(const char *path, int fd, uint64_t wanted, uint64_t *ret_by
 		return store_why(ret_why, whys, -EEXIST,
 				 "%s has something in it and is no swap area, so it is left alone; "
 				 "choose another%s",
-				 path, device ? ", or run mkswap on it" : " name");
+				 path, file_other(fd, device));
 	uint64_t want = wanted ? wanted + PAGE_SIZE : 0;
 	if (!want)
 		want = has ? min_u64(has, bytes) : SIZE_USUAL + PAGE_SIZE;
@@ -148,8 +161,8 @@ static int file_descriptor(const char *path, bool *ret_new, char *ret_why, unsig
 		close(fd);
 		if (error == EWOULDBLOCK)
 			return store_why(ret_why, whys, -EBUSY,
-					 "the swap file %s is in use by another machine; give each "
-					 "its own",
+					 "the swap file %s is in use by another machine, or named "
+					 "twice; give each its own",
 					 path);
 		return store_why(ret_why, whys, -error, "cannot lock the swap file %s: %s", path,
 				 strerror(error));
@@ -178,6 +191,21 @@ static int file_create(const struct store_env *env, const char *path, int fd, ui
 	return 0;
 }
 
+/* A path may have commas, but what looks like an option at the end of a new one is a slip of the hand. */
+static int path_has_no_option(const char *path, char *ret_why, unsigned whys)
+{
+	const char *comma = strrchr(path, ','), *name = comma ? comma + 1 : "";
+	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz");
+	if (!length || name[length] != '=' || access(path, F_OK) == 0)
+		return 0;
+	if (strncmp(name, "size=", 5) == 0)
+		return store_why(ret_why, whys, -EINVAL, "size stands there twice; once is enough");
+	return store_why(ret_why, whys, -EINVAL,
+			 "there is no option \"%.*s\"; there is size, prio. (A file whose name ends in \"%s\" "
+			 "must be there before.)",
+			 (int)length, name, comma);
+}
+
 static int file_open(const struct store_env *env, const char *params, struct store **ret_store,
 		     char *ret_why, unsigned whys)
 {
@@ -187,6 +215,8 @@ static int file_open(const struct store_env *env, const char *params, struct sto
 	snprintf(path, sizeof(path), "%s", params ? params : "");
 	const char *size = store_option(path, "size");
 	int error = size ? store_size("size", size, &wanted, ret_why, whys) : 0;
+	if (!error)
+		error = path_has_no_option(path, ret_why, whys);
 	if (error)
 		return error;
 	if (!path[0] || strlen(path) >= PATH_MAX)

@@ -62,6 +62,13 @@ static time_t seconds(void)
 
 /* ---- The connection ---- */
 
+/* What libnbd says of its last error, without the name of the call; NULL: nothing. */
+static const char *reason_of(void)
+{
+	const char *reason = nbd_get_error(), *colon = reason ? strstr(reason, ": ") : NULL;
+	return colon && strncmp(reason, "nbd_", 4) == 0 ? colon + 2 : reason;
+}
+
 static bool is_lost(const struct store *s)
 {
 	return !s->nbd || nbd_aio_is_dead(s->nbd) == 1 || nbd_aio_is_closed(s->nbd) == 1;
@@ -114,12 +121,12 @@ static int look_at(struct store *s, struct nbd_handle *nbd, uint32_t *ret_slots,
 		return store_why(ret_why, whys, -EIO, "%s came back smaller than it was", s->uri);
 	if (nbd_pread(nbd, buffer, PAGE_SIZE, 0, 0) < 0)
 		return store_why(ret_why, whys, connect_error(), "cannot read %s: %s", s->uri,
-				 nbd_get_error());
+				 reason_of());
 	if (!header_pages(buffer)) {
 		int something = has_something(nbd, (uint64_t)size, buffer);
 		if (something < 0)
 			return store_why(ret_why, whys, connect_error(), "cannot read %s: %s",
-					 s->uri, nbd_get_error());
+					 s->uri, reason_of());
 		if (something)
 			return store_why(
 			    ret_why, whys, -EEXIST,
@@ -129,7 +136,7 @@ static int look_at(struct store *s, struct nbd_handle *nbd, uint32_t *ret_slots,
 		header_make(buffer, pages);
 		if (nbd_pwrite(nbd, buffer, PAGE_SIZE, 0, 0) < 0)
 			return store_why(ret_why, whys, -EIO, "cannot write to %s: %s", s->uri,
-					 nbd_get_error());
+					 reason_of());
 	}
 	*ret_slots = pages - 1;
 	return 0;
@@ -142,6 +149,17 @@ static void wait_connected(struct nbd_handle *nbd)
 	while (nbd_aio_is_connecting(nbd) == 1 && seconds() < until)
 		if (nbd_poll(nbd, 1000) < 0)
 			return;
+}
+
+static const char *connect_remedy(void)
+{
+	switch (nbd_get_errno()) {
+	case ECONNREFUSED:
+	case ENOENT: return "; start its server first, or correct the address";
+	case EACCES: return "; you must be allowed to write to its socket";
+	case EINVAL: return "; write nbd://HOST/EXPORT or nbd+unix:///?socket=PATH";
+	default: return "";
+	}
 }
 
 /* buffer: CLUSTER_BYTES to work in. Returns 0, or a negative errno with a sentence; -EAGAIN: it may
@@ -160,12 +178,12 @@ static int connect_to(struct store *s, uint8_t *buffer, char *ret_why, unsigned 
 	/* A read of ours has no holes to tell of: a simple reply says the same in fewer pieces. */
 	if (nbd_set_request_structured_replies(nbd, false) < 0 ||
 	    nbd_aio_connect_uri(nbd, s->uri) < 0) {
-		error = store_why(ret_why, whys, -EIO, "cannot connect to %s: %s", s->uri,
-				  nbd_get_error());
+		error = store_why(ret_why, whys, -EIO, "cannot connect to %s: %s%s", s->uri,
+				  reason_of(), connect_remedy());
 	} else {
 		wait_connected(nbd);
 		if (nbd_aio_is_ready(nbd) != 1) {
-			const char *reason = nbd_get_error();
+			const char *reason = reason_of();
 			error = store_why(ret_why, whys, reason ? connect_error() : -EIO,
 					  "%s does not answer: %s", s->uri,
 					  reason ? reason : "no server in time");
@@ -284,7 +302,7 @@ static int send_request(struct store *s, struct store_transfer *t, struct reques
 			     : nbd_aio_pread(s->nbd, r->bytes, bytes, at, NBD_NULL_COMPLETION, 0);
 	if (r->cookie >= 0)
 		return 0;
-	say_why(s, t, nbd_get_error());
+	say_why(s, t, reason_of());
 	return is_lost(s) ? -ENOTCONN : -EIO;
 }
 
@@ -297,7 +315,7 @@ static int await_request(struct store *s, const struct store_transfer *t, struct
 		if (done == 1)
 			return 0;
 		if (done < 0 && !is_lost(s)) {
-			say_why(s, t, nbd_get_error());
+			say_why(s, t, reason_of());
 			return t->write && nbd_get_errno() == ENOSPC ? -ENOSPC : -EIO;
 		}
 		if (done < 0 || is_lost(s))

@@ -96,6 +96,11 @@ static int zram_params(const char *params, uint64_t *ret_size, uint64_t *ret_dic
 		return store_why(ret_why, whys, -EINVAL,
 				 "dict=%s is too large; %dK is the most, 16K the usual", value,
 				 DICT_MOST >> 10);
+	const char *comma = strchr(text, ',');
+	if (comma)
+		return store_why(ret_why, whys, -EINVAL,
+				 "\"%s\" is more than zram takes: a size, dict=SIZE and prio=N, each once",
+				 comma + 1);
 	if (!text[0])
 		return store_why(ret_why, whys, -EINVAL, "zram wants a size, as in zram:256M");
 	error = store_size("the size of zram", text, ret_size, ret_why, whys);
@@ -317,6 +322,11 @@ static int zram_finish(struct store *s, struct store_transfer *t)
 	return t->error;
 }
 
+static bool zram_takes_frames(const struct store *s)
+{
+	return true;
+}
+
 static void zram_usage(const struct store *s, struct store_usage *ret_usage)
 {
 	*ret_usage = (struct store_usage){
@@ -331,7 +341,7 @@ static const char *zram_why(const struct store *s)
 const struct store_ops store_zram = {
     .name = "zram",
     .summary = "compressed in the machine's own RAM: zram:256M[,dict=16K]",
-    .takes_frames = true,
+    .takes_frames = zram_takes_frames,
     .open = zram_open,
     .close = zram_close,
     .slots = zram_slots,

@@ -51,7 +51,8 @@ struct store_usage {
 struct store_ops {
 	const char *name;    /* what stands before the colon of --swap */
 	const char *summary; /* one line for the man page */
-	bool takes_frames;
+	/* Does it keep pages in the machine's own frames? NULL: never. */
+	bool (*takes_frames)(const struct store *s);
 	/* params: what stood after the colon, NULL if nothing. Returns 0, or a negative errno with a
 	 * sentence in ret_why (whys bytes) that names the thing, the reason and the remedy. */
 	int (*open)(const struct store_env *env, const char *params, struct store **ret_store, char *ret_why,

@@ -59,6 +59,7 @@ int swap_add(struct mm *mm, const struct swap_area_config *config)
 	if (s->areas == SWAP_AREAS || count > SLOTS_MAX || count > UINT32_MAX - base)
 		return -ENOSPC;
 	struct swap_area a = {.config = *config, .base = base};
+	a.takes_frames = config->ops->takes_frames && config->ops->takes_frames(config->store);
 	a.note = alloc_get(&mm->host.alloc, (count + UINT64_C(1)) * sizeof(*a.note));
 	if (!a.note)
 		return -ENOMEM;
@@ -67,7 +68,7 @@ int swap_add(struct mm *mm, const struct swap_area_config *config)
 		alloc_put(&mm->host.alloc, a.note, (count + UINT64_C(1)) * sizeof(*a.note));
 		return error;
 	}
-	if (config->ops->takes_frames)
+	if (a.takes_frames)
 		mm->config.swap.kept = FRAMES_KEPT + max_u64(1, mm->config.swap.cluster);
 	unsigned at = s->areas++;
 	for (; at && s->area[at - 1].config.priority < config->priority; at--)
@@ -108,7 +109,7 @@ const struct swap_area *swap_area_of(const struct mm *mm, uint32_t slot, uint32_
 static bool area_usable(const struct mm *mm, const struct swap_area *a)
 {
 	/* One that lies in frames has room again when there are some. */
-	bool full = a->full && !(a->config.ops->takes_frames && mm->pool.free);
+	bool full = a->full && !(a->takes_frames && mm->pool.free);
 	return !full && (!a->down_until || mm_now(mm) >= a->down_until);
 }
 
@@ -147,7 +148,7 @@ void swap_used(struct mm *mm, struct anon *a)
 {
 	uint32_t number;
 	const struct swap_area *area = a->slot ? area_of(mm, a->slot, &number) : NULL;
-	if (!area || !area->config.ops->takes_frames || a->frame == NO_FRAME ||
+	if (!area || !area->takes_frames || a->frame == NO_FRAME ||
 	    frame_at(mm, a->frame)->state != FRAME_OWNED)
 		return;
 	frame_at(mm, a->frame)->flags |= FRAME_DIRTY;

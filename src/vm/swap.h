@@ -62,6 +62,7 @@ struct swap_area {
 	uint32_t base; /* its slots are base + 1 to base + slots.count */
 	struct slots slots;
 	struct swap_note *note; /* [slots.count + 1], by slot - base */
+	bool takes_frames;	/* it lies in frames of the machine */
 	uint32_t hand;		/* the slot where one was last looked for to be taken away */
 	bool full;		/* a write found no room; until a slot is given back */
 	unsigned failures;	/* writes in a row that failed */

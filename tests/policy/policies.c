@@ -571,6 +571,9 @@ TEST(a_wrong_policy_is_told_which_part_is_wrong_and_what_is_allowed)
 	check_error("clock:entry", "entry wants a value");
 	check_error("clock:entry=", "entry= is not a number");
 	check_error("clock:entry=2", "entry=2 must be from 0 to 1");
+	check_error("clock:entry=99999999999999999999", "must be from 0 to 1");
+	check_error("clock:entry=1,clean-first=0,entry=1", "entry stands there twice; once is enough");
+	check_error("nru:interval=99999999999999s", "must be from 1ms to 10s");
 	check_error("clock:entry=1,,", "there is no parameter \"\"");
 	check_error("nru:interval=soon", "interval=soon is not a time; write 10ms or 1s");
 	check_error("nru:interval=1us", "interval=1us must be from 1ms to 10s");

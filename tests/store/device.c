@@ -101,6 +101,8 @@ TEST(wrong_devices_are_told)
 	check_wrong("hdd:seek=11s", "seek=11s is too long; 10s is the most");
 	check_wrong("hdd:rate=1", "rate=1 is too slow");
 	check_wrong("hdd:rate=quick", "is not a number of bytes a second");
+	check_wrong("hdd:rate=99999999999999999999", "is too fast");
+	check_wrong("hdd:seek=1ms,rate=1M,seek=2ms", "seek stands there twice; once is enough");
 	check_wrong("hdd:seek=1ms,,", "hdd has no number \"\"");
 }
 

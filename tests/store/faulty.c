@@ -212,6 +212,7 @@ TEST(wrong_rules_are_told)
 	check_refused("faulty[read=1:burn]:" INNER, -EINVAL,
 		      "\"burn\" does not say what a read does; write fail, corrupt, tear");
 	check_refused("faulty[read=1:full]:" INNER, -EINVAL, "\"full\" does not say what a read");
+	check_refused("faulty[seed=1,seed=2]:" INNER, -EINVAL, "seed stands there twice; once is enough");
 	check_refused("faulty[seed=x]:" INNER, -EINVAL, "\"seed=x\" is not seed=N");
 	check_refused("faulty[read=1:fail]:tape:", -EINVAL, "there is no store \"tape\"");
 	check_refused("faulty[read=1:fail]:none", -EINVAL, "none is no store");

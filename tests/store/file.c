@@ -74,6 +74,39 @@ TEST(a_file_with_something_in_it_is_never_overwritten)
 	unlink(path);
 }
 
+TEST(a_file_of_zeros_is_left_alone_too_and_the_remedy_is_mkswap)
+{
+	const char *path = world_path("zeros.img");
+	static const char zeros[2 * PAGE_SIZE];
+	write_file(path, "", 0);
+	CHECK_EQ(truncate(path, 1 << 20), 0);
+	check_refused(world_spec("file:@", path), -EEXIST, "or run mkswap on it, as it begins with nothing but zeros");
+	write_file(path, zeros, sizeof(zeros));
+	check_refused(world_spec("file:@", path), -EEXIST, "or run mkswap on it");
+	/* Nobody is told to run it on a letter. */
+	static struct world w;
+	write_file(path, "letter", 6);
+	world_init(&w);
+	CHECK_EQ(world_try(&w, world_spec("file:@", path)), -EEXIST);
+	CHECK(!strstr(w.why, "mkswap"));
+	unlink(path);
+}
+
+TEST(an_option_that_is_unknown_or_stands_there_twice_does_not_become_part_of_a_name)
+{
+	static struct world w;
+	const char *path = world_path("x");
+	check_refused(world_spec("file:@,size=1M,size=2M", path), -EINVAL, "size stands there twice");
+	check_refused(world_spec("file:@,sise=1M", path), -EINVAL, "there is no option \"sise\"; there is size, prio");
+	CHECK_EQ(access(path, F_OK), -1);
+	/* Unless it is one. */
+	path = world_path("a,b=c");
+	write_file(path, "", 0);
+	world_open(&w, world_spec("file:@,size=1M", path));
+	world_close(&w);
+	unlink(path);
+}
+
 TEST(an_empty_file_may_be_used)
 {
 	static struct world w;
@@ -127,6 +160,13 @@ TEST(what_cannot_be_opened_is_told_with_a_remedy)
 	check_refused("file:", -EINVAL, "file wants a path, as in file:/tmp/swap.img");
 	check_refused("file:/tmp", -EISDIR, "Is a directory; name a file in it");
 	check_refused("file:/nowhere/swap.img", -ENOENT, "make its directory first");
+	const char *link = world_path("link");
+	CHECK_EQ(symlink("/nowhere/at/all", link), 0);
+	check_refused(world_spec("file:@", link), -ENOENT, "or what it is a link to");
+	unlink(link);
+	CHECK_EQ(symlink(link, link), 0);
+	check_refused(world_spec("file:@", link), -ELOOP, "name the file itself");
+	unlink(link);
 	check_refused("file:/dev/null", -EINVAL, "is neither a file nor a block device");
 	check_refused(world_spec("file:@,size=none", world_path("x")), -EINVAL,
 		      "size \"none\" is not a size; write 256M or 1G");

@@ -241,7 +241,8 @@ TEST(wrong_sizes_are_told)
 	check_refused("zram:5T", -EINVAL, "too large");
 	check_refused("zram:64M,dict=1M", -EINVAL, "dict=1M is too large; 128K is the most");
 	check_refused("zram:64M,dict=big", -EINVAL, "dict \"big\" is not a size");
-	check_refused("zram:64M,dictionary=4K", -EINVAL, "is not a size");
+	check_refused("zram:64M,dict=4K,dict=8K", -EINVAL, "\"dict=4K\" is more than zram takes: a size, dict=SIZE and prio=N, each once");
+	check_refused("zram:64M,dictionary=4K", -EINVAL, "is more than zram takes");
 }
 
 TEST_MAIN
