@@ -139,15 +139,19 @@ static uint32_t pick_search(struct pick *k, struct policy *p)
 	if (frame == NO_FRAME && first != NO_FRAME && !pick_dirty(k, first))
 		frame = pick_laundry(k, p);
 	while (frame == NO_FRAME) {
-		uint32_t next = NO_FRAME;
+		uint32_t next = NO_FRAME, spares = k->spares;
 		if (list_count(l, LAUNDRY) <= k->laundry_most)
 			next = k->ops->next(p);
-		if (next != NO_FRAME)
+		if (next != NO_FRAME) {
 			frame = pick_candidate(k, next);
-		else if (list_count(l, LAUNDRY))
+		} else if (list_count(l, LAUNDRY)) {
 			frame = pick_laundry(k, p);
-		else
-			return pick_aside(k, p, UINT32_MAX);
+		} else {
+			frame = pick_aside(k, p, UINT32_MAX);
+			/* Those that were spared are in the policy's lists again. */
+			if (k->spares == spares)
+				break;
+		}
 	}
 	return frame;
 }

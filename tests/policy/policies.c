@@ -550,6 +550,28 @@ TEST(random_follows_the_seed_and_leaves_no_page_out)
 		CHECK(times[f] > 10 && times[f] < 100);
 }
 
+TEST(pages_that_could_not_go_for_long_and_were_used_meanwhile_are_victims_once_they_can)
+{
+	static struct world w;
+	for (unsigned i = 0; policies[i]; i++) {
+		world_begin(&w, policies[i]->name, false, 1);
+		for (uint32_t f = 0; f < 40; f++) {
+			enter(&w, f, f + 1);
+			w.stuck[f] = true;
+		}
+		CHECK_EQ(w.ops->victim(w.p, 0), NO_FRAME);
+		/* More than are tried first are still stuck. */
+		for (uint32_t f = 20; f < 40; f++) {
+			w.stuck[f] = false;
+			w.a[f] = true;
+		}
+		uint32_t victim = w.ops->victim(w.p, 0);
+		if (victim < 20 || victim >= 40)
+			FAIL("%s names %u", policies[i]->name, victim);
+		world_end(&w);
+	}
+}
+
 static void check_error(const char *spec, const char *sentence)
 {
 	const struct policy_ops *ops = NULL;
