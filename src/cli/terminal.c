@@ -24,19 +24,25 @@ void terminal_restore(void)
 	raw = 0;
 }
 
+static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+enum { DEADLY = sizeof(deadly) / sizeof(deadly[0]) };
+static struct sigaction others[DEADLY]; /* who else wants to know: policy/guard.h */
+
 /* What kills Carrel itself must not take the terminal along. */
 static void on_death(int number)
 {
 	if (raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &before);
 	raw = 0;
-	signal(number, SIG_DFL);
+	for (unsigned i = 0; i < DEADLY; i++)
+		if (deadly[i] == number)
+			sigaction(number, &others[i], NULL);
 	raise(number);
 }
 
 void terminal_raw(void)
 {
-	static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+	const struct sigaction a = {.sa_handler = on_death, .sa_flags = SA_ONSTACK};
 	struct termios t;
 	if (raw || tcgetattr(STDIN_FILENO, &before) < 0)
 		return;
@@ -46,8 +52,8 @@ void terminal_raw(void)
 		return;
 	raw = 1;
 	atexit(terminal_restore);
-	for (unsigned i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
-		signal(deadly[i], on_death);
+	for (unsigned i = 0; i < DEADLY; i++)
+		sigaction(deadly[i], &a, &others[i]);
 }
 
 int terminal_end_as(int status)

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "policy/guard.h"
+
 struct why {
 	char *text;
 	unsigned size;
@@ -62,7 +64,8 @@ static int load_object(const char *path, const char *name, const struct policy_o
 {
 	void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!object)
-		return wrong(w, -ENOEXEC, "cannot load %s: %s", name, dlerror());
+		return wrong(w, -ENOEXEC, "cannot load %s: %s; a policy is a shared object, or C in a file .c",
+			     name, dlerror());
 	const struct policy_plugin *p = dlsym(object, "carrel_policy");
 	int error = 0;
 	if (!p)
@@ -80,7 +83,7 @@ static int load_object(const char *path, const char *name, const struct policy_o
 	if (error)
 		dlclose(object);
 	else
-		*ret_ops = p->ops;
+		*ret_ops = guard_make(p->ops, name);
 	return error;
 }
 

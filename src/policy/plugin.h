@@ -34,7 +34,7 @@
  *		      .enter = lifo_enter)
  *
  * What is not named is done by pick.h. A plug-in runs in the host program and can do whatever that
- * can: load only what you trust.
+ * can: load only what you trust. What it does wrong by mistake ends the run with a sentence: guard.h.
  */
 #ifndef POLICY_PLUGIN_H
 #define POLICY_PLUGIN_H

@@ -109,6 +109,8 @@ def however_pages_move_the_events_are_the_same_each_time():
 def what_is_behind_a_store_or_how_fast_it_answers_is_never_seen_in_the_events():
     program, words = crew(), ['-m', '1M', '-n', '2', '--swap-cluster', '4', '--swap-readahead', '4', '--policy', '2q']
     file = events('file', [*words, '--swap', f'file:{new("a")},size={(32 << 20) - 4096}'], program)
+    faulty = f'faulty[read=1000000000:fail]:file:{new("b")},size={(32 << 20) - 4096}'
+    equal(events('faulty', [*words, '--swap', faulty], program), file, 'a store around another that does nothing')
     for name, filters in (('nbd', ()), ('a slow nbd', ('--filter=delay', 'rdelay=1ms', 'wdelay=2ms'))):
         with Server(32 << 20, *filters) as server:
             equal(events(name, [*words, *server.words], program), file, name)

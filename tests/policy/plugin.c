@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../test.h"
+#include "policy/guard.h"
 #include "policy/plugin.h"
 #include "policy/policies.h"
 
@@ -125,6 +127,75 @@ static void check_error(const char *spec, const char *sentence)
 	if (!strstr(why, sentence))
 		FAIL("%s: \"%s\" has no \"%s\"", spec, why, sentence);
 	CHECK(!ops);
+}
+
+/* A plug-in whose one call is so, asked for a victim in another process: what that says before it ends with 125. */
+static void check_broken(const char *what, const char *call, const char *sentence)
+{
+	char text[1200], said[2000] = "";
+	int status, pipes[2];
+	snprintf(text, sizeof(text),
+		 "#include <carrel/policy.h>\n"
+		 "#include <stdlib.h>\n"
+		 "static int create(const struct policy_env *env, const char *params, struct policy **ret)\n"
+		 "{ static const struct pick_ops ops; return pick_create(env, sizeof(struct pick), &ops, 1, false, ret); }\n"
+		 "static int again(const struct policy_env *env, const char *params, struct policy **ret) { %s }\n"
+		 "static void enter(struct policy *p, uint32_t f, const struct policy_enter *how) { }\n"
+		 "static void leave(struct policy *p, uint32_t f, uint64_t key, enum policy_leave why) { }\n"
+		 "static uint32_t zero;\n"
+		 "static uint32_t deep(uint32_t n) { char room[999]; room[n %% 999] = 1; return deep(n + room[5]) + room[n / 999]; }\n"
+		 "static uint32_t victim(struct policy *p, uint64_t incoming) { (void)deep; %s }\n"
+		 "CARREL_POLICY(.name = \"bad\", .create = %s, .enter = enter, .leave = leave, .victim = victim)\n",
+		 strcmp(call, "create") == 0 ? what : "return 0;", strcmp(call, "create") == 0 ? "return zero;" : what,
+		 strcmp(call, "create") == 0 ? "again" : "create");
+	const char *path = source("bad.c", text);
+	CHECK_EQ(pipe(pipes), 0);
+	pid_t pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		const struct policy_ops *ops;
+		struct policy *p = NULL;
+		char why[1000];
+		struct policy_env env = {.alloc = &alloc_libc, .frames = FRAMES, .evictable = yes, .harvest = no, .dirty = no};
+		dup2(pipes[1], STDERR_FILENO);
+		if (policy_find(path, &ops, &(const char *){NULL}, why, sizeof(why)) < 0) {
+			fprintf(stderr, "%s\n", why);
+			_exit(1);
+		}
+		if (ops->create(&env, NULL, &p) < 0)
+			_exit(2);
+		ops->enter(p, 3, &(struct policy_enter){.key = 1});
+		ops->enter(p, 4, &(struct policy_enter){.key = 2});
+		ops->leave(p, 4, 2, LEAVE_FREED);
+		ops->victim(p, 0);
+		_exit(0);
+	}
+	close(pipes[1]);
+	for (size_t n = 0; n < sizeof(said) - 1;) {
+		ssize_t more = read(pipes[0], said + n, sizeof(said) - 1 - n);
+		if (more <= 0)
+			break;
+		n += (size_t)more;
+	}
+	close(pipes[0]);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	unlink(path);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != GUARD_STATUS || !strstr(said, sentence) || !strstr(said, path))
+		FAIL("%s: status %x: %s", what, (unsigned)status, said);
+}
+
+TEST(a_plug_in_that_dies_hangs_or_lies_ends_the_run_with_a_sentence)
+{
+	check_broken("return 16;", "victim", "named frame 16 as its victim, of 16 that there are");
+	check_broken("return 5;", "victim", "named frame 5 as its victim, which was not entered, or has left");
+	check_broken("return 4;", "victim", "named frame 4 as its victim, which was not entered, or has left");
+	check_broken("return NO_FRAME;", "victim", "named no victim, although frame 3 may go");
+	check_broken("return *(volatile uint32_t *)8;", "victim", "died of SIGSEGV in victim");
+	check_broken("return deep(zero);", "victim", "died of SIGSEGV in victim");
+	check_broken("abort();", "victim", "died of SIGABRT in victim");
+	check_broken("for (;;) zero++;", "victim", "does not come back: three seconds");
+	check_broken("return 0;", "create", "returned 0 from create and made no policy");
+	check_broken("return 7;", "create", "returned 7 from create, which is neither 0");
 }
 
 TEST(what_cannot_be_used_is_told_with_a_remedy)
