@@ -131,8 +131,9 @@ static int file_make(const char *path, int fd, uint64_t wanted, uint64_t *ret_by
 				 " pages; give it another size, as in size=1G",
 				 path, want >> PAGE_SHIFT);
 	if (!device && want != bytes && ftruncate(fd, (off_t)want) < 0)
-		return store_why(ret_why, whys, -errno, "cannot make %s %" PRIu64 "K large: %s",
-				 path, want >> 10, strerror(errno));
+		return store_why(ret_why, whys, -errno,
+				 "cannot make %s %" PRIu64 "K large: %s; give it another size=", path,
+				 want >> 10, strerror(errno));
 	error = header_write(fd, want);
 	if (error)
 		return store_why(ret_why, whys, error, "cannot write to the swap file %s: %s", path,

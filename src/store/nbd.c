@@ -111,8 +111,8 @@ static int look_at(struct store *s, struct nbd_handle *nbd, uint32_t *ret_slots,
 	int64_t size = nbd_get_size(nbd);
 	if (size < 2 * PAGE_SIZE || size / PAGE_SIZE > UINT32_MAX)
 		return store_why(ret_why, whys, -EINVAL,
-				 "%s has %" PRId64 " bytes; a swap area has from 8K to 4T", s->uri,
-				 size);
+				 "%s has %" PRId64 " bytes; a swap area has from 8K to 4T, so serve another",
+				 s->uri, size);
 	if (nbd_is_read_only(nbd) == 1)
 		return store_why(ret_why, whys, -EROFS,
 				 "%s can only be read; start its server without that", s->uri);
@@ -162,6 +162,17 @@ static const char *connect_remedy(void)
 	}
 }
 
+/* The server is there, and they do not understand each other. */
+static const char *handshake_remedy(void)
+{
+	switch (nbd_get_errno()) {
+	case 0:
+	case EINVAL: return "; is it an NBD server?";
+	case ENOTSUP: return "; write nbds:// or nbds+unix:// for a server with TLS, and nbd:// for one without";
+	default: return "";
+	}
+}
+
 /* buffer: CLUSTER_BYTES to work in. Returns 0, or a negative errno with a sentence; -EAGAIN: it may
  * do at once. */
 static int connect_to(struct store *s, uint8_t *buffer, char *ret_why, unsigned whys)
@@ -175,8 +186,10 @@ static int connect_to(struct store *s, uint8_t *buffer, char *ret_why, unsigned 
 	struct nbd_handle *nbd = nbd_create();
 	if (!nbd)
 		return store_why(ret_why, whys, -ENOMEM, "no memory for a connection");
-	/* A read of ours has no holes to tell of: a simple reply says the same in fewer pieces. */
+	/* A read of ours has no holes to tell of: a simple reply says the same in fewer pieces. What the
+	 * URI names, keys for TLS, is the user's own. */
 	if (nbd_set_request_structured_replies(nbd, false) < 0 ||
+	    nbd_set_uri_allow_local_file(nbd, true) < 0 ||
 	    nbd_aio_connect_uri(nbd, s->uri) < 0) {
 		error = store_why(ret_why, whys, -EIO, "cannot connect to %s: %s%s", s->uri,
 				  reason_of(), connect_remedy());
@@ -185,8 +198,9 @@ static int connect_to(struct store *s, uint8_t *buffer, char *ret_why, unsigned 
 		if (nbd_aio_is_ready(nbd) != 1) {
 			const char *reason = reason_of();
 			error = store_why(ret_why, whys, reason ? connect_error() : -EIO,
-					  "%s does not answer: %s", s->uri,
-					  reason ? reason : "no server in time");
+					  "%s does not answer: %s%s", s->uri,
+					  reason ? reason : "no server in time",
+					  reason ? handshake_remedy() : "; is it an NBD server?");
 		}
 	}
 	if (!error)
@@ -257,7 +271,7 @@ static int net_open(const struct store_env *env, const char *params, struct stor
 				  "no memory for a map of %" PRIu32 " pages", s->slots);
 	if (error) {
 		net_close(s);
-		return error;
+		return error == -EAGAIN ? -EIO : error;
 	}
 	*ret_store = s;
 	return 0;

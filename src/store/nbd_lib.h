@@ -30,6 +30,7 @@
 	CALL(nbd_pread)                                                                            \
 	CALL(nbd_pwrite)                                                                           \
 	CALL(nbd_set_request_structured_replies)                                                   \
+	CALL(nbd_set_uri_allow_local_file)                                                         \
 	CALL(nbd_shutdown)
 
 struct nbd_lib {
@@ -63,6 +64,7 @@ int nbd_lib_load(const char **ret_why);
 #define nbd_pread		  (*nbd_lib.nbd_pread)
 #define nbd_pwrite		  (*nbd_lib.nbd_pwrite)
 #define nbd_set_request_structured_replies (*nbd_lib.nbd_set_request_structured_replies)
+#define nbd_set_uri_allow_local_file	   (*nbd_lib.nbd_set_uri_allow_local_file)
 #define nbd_shutdown		  (*nbd_lib.nbd_shutdown)
 #endif
 

@@ -227,7 +227,7 @@ static void io_failed(struct mm *mm, const struct swap_io *io, int error)
 	const struct swap_area_config *c = &io->area->config;
 	mm->swap.trouble = (struct swap_trouble){
 	    .device = c->name,
-	    .why = error == -EIO && c->ops->why ? c->ops->why(c->store) : NULL,
+	    .why = error != -EBADMSG && c->ops->why ? c->ops->why(c->store) : NULL,
 	    .slot = io->t.slot,
 	    .write = io->t.write,
 	    .error = error,
@@ -310,7 +310,8 @@ static void io_end(struct mm *mm, struct swap_io *io)
 {
 	struct swap_area *area = io->area;
 	int error = area->config.ops->finish(area->config.store, &io->t);
-	if (error == -EIO)
+	/* That RAM has no frame for what lies in RAM is no news. A full disk is. */
+	if (error == -EIO || (error == -ENOSPC && !area->takes_frames))
 		io_failed(mm, io, error);
 	if (io->t.write)
 		area_note(mm, area, error);

@@ -75,7 +75,7 @@ struct swap_trouble {
 	const char *why; /* as the store tells it; NULL: it does not */
 	uint32_t slot; /* the device's number, from 0 */
 	bool write;
-	int error; /* -EIO, -ENOSPC; -EBADMSG: other bytes came back */
+	int error; /* -EIO; -ENOSPC: the device is full; -EBADMSG: other bytes came back */
 };
 
 struct swap {

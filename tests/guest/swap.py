@@ -178,6 +178,25 @@ def swap_that_is_full_ends_one_process_with_a_sentence():
     equal(bool(re.search(r'swap is full .* was killed\. About .* more would have been enough', text)), True, text)
 
 
+@test
+def a_full_disk_is_named_and_its_pages_go_to_the_next_or_someone_ends():
+    program, full = larger(), f'faulty[write=100+:full]:file:{new("a")},size=64M'
+    whole = ample(program)
+    r = run('run', ['-m', '1M', '--swap', full + ',prio=9', '--swap', f'file:{new("b")},size=64M'], program)
+    equal(said(r), whole, r.stderr.decode())
+    equal('the rule write=100+:full struck write 100' in r.stderr.decode(), True, r.stderr.decode())
+    r = run('run', ['-m', '1M', '--swap', full], program)
+    text = r.stderr.decode()
+    equal(bool(re.search(r'struck write 100.*swap cannot be written to .* was killed', text, re.S)), True, text)
+
+
+@test
+def a_network_device_that_is_named_twice_is_refused():
+    with Server(8 << 20) as server:
+        r = run('run', [*server.words, server.words[0], server.words[1] + ',prio=3'], larger())
+        equal((r.returncode, 'is named twice' in r.stderr.decode()), (125, True), r.stderr.decode())
+
+
 @contextlib.contextmanager
 def running(words, program, verb='run'):
     """A run that has written its first line, and the line."""

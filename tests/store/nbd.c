@@ -2,6 +2,8 @@
 /* Against nbdkit, on a unix socket. */
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "world.h"
@@ -239,6 +241,52 @@ TEST(a_read_only_export_and_a_missing_server_are_told)
 	check_refused(s.spec, -EIO, "cannot connect");
 	check_refused("nbd:", -EINVAL, "nbd wants a URI, as in");
 	check_refused("nbd:what is this", -EIO, "cannot connect to what is this");
+}
+
+/* Something else listens there, and says this to one who comes. */
+static pid_t stranger_start(const char *path, const char *greeting)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int s = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK(s >= 0 && strlen(path) < sizeof(a.sun_path));
+	strcpy(a.sun_path, path);
+	CHECK_EQ(bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+	CHECK_EQ(listen(s, 1), 0);
+	pid_t pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;) {
+			int one = accept(s, NULL, NULL);
+			(void)!write(one, greeting, strlen(greeting));
+			close(one);
+		}
+	}
+	close(s);
+	return pid;
+}
+
+TEST(who_is_no_nbd_server_or_has_too_little_or_other_ideas_of_tls_is_told)
+{
+	struct server s;
+	char spec[300];
+	server_begin(&s, "--threads=16");
+	/* Without TLS. */
+	snprintf(spec, sizeof(spec), "nbd:nbds+unix:///?socket=%s", s.socket);
+	check_refused(spec, -EIO, "does not answer: ");
+	server_stop(&s);
+	CHECK_EQ(truncate(s.file, PAGE_SIZE), 0);
+	server_start(&s, "--threads=16");
+	check_refused(s.spec, -EINVAL, "has 4096 bytes; a swap area has from 8K to 4T, so serve another");
+	server_end(&s);
+	pid_t pid = stranger_start(s.socket, "HTTP/1.1 400 Bad Request\r\n\r\n");
+	check_refused(s.spec, -EIO, "is it an NBD server?");
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+	check_refused(s.spec, -EIO, "Connection refused; start its server first, or correct the address");
+	unlink(s.socket);
+	check_refused(s.spec, -EIO, "No such file or directory; start its server first");
+	check_refused("nbd:http://localhost/", -EIO, "write nbd://HOST/EXPORT or nbd+unix:///?socket=PATH");
 }
 
 TEST(a_host_without_memory_is_told_of_and_nothing_leaks)
