@@ -158,7 +158,7 @@ def a_store_that_cannot_be_opened_is_told_before_the_program_starts():
     r = subprocess.run(['sh', '-c', 'ulimit -f 100; exec "$0" run --swap file:limited,size=64M ./mem', CARREL], cwd=DIR,
                        capture_output=True, text=True, timeout=60, check=False)
     equal((r.returncode, r.stdout), (125, ''))
-    equal(r.stderr, 'carrel: --swap file:limited,size=64M: cannot make limited 65540K large: File too large\n')
+    equal(r.stderr, 'carrel: --swap file:limited,size=64M: cannot make limited 65540K large: File too large; give it another size=\n')
     equal(os.path.exists(os.path.join(DIR, 'limited')), False)
 
 
