@@ -309,12 +309,17 @@ TEST(a_frame_that_is_used_during_its_transfer_is_found)
 
 /* ---- A store that lies in the machine's own frames ---- */
 
+static bool takes_frames(const struct store *s)
+{
+	return true;
+}
+
 TEST(a_page_that_comes_back_from_compressed_ram_is_not_kept_there_as_well)
 {
 	EACH_LAB (l, 32) {
 		static struct store_ops in_frames;
 		in_frames = memory_ops;
-		in_frames.takes_frames = true;
+		in_frames.takes_frames = takes_frames;
 		struct swap_area_config c = {.ops = &in_frames, .store = memory_store(64)};
 		CHECK_EQ(swap_add(l.mm, &c), 0);
 		uint64_t a = lab_map(l.space, 40, RW);
