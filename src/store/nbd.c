@@ -11,7 +11,7 @@
  *	         submit: connects if it must            finish: waits
  *	READY --------------------------------> in flight --------------> done
  *	  ^                                        | the connection is lost
- *	  +---- connect, look at the header -------+ (once for each transfer, then -EIO)
+ *	  +---- connect, look at the header -------+ (up to five times, then -EIO)
  *
  * A server that died makes its transfers fail, and nothing else; each new transfer knocks again, so
  * that the device is back as soon as the server is. What it is when it comes back is looked at as on
