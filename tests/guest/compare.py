@@ -183,6 +183,15 @@ SAME |= {
 }
 DROPPED += ['unixsock', 'fdpass', 'tcpsock', 'udpsock']
 
+# Waiting for any of many.
+SAME |= {
+    'pollcalls': 'poll_select_and_epoll_keep_times_masks_and_limits_as_on_linux',
+    'pollfiles': 'files_of_every_kind_are_ready_closed_and_broken_for_poll_select_and_epoll_as_on_linux',
+    'pollsocks': 'sockets_of_every_kind_are_ready_closed_and_broken_for_poll_select_and_epoll_as_on_linux',
+    'pollwakes': 'each_change_of_a_file_wakes_those_who_wait_for_it_and_nobody_else',
+}
+DROPPED += ['pollfiles', 'pollwakes']
+
 # Those that root is not held to.
 PLAIN = ['limits']
 

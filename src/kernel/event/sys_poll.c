@@ -22,21 +22,29 @@ static int poll_file(struct file *f, struct waiter *w)
 	return f->ops->poll ? f->ops->poll(f, w) : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }
 
+/* Files to ask, and what is told of each whether it was asked for or not. */
+struct asked {
+	struct abi_pollfd *p;
+	size_t n;
+	int always;
+};
+
 /* Asks each; returns how many have something. With t also waits for all, or a negative errno. */
-static int64_t poll_all(const struct fd_table *ft, struct abi_pollfd *p, size_t n, struct task *t)
+static int64_t poll_all(const struct fd_table *ft, const struct asked *a, struct task *t)
 {
 	struct waiter w = {.task = t};
 	int64_t count = 0;
-	for (size_t i = 0; i < n; i++) {
-		p[i].revents = 0;
-		if (p[i].fd < 0)
+	for (size_t i = 0; i < a->n; i++) {
+		struct abi_pollfd *p = &a->p[i];
+		p->revents = 0;
+		if (p->fd < 0)
 			continue;
-		struct file *f = fd_get(ft, p[i].fd);
+		struct file *f = fd_get(ft, p->fd);
 		int mask = f && !(f->flags & ABI_O_PATH) ? poll_file(f, t ? &w : NULL) : POLLNVAL;
 		if (mask < 0)
 			return mask;
-		p[i].revents = (int16_t)(mask & (p[i].events | POLLERR | POLLHUP | POLLNVAL));
-		count += p[i].revents != 0;
+		p->revents = (int16_t)(mask & (p->events | a->always));
+		count += p->revents != 0;
 	}
 	return count;
 }
@@ -61,7 +69,7 @@ int poll_deadline(struct task *t, uint64_t va)
 	return err;
 }
 
-/* Linux changes the program's timeout to what was left of it. */
+/* Linux changes the program's timeout to what was left of it, however the call ends. */
 static int write_left(struct task *t, uint64_t va)
 {
 	if (!va || t->call.deadline == NO_DEADLINE)
@@ -73,19 +81,22 @@ static int write_left(struct task *t, uint64_t va)
 	return err == CALL_WAIT ? err : 0;
 }
 
-/* Polls and, when nothing is ready and there is time, waits. Returns a count, -EINTR or
- * CALL_WAIT. */
-static int64_t poll_wait(struct task *t, struct abi_pollfd *p, size_t n)
+/* Polls and, when nothing is ready and there is time, waits. A signal counts before the end of the
+ * time, as on Linux: one that the call's mask lets in ends even a call without any. Returns a count,
+ * -EINTR or CALL_WAIT. */
+static int64_t poll_wait(struct task *t, const struct asked *a)
 {
 	const struct fd_table *ft = t->process->files;
-	int64_t count = poll_all(ft, p, n, NULL);
+	int64_t count = poll_all(ft, a, NULL);
 	if (count != 0)
 		return count;
-	if (t->call.deadline <= kernel_now(t->process->kernel))
-		return 0;
 	if (t->call.interrupted)
 		return -EINTR;
-	count = poll_all(ft, p, n, t);
+	if (signal_waiting(t))
+		return CALL_WAIT;
+	if (t->call.deadline <= kernel_now(t->process->kernel))
+		return 0;
+	count = poll_all(ft, a, t);
 	if (count < 0)
 		return count;
 	if (t->call.deadline != NO_DEADLINE)
@@ -107,11 +118,11 @@ int poll_mask(struct task *t, uint64_t va, uint64_t size)
 int64_t sys_ppoll(struct task *t, const uint64_t a[6])
 {
 	uint64_t n = (uint32_t)a[1];
-	if (n > t->process->limit[LIMIT_NOFILE].soft)
-		return -EINVAL;
 	int64_t err = poll_deadline(t, a[2]);
 	if (!err)
 		err = poll_mask(t, a[3], a[4]);
+	if (!err && n > t->process->limit[LIMIT_NOFILE].soft)
+		err = -EINVAL;
 	if (err)
 		return err;
 	struct abi_pollfd *p = calloc(n ? n : 1, sizeof(*p));
@@ -119,7 +130,7 @@ int64_t sys_ppoll(struct task *t, const uint64_t a[6])
 		return -ENOMEM;
 	int64_t count = uaccess_read(t, p, a[0], n * sizeof(*p));
 	if (count == 0)
-		count = poll_wait(t, p, n);
+		count = poll_wait(t, &(struct asked){p, n, POLLERR | POLLHUP | POLLNVAL});
 	if (count != CALL_WAIT && (count >= 0 || count == -EINTR)) {
 		err = n ? uaccess_write(t, a[0], p, n * sizeof(*p)) : 0;
 		if (!err)
@@ -131,40 +142,86 @@ int64_t sys_ppoll(struct task *t, const uint64_t a[6])
 	return count;
 }
 
-/* select's sets: words of 64 bits, as many as n bits take. */
-enum { FDS_MAX = 1024, WORDS = FDS_MAX / 64 };
-
+/* select's three sets as the program gives them and as it gets them, each of as many words of 64 bits
+ * as its files take. */
 struct sets {
-	uint64_t in[3][WORDS], out[3][WORDS];
+	unsigned words;
+	uint64_t *in[3], *out[3];
 };
 
-static const int set_events[3] = {POLLIN | POLLHUP | POLLERR | POLLRDNORM,
-				  POLLOUT | POLLERR | POLLWRNORM, POLLPRI};
+/* Nothing is told that was not asked for. */
+static const int set_events[3] = {
+    POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR | POLLNVAL,
+    POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR | POLLNVAL, POLLPRI | POLLNVAL};
+
+static int sets_init(struct sets *s, unsigned files)
+{
+	s->words = (files + 63) / 64;
+	uint64_t *words = calloc(6 * (size_t)s->words + 1, sizeof(*words));
+	if (!words)
+		return -ENOMEM;
+	for (unsigned i = 0; i < 3; i++) {
+		s->in[i] = words + 2 * i * s->words;
+		s->out[i] = s->in[i] + s->words;
+	}
+	return 0;
+}
+
+static void sets_finish(struct sets *s)
+{
+	free(s->in[0]);
+}
 
 static bool bit(const uint64_t *set, unsigned n)
 {
 	return set[n / 64] >> (n % 64) & 1;
 }
 
-static int read_sets(struct task *t, const uint64_t a[6], unsigned words, struct sets *s)
+static int sets_read(struct task *t, const uint64_t a[6], struct sets *s)
 {
-	for (int i = 0; i < 3; i++) {
-		int err = a[1 + i] ? uaccess_read(t, s->in[i], a[1 + i], words * 8) : 0;
-		if (err)
-			return err;
+	int err = 0;
+	for (int i = 0; i < 3 && !err; i++)
+		err = a[1 + i] ? uaccess_read(t, s->in[i], a[1 + i], s->words * 8) : 0;
+	return err;
+}
+
+static int sets_write(struct task *t, const uint64_t a[6], const struct sets *s)
+{
+	int err = 0;
+	for (int i = 0; i < 3 && !err; i++)
+		err = a[1 + i] ? uaccess_write(t, a[1 + i], s->out[i], s->words * 8) : 0;
+	return err;
+}
+
+/* What the sets ask for. Returns 0; -EBADF: not all are open; or -ENOMEM. ret_asked is to be freed. */
+static int sets_ask(const struct task *t, const struct sets *s, unsigned files, struct asked *ret_asked)
+{
+	size_t n = 0;
+	struct abi_pollfd *p = calloc(files ? files : 1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	for (unsigned fd = 0; fd < files; fd++) {
+		int events = 0;
+		for (int j = 0; j < 3; j++)
+			events |= bit(s->in[j], fd) ? set_events[j] : 0;
+		if (events && !fd_get(t->process->files, (int)fd)) {
+			free(p);
+			return -EBADF;
+		}
+		if (events)
+			p[n++] = (struct abi_pollfd){.fd = (int)fd, .events = (int16_t)events};
 	}
+	*ret_asked = (struct asked){p, n, 0};
 	return 0;
 }
 
-static int64_t select_result(const struct abi_pollfd *p, size_t n, struct sets *s)
+static int64_t sets_answer(const struct asked *a, struct sets *s)
 {
 	int64_t count = 0;
-	for (size_t i = 0; i < n; i++) {
-		unsigned fd = (unsigned)p[i].fd;
-		if (p[i].revents & POLLNVAL)
-			return -EBADF;
+	for (size_t i = 0; i < a->n; i++) {
+		unsigned fd = (unsigned)a->p[i].fd;
 		for (int j = 0; j < 3; j++) {
-			if (bit(s->in[j], fd) && (p[i].revents & set_events[j])) {
+			if (bit(s->in[j], fd) && (a->p[i].revents & set_events[j])) {
 				s->out[j][fd / 64] |= UINT64_C(1) << fd % 64;
 				count++;
 			}
@@ -173,40 +230,47 @@ static int64_t select_result(const struct abi_pollfd *p, size_t n, struct sets *
 	return count;
 }
 
+static int64_t select_files(struct task *t, const uint64_t a[6], struct sets *s, unsigned files)
+{
+	struct asked asked;
+	int64_t count = sets_read(t, a, s);
+	if (!count)
+		count = sets_ask(t, s, files, &asked);
+	if (count)
+		return count;
+	count = poll_wait(t, &asked);
+	if (count >= 0) {
+		count = sets_answer(&asked, s);
+		int err = sets_write(t, a, s);
+		if (err)
+			count = err;
+	}
+	free(asked.p);
+	return count;
+}
+
 int64_t sys_pselect6(struct task *t, const uint64_t a[6])
 {
-	struct abi_pollfd p[FDS_MAX];
-	struct sets s = {0};
+	struct sets s;
 	uint64_t mask[2] = {0};
-	size_t n = 0;
-	if ((int)a[0] < 0)
-		return -EINVAL;
-	unsigned fds = (unsigned)min_u64((uint32_t)a[0], FDS_MAX), words = (fds + 63) / 64;
-	int64_t err = poll_deadline(t, a[4]);
-	if (!err && a[5])
-		err = uaccess_read(t, mask, a[5], sizeof(mask));
+	int64_t err = a[5] ? uaccess_read(t, mask, a[5], sizeof(mask)) : 0;
+	if (!err)
+		err = poll_deadline(t, a[4]);
 	if (!err)
 		err = poll_mask(t, mask[0], mask[1]);
-	if (!err)
-		err = read_sets(t, a, words, &s);
 	if (err)
 		return err;
-	for (unsigned fd = 0; fd < fds; fd++) {
-		int events = 0;
-		for (int j = 0; j < 3; j++)
-			events |= bit(s.in[j], fd) ? set_events[j] : 0;
-		if (events)
-			p[n++] = (struct abi_pollfd){.fd = (int)fd, .events = (int16_t)events};
-	}
-	int64_t count = poll_wait(t, p, n);
-	if (count < 0)
+	if ((int)a[0] < 0)
+		return -EINVAL;
+	/* Of more than its table has room for, Linux says nothing. */
+	unsigned files = (unsigned)min_u64((uint32_t)a[0], fd_table_size(t->process->files));
+	err = sets_init(&s, files);
+	if (err)
+		return err;
+	int64_t count = select_files(t, a, &s, files);
+	sets_finish(&s);
+	if (count == CALL_WAIT)
 		return count;
-	count = select_result(p, n, &s);
-	for (int i = 0; count >= 0 && i < 3; i++) {
-		err = a[1 + i] ? uaccess_write(t, a[1 + i], s.out[i], words * 8) : 0;
-		if (err)
-			return err;
-	}
-	err = count >= 0 ? write_left(t, a[4]) : 0;
+	err = write_left(t, a[4]);
 	return err ? err : count;
 }

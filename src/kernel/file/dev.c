@@ -2,6 +2,7 @@
 /* dev.c - /dev */
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -55,6 +56,12 @@ static int64_t full_write(struct file *f, struct task *t, const void *bytes, siz
 	return -ENOSPC;
 }
 
+/* There is always enough of it. */
+static int random_poll(struct file *f, struct waiter *w)
+{
+	return POLLIN | POLLRDNORM;
+}
+
 static int64_t random_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
 			   uint64_t *pos)
 {
@@ -98,10 +105,16 @@ static const struct file_ops full_ops = {.name = "full",
 					 .stat = dev_file_stat,
 					 .seek = dev_seek};
 static const struct file_ops random_ops = {.name = "random",
+					   .poll = random_poll,
 					   .read = random_read,
 					   .write = null_write,
 					   .stat = dev_file_stat,
 					   .seek = dev_seek};
+static const struct file_ops urandom_ops = {.name = "urandom",
+					    .read = random_read,
+					    .write = null_write,
+					    .stat = dev_file_stat,
+					    .seek = dev_seek};
 
 /* Sorted by name; inodes count from 3 in this order. */
 static const struct device devices[] = {
@@ -114,7 +127,7 @@ static const struct device devices[] = {
     {"stdin", "/proc/self/fd/0", 0, 0, NULL},
     {"stdout", "/proc/self/fd/1", 0, 0, NULL},
     {"tty", NULL, 5, 0, NULL},
-    {"urandom", NULL, 1, 9, &random_ops},
+    {"urandom", NULL, 1, 9, &urandom_ops},
     {"userfaultfd", NULL, 10, 126, &userfault_device_ops},
     {"zero", NULL, 1, 5, &zero_ops},
 };

@@ -160,34 +160,47 @@ struct fd_table {
 	struct fd_entry *entry;
 };
 
-enum { FD_MAX = 1 << 20 };
+/* Sizes are Linux's: select looks at no more than the table holds, and /proc/PID/status tells. */
+enum { FD_MAX = 1 << 20, FD_MIN = 64 };
+
+static unsigned fd_size_for(unsigned files)
+{
+	unsigned size = FD_MIN;
+	while (size < files)
+		size *= 2;
+	return size;
+}
+
+static int fd_table_create_for(unsigned size, struct fd_table **ret_table)
+{
+	struct fd_table *ft = calloc(1, sizeof(*ft));
+	struct fd_entry *e = calloc(size, sizeof(*e));
+	if (!ft || !e) {
+		free(ft);
+		free(e);
+		return -ENOMEM;
+	}
+	*ft = (struct fd_table){.refs = 1, .size = size, .entry = e};
+	*ret_table = ft;
+	return 0;
+}
 
 int fd_table_create(struct fd_table **ret_table)
 {
-	struct fd_table *ft = calloc(1, sizeof(*ft));
-	if (!ft)
-		return -ENOMEM;
-	ft->refs = 1;
-	*ret_table = ft;
-	return 0;
+	return fd_table_create_for(FD_MIN, ret_table);
 }
 
 int fd_table_copy(const struct fd_table *from, struct fd_table **ret_table)
 {
 	struct fd_table *ft;
-	int err = fd_table_create(&ft);
+	unsigned files = from->size;
+	while (files > 0 && !from->entry[files - 1].file)
+		files--;
+	int err = fd_table_create_for(fd_size_for(files), &ft);
 	if (err)
 		return err;
-	if (from->size) {
-		ft->entry = calloc(from->size, sizeof(*ft->entry));
-		if (!ft->entry) {
-			free(ft);
-			return -ENOMEM;
-		}
-	}
-	ft->size = from->size;
 	ft->lowest = from->lowest;
-	for (unsigned i = 0; i < from->size; i++) {
+	for (unsigned i = 0; i < files; i++) {
 		ft->entry[i] = from->entry[i];
 		if (ft->entry[i].file)
 			file_ref(ft->entry[i].file);
@@ -229,9 +242,7 @@ struct file *fd_get(const struct fd_table *ft, int fd)
 
 static int fd_table_grow(struct fd_table *ft, unsigned size)
 {
-	unsigned to = ft->size ? ft->size : 16;
-	while (to < size)
-		to *= 2;
+	unsigned to = fd_size_for(size);
 	struct fd_entry *e = realloc(ft->entry, to * sizeof(*e));
 	if (!e)
 		return -ENOMEM;

@@ -19,6 +19,7 @@ struct pipe {
 	unsigned ends; /* open files */
 	unsigned readers, writers;
 	uint64_t reader_opens, writer_opens; /* ever; for open of a FIFO */
+	uint64_t left; /* serial of the youngest file when the last writer left: who is younger met none */
 	struct ring ring;
 	uint64_t capacity;
 	struct wait_queue read_queue, write_queue; /* for bytes; for room */
@@ -146,7 +147,7 @@ static int pipe_poll(struct file *f, struct waiter *w)
 	if (reads(f)) {
 		if (pipe_used(p) > 0)
 			mask |= POLLIN | POLLRDNORM;
-		if (p->writers == 0 && p->writer_opens > 0)
+		if (p->writers == 0 && p->left >= f->serial)
 			mask |= POLLHUP;
 	}
 	if (writes(f)) {
@@ -194,8 +195,10 @@ static void end_remove(struct pipe *p, uint32_t access)
 {
 	if (access != ABI_O_WRONLY && --p->readers == 0)
 		wait_wake_for(&p->write_queue, POLLOUT | POLLERR);
-	if (access != ABI_O_RDONLY && --p->writers == 0)
+	if (access != ABI_O_RDONLY && --p->writers == 0) {
+		p->left = p->kernel->last_file;
 		wait_wake_for(&p->read_queue, POLLIN | POLLHUP);
+	}
 	if (--p->ends == 0)
 		pipe_free(p);
 }
@@ -440,6 +443,9 @@ int fifo_open(const struct place *at, struct task *t, uint32_t flags, struct fil
 	}
 	if (!err)
 		err = pipe_open(p, flags, at->guest, ret_file);
+	/* Who waited for a writer has met it, though it may have left meanwhile. */
+	if (!err && waiting && p->writers == 0)
+		p->left = (*ret_file)->serial;
 	if (t && t->call.state[0])
 		fifo_abandon(t);
 	else if (err && p->ends == 0)

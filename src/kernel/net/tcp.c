@@ -266,8 +266,9 @@ static int tcp_shutdown(struct socket *s, int how)
 {
 	if (s->state == SOCKET_LISTENING) {
 		if (how & SOCK_SHUT_IN) {
+			/* It is as before listen. */
 			stop_listening(s);
-			s->shut |= SOCK_SHUT_IN;
+			s->shut = 0;
 			inet_unchoose(s);
 			socket_wake(s);
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* proc_file.c - open files of /proc: texts that are made when they are read, and windows into memory */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -139,15 +140,35 @@ static void proc_release(struct file *f)
 	free(pf);
 }
 
-static const struct file_ops proc_ops = {
-    .name = "proc",
-    .look = proc_look,
-    .read = proc_read,
-    .write = proc_write,
-    .seek = proc_seek,
-    .stat = proc_file_stat,
-    .release = proc_release,
-};
+/* Only the machine's own files, and those of mounts, can be polled; the latter have something when what
+ * they show changes. */
+enum watched { UNWATCHED, ALWAYS, CHANGES };
+
+static enum watched watched(const struct proc_node *n)
+{
+	static const char *const changes[] = {"mounts", "mountinfo", "swaps"};
+	for (size_t i = 0; n->entry && i < array_size(changes); i++) {
+		if (strcmp(n->entry->name, changes[i]) == 0)
+			return CHANGES;
+	}
+	return n->process ? UNWATCHED : ALWAYS;
+}
+
+static int always_poll(struct file *f, struct waiter *w)
+{
+	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}
+
+static int changes_poll(struct file *f, struct waiter *w)
+{
+	return POLLIN | POLLRDNORM;
+}
+
+#define PROC_OPS                                                                                           \
+	.name = "proc", .look = proc_look, .read = proc_read, .write = proc_write, .seek = proc_seek,     \
+	.stat = proc_file_stat, .release = proc_release
+static const struct file_ops proc_ops[] = {
+    [UNWATCHED] = {PROC_OPS}, [ALWAYS] = {PROC_OPS, .poll = always_poll}, [CHANGES] = {PROC_OPS, .poll = changes_poll}};
 
 /* Of a process that is gone there is nothing any more. Who asks is who runs. */
 static int64_t window_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
@@ -195,15 +216,10 @@ static int64_t words_look(struct file *f, struct task *t, size_t size, uint64_t 
 }
 
 /* Those of words are read in one piece, so that no word is cut. */
-static const struct file_ops words_ops = {
-    .name = "proc",
-    .records = true,
-    .look = words_look,
-    .read = window_read,
-    .seek = proc_seek,
-    .stat = proc_file_stat,
-    .release = proc_release,
-};
+#define WORDS_OPS                                                                                          \
+	.name = "proc", .records = true, .look = words_look, .read = window_read, .seek = proc_seek,      \
+	.stat = proc_file_stat, .release = proc_release
+static const struct file_ops words_ops[] = {[UNWATCHED] = {WORDS_OPS}, [ALWAYS] = {WORDS_OPS, .poll = always_poll}};
 
 /* What tells of a process's memory and of what it does is for those who could trace it. */
 static bool is_private(const struct proc_node *n)
@@ -245,7 +261,7 @@ int proc_open(const struct place *at, struct task *t, uint32_t flags, uint32_t m
 		pf->started = n.process->started;
 	}
 	const struct proc_window *w = n.entry ? n.entry->window : NULL;
-	const struct file_ops *ops = !w ? &proc_ops : w->write ? &window_ops : &words_ops;
+	const struct file_ops *ops = !w ? &proc_ops[watched(&n)] : w->write ? &window_ops : &words_ops[watched(&n)];
 	err = file_create(at->kernel, ops, flags, at->guest, pf, ret_file);
 	if (err)
 		free(pf);

@@ -5,6 +5,8 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -133,14 +135,33 @@ static void text_of(const struct kernel *k, const struct entry *e, struct text *
 		text_add(t, "Node 0 %-15s %8lu kB\n", lines[i].name, lines[i].pages * 4);
 }
 
+/* As polls find it, a file has changed until it is read. */
+struct sys_file {
+	const struct entry *entry;
+	bool read;
+};
+
+static int sys_poll(struct file *f, struct waiter *w)
+{
+	const struct sys_file *s = f->ctx;
+	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | (s->read ? 0 : POLLERR | POLLPRI);
+}
+
+static void sys_release(struct file *f)
+{
+	free(f->ctx);
+}
+
 static int64_t sys_read(struct file *f, struct task *t, void *ret_bytes, size_t size, uint64_t *pos)
 {
+	struct sys_file *s = f->ctx;
 	struct text text = TEXT;
-	text_of(f->kernel, f->ctx, &text);
+	text_of(f->kernel, s->entry, &text);
 	if (text_failed(&text)) {
 		text_finish(&text);
 		return -ENOMEM;
 	}
+	s->read = true;
 	size_t n = *pos < text.size ? min_u64(size, text.size - *pos) : 0;
 	if (n)
 		memcpy(ret_bytes, text.bytes + *pos, n);
@@ -151,8 +172,9 @@ static int64_t sys_read(struct file *f, struct task *t, void *ret_bytes, size_t 
 
 static int64_t sys_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
 {
+	const struct sys_file *s = f->ctx;
 	struct text text = TEXT;
-	text_of(f->kernel, f->ctx, &text);
+	text_of(f->kernel, s->entry, &text);
 	int64_t n = text_failed(&text) ? -ENOMEM : *pos < text.size ? (int64_t)(text.size - *pos) : 0;
 	text_finish(&text);
 	return n;
@@ -166,7 +188,7 @@ static int sys_size(struct file *f, uint64_t *ret_size)
 
 static int sys_file_stat(struct file *f, struct stat *ret_stat)
 {
-	const struct entry *e = f->ctx;
+	const struct entry *e = ((const struct sys_file *)f->ctx)->entry;
 	*ret_stat = (struct stat){.st_dev = 21,
 				  .st_ino = inode(e, strlen(e->name)),
 				  .st_mode = S_IFREG | 0444,
@@ -177,7 +199,8 @@ static int sys_file_stat(struct file *f, struct stat *ret_stat)
 }
 
 static const struct file_ops sys_ops = {
-    .name = "sysfs", .look = sys_look, .read = sys_read, .size = sys_size, .stat = sys_file_stat};
+    .name = "sysfs", .look = sys_look, .read = sys_read, .size = sys_size, .stat = sys_file_stat,
+    .poll = sys_poll, .release = sys_release};
 
 static int sys_open(const struct place *at, struct task *t, uint32_t flags, uint32_t mode,
 		    struct file **ret_file)
@@ -188,7 +211,14 @@ static int sys_open(const struct place *at, struct task *t, uint32_t flags, uint
 		return at->exists ? -ENOENT : -EACCES;
 	if ((flags & ABI_O_ACCMODE) != ABI_O_RDONLY)
 		return -EACCES;
-	return file_create(at->kernel, &sys_ops, flags, at->guest, (void *)(uintptr_t)e, ret_file);
+	struct sys_file *s = malloc(sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	*s = (struct sys_file){.entry = e};
+	int err = file_create(at->kernel, &sys_ops, flags, at->guest, s, ret_file);
+	if (err)
+		free(s);
+	return err;
 }
 
 static int sys_statfs(const struct place *at, struct statfs *ret_statfs)
