@@ -18,7 +18,7 @@
 #include "kernel/call.h"
 #include "fuzz_values.h"
 
-enum { PER_CHILD = 600, RENEW = 60, NUMBERS = 512, COUNTERS_FD = 200 };
+enum { PER_CHILD = 600, RENEW = 60, NUMBERS = 512, COUNTERS_FD = 200, PLAUSIBLE = 100000 };
 
 struct entry {
 	short number;
@@ -46,12 +46,13 @@ static const struct entry calls[] = {
 };
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
 
-/* Shared with every child, and by descriptor with programs that a child executes. */
 struct counters {
 	unsigned tries[NUMBERS], wins[NUMBERS];
 	unsigned long all;
 };
-static struct counters *counters;
+/* Of one batch: shared with every child, and by descriptor with programs that a child executes. Now and
+ * then one writes over them. And of all batches. */
+static struct counters *counters, total;
 
 static void on_signal(int number)
 {
@@ -182,6 +183,22 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
+/* Adds what a batch counted, unless somebody wrote there who should not. */
+static void counters_add(void)
+{
+	int wrong = counters->all > PLAUSIBLE;
+
+	for (int i = 0; i < NUMBERS; i++)
+		wrong |= counters->tries[i] > PLAUSIBLE || counters->wins[i] > PLAUSIBLE;
+	for (int i = 0; i < NUMBERS && !wrong; i++) {
+		total.tries[i] += counters->tries[i];
+		total.wins[i] += counters->wins[i];
+	}
+	if (!wrong)
+		total.all += counters->all;
+	memset(counters, 0, sizeof(*counters));
+}
+
 static void batch(unsigned long number)
 {
 	struct timespec patience = {0, 400000000};
@@ -200,6 +217,7 @@ static void batch(unsigned long number)
 		while (waitpid(p, NULL, WNOHANG) == 0 && sigtimedwait(&child, NULL, &patience) > 0)
 			;
 	kill_since(p);
+	counters_add();
 	snprintf(name, sizeof(name), "/tmp/fuzz-%lu", number);
 	nftw(name, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
@@ -227,9 +245,10 @@ int main(int argc, char **argv)
 	unsigned long seed = argc > 1 ? strtoul(argv[1], NULL, 0) : 1;
 	unsigned long wanted = argc > 2 ? strtoul(argv[2], NULL, 0) : 20000;
 	sigset_t child;
-	int fd = memfd_create("counters", 0);
+	int fd = memfd_create("counters", MFD_ALLOW_SEALING);
 
-	if (fd < 0 || ftruncate(fd, sizeof(*counters)) != 0 || dup2(fd, COUNTERS_FD) < 0)
+	if (fd < 0 || ftruncate(fd, sizeof(*counters)) != 0 || dup2(fd, COUNTERS_FD) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
 		return 1;
 	counters = counters_map(fd);
 	close(fd);
@@ -238,10 +257,10 @@ int main(int argc, char **argv)
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
-	for (unsigned long number = seed * 1000000; counters->all < wanted; number++)
+	for (unsigned long number = seed * 1000000; total.all < wanted; number++)
 		batch(number);
 	for (unsigned i = 0; i < CALLS; i++)
-		say("%s %u %u", calls[i].name, counters->tries[calls[i].number], counters->wins[calls[i].number]);
-	say("%lu calls", counters->all);
+		say("%s %u %u", calls[i].name, total.tries[calls[i].number], total.wins[calls[i].number]);
+	say("%lu calls", total.all);
 	return 0;
 }

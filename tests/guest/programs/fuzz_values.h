@@ -421,14 +421,8 @@ static unsigned long fill(enum kind kind, char *s)
 
 /* --- where the type says too little ------------------------------------------------------------ */
 
-struct special {
-	short number;
-	signed char argument;
-	unsigned char kind;
-};
-
-#define S(name, argument, kind) {SYS_##name, argument, kind}
-static const struct special special[] = {
+#define S(name, argument, kind) [SYS_##name][argument] = kind
+static const unsigned char special[512][6] = {
 	S(setxattr, 2, BYTES), S(setxattr, 3, SMALL), S(setxattr, 4, ZERO), S(lsetxattr, 4, ZERO), S(fsetxattr, 4, ZERO), S(fsetxattr, 0, FILE_FD),
 	S(fsetxattr, 3, SMALL), S(fgetxattr, 0, FILE_FD), S(fremovexattr, 0, FILE_FD), S(mount, 4, NAME),
 	S(utimensat, 2, TIMES), S(capget, 0, CAP_HEAD), S(capset, 0, CAP_HEAD), S(capset, 1, CAP_DATA), S(waitid, 0, WAIT_ID), S(waitid, 1, WHO), S(waitid, 3, WAIT_OPTIONS),
@@ -641,17 +635,11 @@ static unsigned long harmless(unsigned long pid)
 
 static unsigned long fuzz_value(int number, unsigned argument, enum call_type type, const unsigned long *before)
 {
-	unsigned long value = 0;
-	int known = 0;
+	unsigned long value;
+	enum kind kind = special[number][argument];
 
 	world.number = number;
-	for (unsigned i = 0; i < sizeof(special) / sizeof(special[0]) && !known; i++)
-		if (special[i].number == number && special[i].argument == (int)argument) {
-			value = of_kind(special[i].kind);
-			known = 1;
-		}
-	if (!known)
-		value = by_type(number, type, before);
+	value = kind ? of_kind(kind) : by_type(number, type, before);
 	if (below(50) == 0)
 		value = fuzz_random() >> below(64);
 	return type == T_pid || type == T_int ? harmless(value) : value;
