@@ -316,7 +316,7 @@ bash -c 'a=(one two three); declare -A m=([x]=1 [y]=2); echo ${a[@]:1} ${!a[@]} 
 ----
 bash -c 'set -m; sleep 0.2 & jobs; fg > /dev/null; coproc cat; echo hi >&${COPROC[1]}; read -u ${COPROC[0]} l; echo $l; kill %2; trap "echo debug" ERR; false; echo $SHLVL; shopt -s globstar; echo **/leaf; time -p true' 2> /dev/null | grep -v -e real -e user -e sys
 ----
-flock lock sh -c 'echo held; flock -n lock true || echo busy'; (flock -s 9; echo shared) 9> lock; setsid sh -c 'echo session'; nice -n 5 nice; env -u HOME sh -c 'echo ${HOME-none}'; chrt -p 1 > /dev/null; echo $?
+flock lock sh -c 'echo held; flock -n lock true || echo busy'; (flock -s 9; echo shared) 9> lock; setsid sh -c 'echo session'; nice -n 19 nice; env -u HOME sh -c 'echo ${HOME-none}'; chrt -p 1 > /dev/null; echo $?
 ----
 cat /proc/self/comm; readlink /proc/self/exe; tr '\0' ' ' < /proc/self/cmdline; echo; [ "$(readlink /proc/$$/cwd)" = "$PWD" ]; echo $?; ls -l /dev/fd/0 | wc -l; [ -e /proc/$$/maps ]; echo $?; echo to stderr > /dev/stderr; echo to out > /dev/stdout
 '''

@@ -162,7 +162,7 @@ bash -ic 'alias ll="echo aliased"; echo $-; history | wc -l; bind -V > /dev/null
 QUICK['procps_and_util_linux_tell_of_processes'] = ('ps pgrep', r'''
 sleep 70 & p=$!; ps -o ppid=,comm= -p $p | sed "s/^ *$$ /parent /"; pgrep -P $$ -x sleep | grep -cx $p; kill -STOP $p; ps -o state= -p $p; kill -CONT $p; pkill -P $$ sleep; wait $p 2> /dev/null; echo $?; ps -p $p > /dev/null; echo $?; ps -o nonsense 2> /dev/null; echo $?
 ----
-ps -o pid= -p $$ | tr -d ' ' | grep -cx $$; nice -n 7 nice; pwdx $$ | sed "s/^$$: //"; pidof nothing; echo $?; kill -l | head -n 3; pmap $$ | grep -c stack; free | head -n 1; uptime > /dev/null; echo $?; vmstat | head -n 1; hexdump -C bytes 2> /dev/null | head -n 2; column -t -s: table 2> /dev/null | head -n 2; rev numbers | head -n 2; getopt -o ab: -l long -- -a -b x --long rest; setsid -w sh -c 'exit 6'; echo $?; namei link | tail -n 2; mcookie | wc -c; findmnt -n -o TARGET / ; prlimit --nofile=99 sh -c 'ulimit -n'; ionice 2> /dev/null | wc -l; taskset -c 0 echo pinned; fallocate -l 5000 f; stat -c %s f; lslocks > /dev/null; echo $?; look carr words 2> /dev/null; whereis -b sh | wc -w; cal 2 2024 2> /dev/null; more words < /dev/null | md5sum; flock -n words echo locked; chrt -o 0 echo other; ipcs -q | wc -l; setpriv --nnp echo privileges; unlink words; mountpoint -q /; echo $?
+ps -o pid= -p $$ | tr -d ' ' | grep -cx $$; nice -n 19 nice; pwdx $$ | sed "s/^$$: //"; pidof nothing; echo $?; kill -l | head -n 3; pmap $$ | grep -c stack; free | head -n 1; uptime > /dev/null; echo $?; vmstat | head -n 1; hexdump -C bytes 2> /dev/null | head -n 2; column -t -s: table 2> /dev/null | head -n 2; rev numbers | head -n 2; getopt -o ab: -l long -- -a -b x --long rest; setsid -w sh -c 'exit 6'; echo $?; namei link | tail -n 2; mcookie | wc -c; findmnt -n -o TARGET / ; prlimit --nofile=99 sh -c 'ulimit -n'; ionice 2> /dev/null | wc -l; taskset -c 0 echo pinned; fallocate -l 5000 f; stat -c %s f; lslocks > /dev/null; echo $?; look carr words 2> /dev/null; whereis -b sh | wc -w; cal 2 2024 2> /dev/null; more words < /dev/null | md5sum; flock -n words echo locked; chrt -o 0 echo other; ipcs -q | wc -l; setpriv --nnp echo privileges; unlink words; mountpoint -q /; echo $?
 ''')
 
 LONG['archives_of_every_format_come_back_whole'] = ('bzip2 gzip tar xz zstd', r'''
@@ -350,6 +350,7 @@ def child(q, lock, value, pipe):
     for _ in range(50):
         with lock: value.value += 1
     pipe.send(os.getpid() != os.getppid()); q.put(value.value > 0)
+def tell(d, l, n): d[n] = 'told by %d' % n; l.append(n * 10)
 if __name__ == '__main__':
     for how in ('fork', 'spawn', 'forkserver'):
         c = mp.get_context(how)
@@ -360,10 +361,16 @@ if __name__ == '__main__':
         print([q.get() for p in ps], [a.recv() for p in ps])
         for p in ps: p.join()
         print(value.value, [p.exitcode for p in ps])
+    with mp.Manager() as m:
+        d, l = m.dict(), m.list(range(3)); ps = [mp.Process(target=tell, args=(d, l, n)) for n in range(3)]
+        for p in ps: p.start()
+        for p in ps: p.join()
+        print(sorted(d.items()), sorted(l))
     from multiprocessing import shared_memory
     s = shared_memory.SharedMemory(create=True, size=70000); s.buf[60000:60003] = b'abc'
     t = shared_memory.SharedMemory(s.name); print(bytes(t.buf[60000:60003])); t.close(); s.close(); s.unlink()
 END
+export PYTHONPYCACHEPREFIX=/tmp/compiled # each of them starts anew
 python3 many.py; echo $?
 ----
 python3 - <<'END'

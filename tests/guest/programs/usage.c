@@ -82,8 +82,8 @@ int main(void)
 	sched_getaffinity(0, sizeof(set), &set);
 	say("processors: %d", CPU_COUNT(&set) >= 1);
 	say("policy %d, priorities %d to %d", sched_getscheduler(0), sched_get_priority_min(SCHED_FIFO), sched_get_priority_max(SCHED_FIFO));
-	say("nice %d", getpriority(PRIO_PROCESS, 0));
-	setpriority(PRIO_PROCESS, 0, 5);
+	say("as nice as its parent %d", getpriority(PRIO_PROCESS, 0) == getpriority(PRIO_PROCESS, getppid()));
+	setpriority(PRIO_PROCESS, 0, 19);
 	say("nicer %d", getpriority(PRIO_PROCESS, 0));
 	say("nobody's: %d", getpriority(PRIO_PROCESS, 0x3fffffff) == -1 && errno == ESRCH);
 
