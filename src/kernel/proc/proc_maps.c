@@ -132,9 +132,30 @@ static void usage_add(struct space *s, const struct region *r, struct sums *sum)
 	sum->locked += r->flags & REGION_LOCKED ? u.resident : 0;
 }
 
+/* "%-16s%8lu kB\n", by hand: a program may read the smaps of a thousand regions again and again, as
+ * stress-ng does after each page that it gives up. */
 static void line(struct text *t, const char *name, uint64_t kb)
 {
-	text_add(t, "%-16s%8lu kB\n", name, kb);
+	enum { NAME = 16, NUMBER = 8, MOST = 99999999 };
+	static const char unit[] = " kB\n";
+	char bytes[NAME + NUMBER], *digit = bytes + sizeof(bytes);
+	if (kb > MOST) {
+		text_add(t, "%-*s%lu kB\n", NAME, name, kb);
+		return;
+	}
+	memset(bytes, ' ', sizeof(bytes));
+	memcpy(bytes, name, strlen(name));
+	do
+		*--digit = (char)('0' + kb % 10);
+	while (kb /= 10);
+	text_add_bytes(t, bytes, sizeof(bytes));
+	text_add_bytes(t, unit, sizeof(unit) - 1);
+}
+
+static void flag(struct text *t, const char name[static 2])
+{
+	const char bytes[3] = {' ', name[0], name[1]};
+	text_add_bytes(t, bytes, sizeof(bytes));
 }
 
 static void usage_text(const struct sums *s, bool rollup, struct text *t)
@@ -176,27 +197,31 @@ static void vm_flags(const struct region *r, struct text *t)
 		    {REGION_WIPEONFORK, "wf"},	{REGION_DONTDUMP, "dd"},    {REGION_HUGEPAGE, "hg"},
 		    {REGION_NOHUGEPAGE, "nh"},	{REGION_MERGEABLE, "mg"}};
 	static const char *const now[] = {"rd", "wr", "ex"}, *const may[] = {"mr", "mw", "me"};
-	text_add(t, "VmFlags:");
-	for (unsigned i = 0; i < 3; i++)
-		text_add(t, "%s%s", r->prot >> i & 1 ? " " : "", r->prot >> i & 1 ? now[i] : "");
+	text_add_bytes(t, "VmFlags:", 8);
+	for (unsigned i = 0; i < 3; i++) {
+		if (r->prot >> i & 1)
+			flag(t, now[i]);
+	}
 	bool shared = r->flags & REGION_SHARED;
 	/* Of a file that was opened for reading it is shared memory that cannot be shared. */
 	if (shared && r->prot_max & PROT_W)
-		text_add(t, " sh");
-	for (unsigned i = 0; i < 3; i++)
-		text_add(t, "%s%s", r->prot_max >> i & 1 ? " " : "",
-			 r->prot_max >> i & 1 ? may[i] : "");
+		flag(t, "sh");
+	for (unsigned i = 0; i < 3; i++) {
+		if (r->prot_max >> i & 1)
+			flag(t, may[i]);
+	}
 	if (shared)
-		text_add(t, " ms");
+		flag(t, "ms");
 	for (size_t i = 0; i < array_size(more); i++) {
 		if (r->flags & more[i].flag)
-			text_add(t, " %s", more[i].text);
+			flag(t, more[i].text);
 	}
-	text_add(t, " \n");
+	text_add_bytes(t, " \n", 2);
 }
 
 int proc_smaps(struct kernel *k, struct process *p, struct task *task, struct text *t)
 {
+	static const char eligible[] = "THPeligible:           0\n";
 	if (!p->space)
 		return 0;
 	for (const struct region *r = regions_first(&p->space->regions); r; r = region_next(r)) {
@@ -207,7 +232,7 @@ int proc_smaps(struct kernel *k, struct process *p, struct task *task, struct te
 		line(t, "KernelPageSize:", 4);
 		line(t, "MMUPageSize:", 4);
 		usage_text(&s, false, t);
-		text_add(t, "THPeligible:           0\n");
+		text_add_bytes(t, eligible, sizeof(eligible) - 1);
 		vm_flags(r, t);
 	}
 	return 0;
