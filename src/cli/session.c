@@ -418,6 +418,7 @@ static int session_run(struct session *s)
 			return guest_status(s);
 		} else if (stop == KERNEL_IDLE) {
 			if (looks && s->o->at == AT_EXIT) {
+				say("every process waits for something that none of them will do; the run ends here");
 				look_at_wanted(s);
 				return 0;
 			}

@@ -47,6 +47,20 @@ int main(void)
 	return 0;
 }
 '''
+DEEP = r'''
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	int depth = 0;
+	chdir("/tmp");
+	while (depth < 280 && mkdir("a", 0700) == 0 && symlink("..", "b") == 0 && chdir("a") == 0)
+		depth++;
+	printf("%d %d\n", depth, chmod("..", 0) + chmod("/tmp", 0));
+	return 0;
+}
+'''
 HI = '#include <stdio.h>\nint main(int argc, char **argv) { puts("hi"); return argc - 1; }\n'
 
 
@@ -108,6 +122,15 @@ def net_host_brings_the_date_and_the_name_servers_of_the_host_and_nothing_else_d
         file.write('nameserver 192.0.2.1\n')
     done = carrel('run', '--net', 'host', '--bind', f'mine.conf:{resolver}:ro', './when')
     equal(done.stdout.split()[1:], ['21', '1'], f'one of its own: {done.stderr}')
+
+
+@test
+def nothing_is_left_of_a_program_s_tmp_however_deep_its_directories_are():
+    build('deep', DEEP)
+    place = os.path.join(DIR, 'place')
+    os.mkdir(place)
+    equal(carrel('run', './deep', env=dict(os.environ, TMPDIR=place)).stdout, '280 0\n', 'the program')
+    equal(os.listdir(place), [], 'what is left')
 
 
 @test

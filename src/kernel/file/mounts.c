@@ -23,8 +23,8 @@
 #include "kernel/tty/tty.h"
 
 #define TMP_PREFIX "carrel-tmp-"
-/* Directories nested deeper than this are left behind. */
-enum { TMP_DEPTH = 256 };
+/* How deep we go at once to remove a tree: each level takes a descriptor. */
+enum { TMP_DEPTH = 16 };
 
 struct mount *mounts_at(struct mounts *m, const char *guest, size_t size)
 {
@@ -260,28 +260,62 @@ static int mount_root(struct kernel *k)
 	return x->host ? 0 : -ENOMEM;
 }
 
-/* Removes what is in the directory fd, which is closed. Links are removed, not followed. */
-static void remove_contents(int fd, unsigned depth)
+/* Moves a directory that lies too deep up to top, under a name that nobody has. False: it stays. */
+static bool raise_directory(int top, int at, const char *name, unsigned *serial)
 {
+	enum { TRIES = 1000 };
+	char raised[32];
+	for (unsigned i = 0; i < TRIES; i++) {
+		snprintf(raised, sizeof(raised), ".raised-%u", (*serial)++);
+		if (renameat2(at, name, top, raised, RENAME_NOREPLACE) == 0)
+			return true;
+		if (errno != EEXIST)
+			return false;
+	}
+	return false;
+}
+
+/* Removes what is in the directory fd, which is closed, as far as depth goes; what lies deeper is raised
+ * to top. Links are removed, not followed. Returns how many were raised. */
+static unsigned remove_below(int top, int fd, unsigned depth, unsigned *serial)
+{
+	unsigned count = 0;
 	DIR *d = fdopendir(fd);
 	if (!d) {
 		close(fd);
-		return;
+		return 0;
 	}
 	struct dirent *e;
 	while ((e = readdir(d))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		if (unlinkat(dirfd(d), e->d_name, 0) == 0 || depth == 0)
+		if (unlinkat(dirfd(d), e->d_name, 0) == 0 || unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) == 0)
 			continue;
 		(void)fchmodat(dirfd(d), e->d_name, 0700, AT_SYMLINK_NOFOLLOW);
+		if (depth == 0) {
+			count += raise_directory(top, dirfd(d), e->d_name, serial);
+			continue;
+		}
 		int below =
 		    openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (below >= 0)
-			remove_contents(below, depth - 1);
+			count += remove_below(top, below, depth - 1, serial);
 		(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
 	}
 	closedir(d);
+	return count;
+}
+
+/* Removes what is in the directory fd, which is closed, however deep it is: a program's directories may
+ * be deeper than we have descriptors. */
+static void remove_contents(int fd)
+{
+	unsigned serial = 0, count;
+	do {
+		int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		count = again >= 0 ? remove_below(fd, again, TMP_DEPTH, &serial) : 0;
+	} while (count > 0);
+	close(fd);
 }
 
 /* A machine that was killed could not remove its /tmp. Each holds a lock on its own: one that
@@ -302,7 +336,7 @@ static void sweep_tmp(const char *dir)
 			     st.st_ctime + YOUNG < time(NULL) &&
 			     flock(fd, LOCK_EX | LOCK_NB) == 0;
 		if (stale) {
-			remove_contents(fd, TMP_DEPTH);
+			remove_contents(fd);
 			(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
 		} else if (fd >= 0) {
 			close(fd);
@@ -449,9 +483,11 @@ void mounts_destroy(struct kernel *k)
 	for (unsigned i = 0; i < array_size(m->own); i++) {
 		if (!m->own[i].host)
 			continue;
+		/* The program may have closed it to itself, and so to us. */
+		(void)chmod(m->own[i].host, 0700);
 		int fd = open(m->own[i].host, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
-			remove_contents(fd, TMP_DEPTH);
+			remove_contents(fd);
 		(void)rmdir(m->own[i].host);
 		if (m->own[i].lock >= 0)
 			close(m->own[i].lock);
