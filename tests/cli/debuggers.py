@@ -133,6 +133,8 @@ def a_second_debugger_is_told_that_there_is_one_and_the_first_goes_on():
 
 @test
 def carrel_ps_knows_a_machine_that_stands_still_for_a_debugger():
+    # A place of their own: ps waits two seconds for each machine of the user that does not answer.
+    os.environ['XDG_RUNTIME_DIR'] = DIR
     run = Run(static())
     wire = Wire(run)
     wire.start()
