@@ -17,7 +17,7 @@ class Run:
     """carrel run -g, waiting."""
 
     def __init__(self, *args, spec='0'):
-        self.process = subprocess.Popen([CARREL, 'run', '--timeout', '100s', '-g', spec, *args], cwd=DIR,
+        self.process = subprocess.Popen([CARREL, 'run', '--timeout', '300s', '-g', spec, *args], cwd=DIR,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True)
         self.said = self.process.stderr.readline()
@@ -27,7 +27,8 @@ class Run:
         self.target = found.group(1)
 
     def end(self):
-        self.out, err = self.process.communicate(timeout=100)
+        # Sooner than by its own --timeout: a run that nobody ends is a failure, not a slow success.
+        self.out, err = self.process.communicate(timeout=250)
         self.err = self.said + err
         return self.process.returncode
 
@@ -43,7 +44,7 @@ def gdb(run, *commands, program=None, extended=False):
         words += ['-ex', command]
     if program:
         words.append(program)
-    r = subprocess.run(words, cwd=DIR, timeout=100, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    r = subprocess.run(words, cwd=DIR, timeout=250, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, text=True, check=False, env={**os.environ, 'LC_ALL': 'C'})
     return r.stdout
 
