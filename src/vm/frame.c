@@ -46,11 +46,15 @@ void frame_want(struct mm *mm, uint32_t frame)
 static uint32_t frame_take(struct mm *mm)
 {
 	uint32_t untouched = mm->pool.untouched, frame = frame_pool_take(&mm->pool);
+	struct frame *f = frame_at(mm, frame);
+	f->flags = 0;
+	f->rmap = 0;
+	f->owner.kernel = NULL;
 	if (frame != untouched)
 		return frame;
 	if (frame == mm->backed)
 		mm->backed = mm->host.back ? mm->host.back(mm->host.ctx, frame) : mm->frames;
-	frame_at(mm, frame)->flags = FRAME_PRISTINE;
+	f->flags = FRAME_PRISTINE;
 	return frame;
 }
 

@@ -98,7 +98,7 @@ uint32_t frame_pool_take(struct frame_pool *p)
 {
 	VM_ASSERT(p->free > 0);
 	uint32_t places = stacked(p);
-	uint32_t frame = places ? p->frame[places - 1].stacked : p->untouched++;
+	uint32_t frame = places ? (uint32_t)p->frame[places - 1].stacked : p->untouched++;
 	struct frame *f = frame_in(p, frame);
 	VM_ASSERT(f->state == FRAME_FREE);
 	state_set(p, frame, FRAME_RESERVED, f->kind);
@@ -121,30 +121,41 @@ void frame_pool_own(struct frame_pool *p, uint32_t frame, enum frame_kind kind, 
 	/*@ ghost pool_kept(p); */
 }
 
+/* The part of give that the counts know of. */
+/*@ requires pool_fits(p) && frame < p->frames && frame_sound(p->frame + frame);
+    requires pool_free_counted(p) && pool_kinds_counted(p);
+    requires p->frame[frame].state == FRAME_RESERVED || p->frame[frame].state == FRAME_OWNED ||
+      p->frame[frame].state == FRAME_ORPHAN;
+    assigns p->kind[0 .. FRAME_KINDS - 1], p->frame[frame].state, p->frame[frame].kind;
+    ensures p->frame[frame].state == FRAME_FREE;
+    ensures frames_with(p->frame, FRAME_FREE, FRAME_FREE, 0, 255, p->frames) == p->free + 1;
+    ensures p->free < p->frames;
+    ensures pool_kinds_counted(p);
+ */
+static void state_free(struct frame_pool *p, uint32_t frame)
+{
+	struct frame *f = &p->frame[frame];
+	uint8_t state = f->state, kind = f->kind;
+	state_set(p, frame, FRAME_FREE, FRAME_NONE_KIND);
+	if (state != FRAME_RESERVED)
+		p->kind[kind]--;
+}
+
 void frame_pool_give(struct frame_pool *p, uint32_t frame)
 {
 	struct frame *f = frame_in(p, frame);
-	uint8_t state = f->state, kind = f->kind;
-	VM_ASSERT(state == FRAME_RESERVED || state == FRAME_OWNED || state == FRAME_ORPHAN);
+	VM_ASSERT(f->state == FRAME_RESERVED || f->state == FRAME_OWNED || f->state == FRAME_ORPHAN);
 	VM_ASSERT(f->maps == 0 && f->holds == 0);
-	state_set(p, frame, FRAME_FREE, FRAME_NONE_KIND);
+	state_free(p, frame);
 	uint32_t place = stacked(p);
-	p->frame[place].stacked = frame;
-	/*@ assert place < p->untouched && frame < p->untouched && place == pool_stacked{Pre}(p); */
-	/*@ assert places_kept{Pre, Here}(p, place); */
-	/*@ assert pool_sound(p); */
-	if (state != FRAME_RESERVED)
-		p->kind[kind]--;
-	/*@ assert pool_kinds_counted(p); */
-	f->flags = 0;
-	f->rmap = 0;
-	f->owner.kernel = NULL;
+	/*@ assert place < p->untouched && frame < p->untouched; */
+	p->frame[place].stacked = (int32_t)frame;
 	f->index = place;
-	/*@ assert others_kept{Pre, Here}(p, frame); */
 	p->free++;
+	/*@ assert others_kept{Pre, Here}(p, frame); */
+	/*@ assert places_kept{Pre, Here}(p, place); */
 	/*@ assert pool_stacked(p) == place + 1; */
-	/*@ assert places_kept{Pre, Here}(p, place) && p->frame[place].stacked == frame; */
-	/*@ assert others_kept{Pre, Here}(p, frame) && f->index == place; */
+	/*@ assert f->index == place && p->frame[place].stacked == frame && f->state == FRAME_FREE; */
 	/*@ ghost pool_kept(p); */
 }
 

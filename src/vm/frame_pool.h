@@ -58,7 +58,9 @@ struct frame {
 	uint8_t kind;  /* enum frame_kind; meaningful unless FREE */
 	uint16_t flags; /* enum frame_flag */
 	uint32_t holds;
-	uint32_t stacked; /* the pool's: which free frame stands at this place of its stack */
+	/* The pool's: which free frame stands at this place of its stack. Signed, so that a proof sees that a
+	 * store to it changes no other member: none is of its type. */
+	int32_t stacked;
 	uint32_t maps; /* entries that map it, a shared table's entry counted once */
 	uint64_t rmap; /* the pmap's own: where its mappings are */
 	union {
@@ -133,7 +135,7 @@ struct frame_pool {
     predicate pool_sound(struct frame_pool *p) =
       \forall integer i; 0 <= i < p->frames ==> frame_sound(p->frame + i);
     predicate pool_fits(struct frame_pool *p) =
-      \valid(p) && \valid(p->frame + (0 .. p->frames - 1)) && p->frames < NO_FRAME &&
+      \valid(p) && \valid(p->frame + (0 .. p->frames - 1)) && p->frames <= INT32_MAX &&
       \separated(p, p->frame + (0 .. p->frames - 1));
 
     // What always holds between calls.
@@ -143,7 +145,7 @@ struct frame_pool {
  */
 
 /* frame: zeroed. All frames are FREE. */
-/*@ requires \valid(p) && \valid(frame + (0 .. frames - 1)) && frames < NO_FRAME;
+/*@ requires \valid(p) && \valid(frame + (0 .. frames - 1)) && frames <= INT32_MAX;
     requires \separated(p, frame + (0 .. frames - 1));
     requires \forall integer i; 0 <= i < frames ==>
       frame[i].state == FRAME_FREE && frame[i].kind == 0 && frame[i].holds == 0;
@@ -172,11 +174,13 @@ uint32_t frame_pool_take(struct frame_pool *p);
  */
 void frame_pool_own(struct frame_pool *p, uint32_t frame, enum frame_kind kind, void *owner,
 		    uint64_t index);
-/* RESERVED, OWNED or ORPHAN, and neither mapped nor held, to FREE. */
+/* RESERVED, OWNED or ORPHAN, and neither mapped nor held, to FREE. What else it says, who takes it next
+ * clears. */
 /*@ requires pool_holds(p) && frame < p->frames && p->frame[frame].maps == 0 && p->frame[frame].holds == 0;
     requires p->frame[frame].state == FRAME_RESERVED || p->frame[frame].state == FRAME_OWNED ||
       p->frame[frame].state == FRAME_ORPHAN;
-    assigns p->free, p->kind[0 .. FRAME_KINDS - 1], p->frame[frame], p->frame[0 .. p->frames - 1].stacked;
+    assigns p->free, p->kind[0 .. FRAME_KINDS - 1], p->frame[frame].state, p->frame[frame].kind,
+      p->frame[frame].index, p->frame[0 .. p->frames - 1].stacked;
     ensures pool_holds(p) && p->free == \old(p->free) + 1;
     ensures \forall integer i; 0 <= i < p->frames ==>
       p->frame[i].state == (i == frame ? FRAME_FREE : \old(p->frame[i].state));

@@ -60,7 +60,7 @@ static int mm_init(struct mm *mm, const struct mm_config *config)
 
 int mm_create(const struct mm_config *config, struct mm **ret_mm)
 {
-	if (config->frames < MM_FRAMES_MIN)
+	if (config->frames < MM_FRAMES_MIN || config->frames > INT32_MAX)
 		return -EINVAL;
 	struct mm *mm = alloc_get(&config->host->alloc, sizeof(*mm));
 	if (!mm)

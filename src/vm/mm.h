@@ -94,7 +94,7 @@ void mm_run(struct mm *mm);
 /* When that is due by itself; UINT64_MAX: never. */
 uint64_t mm_next(const struct mm *mm);
 
-/* Returns 0, -ENOMEM (the host's), -EINVAL (fewer than MM_FRAMES_MIN frames, or the policy's
+/* Returns 0, -ENOMEM (the host's), -EINVAL (fewer than MM_FRAMES_MIN frames, or 2^31, or the policy's
  * parameters). */
 int mm_create(const struct mm_config *config, struct mm **ret_mm);
 /* Every space and object must be gone; what is under way is waited for. */

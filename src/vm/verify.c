@@ -110,7 +110,7 @@ static bool verify_frames(struct verify *v)
 	for (uint32_t i = 0; i < mm->pool.untouched; i++) {
 		const struct frame *f = frame_at(mm, i);
 		if (f->state == FRAME_FREE &&
-		    (f->index >= places || frame_at(mm, (uint32_t)f->index)->stacked != i))
+		    (f->index >= places || frame_at(mm, (uint32_t)f->index)->stacked != (int32_t)i))
 			return say(v, "free frame # does not stand at its place of the stack, #", i, f->index);
 	}
 	for (unsigned k = 0; k < FRAME_KINDS; k++)

@@ -65,7 +65,7 @@ TEST(a_frame_whose_state_is_wrong_is_found)
 		CHECK_EQ(space_advise(l.space, x.copied + P, P, 4 /* DONTNEED */), 0);
 		uint64_t places = l.mm->pool.free - (l.mm->frames - l.mm->pool.untouched);
 		CHECK(places > 0);
-		struct frame *top = frame_at(l.mm, (uint32_t)places - 1), *free = frame_at(l.mm, top->stacked);
+		struct frame *top = frame_at(l.mm, (uint32_t)places - 1), *free = frame_at(l.mm, (uint32_t)top->stacked);
 		CHECK_EQ(free->state, FRAME_FREE);
 		struct anon *owner = anon->owner.anon, *other = anon_map_get(&l.space->anons, x.both);
 		BREAK(&l, "which is free", free->holds = 1, free->holds = 0);
