@@ -505,6 +505,25 @@ static void plan_refused(struct space *s, const struct fault_request *q, const s
 		region_begin_lineage(p->region, &s->mm->next_lineage);
 }
 
+/* The access is refused. False: a file has grown meanwhile, once more. */
+static bool fault_refuse(struct space *s, const struct fault_request *q, struct fault_plan *p,
+			 enum fault_result *ret_result)
+{
+	plan_refused(s, q, p);
+	if (p->cause == CAUSE_bus_beyond_end && object_has_grown(p->region->object))
+		return false;
+	/* Who asked is told: the next one may try to read it again. */
+	if (p->cause == CAUSE_bus_io && p->anon)
+		anon_drop_frame(s->mm, p->anon);
+	else if (p->cause == CAUSE_bus_io && p->from != NO_FRAME)
+		object_drop(s->mm, p->region->object, region_index(p->region, p->page));
+	*ret_result = fault_fail(s, q, p, p->cause);
+	/* Shared memory that may not grow: as on Linux SIGBUS, and nobody is killed to make room. */
+	if (p->cause == CAUSE_out_of_memory)
+		*ret_result = FAULT_BUS_IO;
+	return true;
+}
+
 /* Plans and carries out. False: a page was read in, or an eviction changed something: once more. */
 static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *fetched,
 		      enum fault_result *ret_result)
@@ -515,20 +534,7 @@ static bool fault_try(struct space *s, const struct fault_request *q, uint32_t *
 	int error;
 	fault_plan(s, q, &p);
 	switch (p.step) {
-	case STEP_FAIL:
-		plan_refused(s, q, &p);
-		if (p.cause == CAUSE_bus_beyond_end && object_has_grown(p.region->object))
-			return false;
-		/* Who asked is told: the next one may try to read it again. */
-		if (p.cause == CAUSE_bus_io && p.anon)
-			anon_drop_frame(mm, p.anon);
-		else if (p.cause == CAUSE_bus_io && p.from != NO_FRAME)
-			object_drop(mm, p.region->object, region_index(p.region, p.page));
-		*ret_result = fault_fail(s, q, &p, p.cause);
-		/* Shared memory that may not grow: as on Linux SIGBUS, and nobody is killed to make room. */
-		if (p.cause == CAUSE_out_of_memory)
-			*ret_result = FAULT_BUS_IO;
-		return true;
+	case STEP_FAIL: return fault_refuse(s, q, &p, ret_result);
 	case STEP_HAND_OVER:
 		mm->handed = (struct handed){p.region->watcher, p.watched, q->access == ACCESS_WRITE};
 		fault_tell(s, q, &p, 0, NO_FRAME, 0);

@@ -6,7 +6,8 @@
  *	2. layers	references to chunks and anons are as many as their counts say; exclusive
  *			means so
  *	3. objects	each page has its frame and its frame has it
- *	4. entries	each is what its region and its layers say, and W only by the writable rule
+ *	4. spaces	regions do not overlap; each entry is what its region and its layers say, and W
+ *			only by the writable rule; each private page lies in a region for it
  *	5. promises	what spaces, groups and the machine count is what regions and objects have
  *	6. swap		slots and anons point to each other; the pmap, its own account
  *
@@ -257,7 +258,7 @@ static bool verify_objects(struct verify *v)
 	return true;
 }
 
-/* ---- 4. Entries ---- */
+/* ---- 4. Spaces: regions, entries, private pages ---- */
 
 /* The frame that the layers show at va; *ret_write: may an entry be writable? */
 static uint32_t layers_show(const struct space *s, const struct region *r, uint64_t va,
@@ -274,9 +275,9 @@ static uint32_t layers_show(const struct space *s, const struct region *r, uint6
 	return frame;
 }
 
-static bool verify_space(struct verify *v, struct space *s)
+static bool verify_regions(struct verify *v, const struct space *s)
 {
-	uint64_t end = 0, pages = 0, count = 0, resident[RESIDENT_KINDS] = {0};
+	uint64_t end = 0, pages = 0, count = 0;
 	for (const struct region *r = regions_first(&s->regions); r; r = region_next(r)) {
 		if (r->start < end || r->end <= r->start || r->end > s->layout.top)
 			return say(v, "the regions of pid # overlap at #", (uint64_t)s->pid,
@@ -291,7 +292,12 @@ static bool verify_space(struct verify *v, struct space *s)
 	if (pages != s->pages || count != s->regions.count)
 		return say(v, "pid # has # pages mapped, which is not what it counted",
 			   (uint64_t)s->pid, pages);
+	return true;
+}
 
+static bool verify_entries(struct verify *v, struct space *s)
+{
+	uint64_t resident[RESIDENT_KINDS] = {0};
 	struct pmap_entry e;
 	for (uint64_t va = 0; s->mm->pmap->next(s->pmap, &va, s->layout.top, &e); va += PAGE_SIZE) {
 		const struct region *r = regions_find(&s->regions, va);
@@ -302,7 +308,8 @@ static bool verify_space(struct verify *v, struct space *s)
 		uint32_t frame = layers_show(s, r, va, &write);
 		if (frame != e.frame)
 			return say(v, "an entry at # shows frame # and should not", va, e.frame);
-		if (e.prot & ~region_entry_prot(r) || (e.prot & PROT_W && (!write || e.shared || !track_may_store(s, r, va))))
+		bool may_store = write && !e.shared && track_may_store(s, r, va);
+		if (e.prot & ~region_entry_prot(r) || (e.prot & PROT_W && !may_store))
 			return say(v, "the entry at # of pid # allows too much", va,
 				   (uint64_t)s->pid);
 		if (frame != s->mm->zero)
@@ -314,7 +321,13 @@ static bool verify_space(struct verify *v, struct space *s)
 		if (stats.resident[k] != resident[k])
 			return say(v, "# pages are resident, not #", resident[k],
 				   stats.resident[k]);
-	struct anon *a;
+	return true;
+}
+
+/* Each private page lies in a region that may have one. */
+static bool verify_private(struct verify *v, const struct space *s)
+{
+	const struct anon *a;
 	for (uint64_t va = 0; (a = anon_map_next(&s->anons, &va, UINT64_MAX << SPAN_SHIFT));
 	     va += PAGE_SIZE) {
 		const struct region *r = regions_find(&s->regions, va);
@@ -388,7 +401,7 @@ bool mm_verify(struct mm *mm, char *why, unsigned size)
 	uint64_t locked = 0;
 	for (struct space *s = mm->spaces; s; s = s->next) {
 		locked += s->pages_locked;
-		if (!verify_space(&v, s))
+		if (!verify_regions(&v, s) || !verify_entries(&v, s) || !verify_private(&v, s))
 			return false;
 	}
 	if (locked != mm->locked_pages)
