@@ -134,11 +134,45 @@ static void begin(struct task *t)
 	tell_enter(t);
 }
 
+#define CALL(number, name, ...) NUMBER_##name = number,
+enum {
+#include "kernel/syscalls.def"
+};
+
+/* For /proc/PID/io: what moves bytes between a program and a file. */
+static void count_io(struct process *p, uint32_t number, int64_t result)
+{
+	bool in = false, out = false;
+	switch (number) {
+	case NUMBER_read:
+	case NUMBER_readv:
+	case NUMBER_pread64:
+	case NUMBER_preadv:
+	case NUMBER_preadv2: in = true; break;
+	case NUMBER_write:
+	case NUMBER_writev:
+	case NUMBER_pwrite64:
+	case NUMBER_pwritev:
+	case NUMBER_pwritev2: out = true; break;
+	case NUMBER_sendfile:
+	case NUMBER_copy_file_range: in = out = true; break;
+	default: return;
+	}
+	if (result == -EBADF)
+		return;
+	uint64_t bytes = result > 0 ? (uint64_t)result : 0;
+	p->io.read += in ? bytes : 0;
+	p->io.written += out ? bytes : 0;
+	p->io.reads += in;
+	p->io.writes += out;
+}
+
 /* The call is over: the program goes on behind its ecall. Only t, the current task, gets here. */
 static void finish(struct task *t, int64_t result)
 {
 	struct kernel *k = t->process->kernel;
 	tell_exit(t, result);
+	count_io(t->process, t->call.number, result);
 	if (t->call.abandon)
 		t->call.abandon(t);
 	t->call.active = false;

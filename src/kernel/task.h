@@ -60,6 +60,11 @@ struct switches {
 	uint64_t slept, preempted;
 };
 
+/* What was read and written by calls: bytes, and how often. */
+struct io_count {
+	uint64_t read, written, reads, writes;
+};
+
 struct task {
 	int32_t tid;
 	struct process *process;
@@ -125,6 +130,7 @@ struct process {
 	struct tally children_tally; /* of children that were waited for */
 	uint64_t retired, children_retired;
 	struct switches switches, children_switches;
+	struct io_count io;
 	uint64_t resident_peak; /* pages; of programs that it no longer is */
 	uint64_t children_resident_peak; /* pages, of the largest that was waited for */
 	uint64_t started; /* virtual ns */

@@ -111,6 +111,7 @@ SAME = {
     'forks': 'processes_make_processes_pipes_groups_and_sessions',
     'args': 'arguments_environment_auxv_scripts_and_e2big_are_linux_s',
     'locks': 'record_locks_are_cut_joined_and_circles_of_waiters_found',
+    'procfiles': 'what_a_process_did_and_where_it_belongs_is_told_in_proc_as_on_linux',
     'settings': 'what_is_written_to_proc_sys_counts_from_then_on_as_on_linux',
     'sched': 'policies_and_priorities_are_kept_and_shown_and_refused_as_on_linux',
     'resolve': 'openat2_never_leads_out_of_where_it_was_told_to_stay',
@@ -159,7 +160,7 @@ SAME |= {
 DROPPED += ['mqueue', 'others', 'sysvshm', 'sysvsem', 'sysvmsg', 'softdirty', 'userfault']
 
 # Those that a Linux allows root only.
-ROOT_ONLY = ['numa', 'netlink', 'others', 'settings', 'userfault', 'windows']
+ROOT_ONLY = ['numa', 'netlink', 'others', 'procfiles', 'settings', 'userfault', 'windows']
 
 # Users, rights, owners.
 SAME |= {

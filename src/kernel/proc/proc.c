@@ -59,6 +59,21 @@ static int find_fd(const char *rel, struct proc_node *n, enum proc_kind director
 	return 0;
 }
 
+static int find_namespace(const char *rel, struct proc_node *n)
+{
+	n->kind = NODE_NS_DIR;
+	if (*rel++ == '\0')
+		return 0;
+	n->kind = NODE_NS;
+	for (unsigned i = 0; proc_namespace(i); i++) {
+		if (strcmp(rel, proc_namespace(i)) == 0) {
+			n->fd = (int)i;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
 /* rel: behind /proc/PID or /proc/PID/task/TID: "" or "/NAME". */
 static int find_of_process(const char *rel, struct proc_node *n, bool of_task)
 {
@@ -77,6 +92,8 @@ static int find_of_process(const char *rel, struct proc_node *n, bool of_task)
 			return 0;
 		}
 	}
+	if (strncmp(rel, "/ns", 3) == 0 && (rel[3] == '/' || rel[3] == '\0'))
+		return find_namespace(rel + 3, n);
 	if (strncmp(rel, "/fdinfo", 7) == 0)
 		return find_fd(rel + 7, n, NODE_FDINFO_DIR, NODE_FDINFO);
 	if (strncmp(rel, "/fd", 3) == 0)
@@ -156,6 +173,7 @@ static uint32_t node_mode(const struct proc_node *n)
 	case NODE_MOUNTS:
 	case NODE_CWD:
 	case NODE_EXE:
+	case NODE_NS:
 	case NODE_ROOT_LINK: return S_IFLNK | 0777;
 	case NODE_FD: {
 		const struct file *f = fd_get(n->process->files, n->fd);
@@ -171,6 +189,7 @@ static uint32_t node_mode(const struct proc_node *n)
 	case NODE_FDINFO: return S_IFREG | 0444;
 	case NODE_FD_DIR:
 	case NODE_MAP_FILES_DIR:
+	case NODE_NS_DIR:
 	case NODE_FDINFO_DIR: return S_IFDIR | 0500;
 	default: return S_IFDIR | 0555;
 	}
@@ -247,6 +266,7 @@ static int proc_readlink(const struct place *at, char *ret_text, unsigned size)
 			text_add(&t, "%s", n.process->exe);
 		break;
 	case NODE_ROOT_LINK: text_add(&t, "/"); break;
+	case NODE_NS: proc_namespace_link((unsigned)n.fd, &t); break;
 	case NODE_MAP_FILE: proc_map_name(at->kernel, n.process, n.region, &t); break;
 	case NODE_FD: fd_name(fd_get(n.process->files, n.fd), &t); break;
 	default: return -EINVAL;

@@ -4,6 +4,7 @@
  *	proc.c          names: what a path below /proc stands for (proc_node.h); links
  *	proc_file.c     open files              proc_list.c  directories
  *	proc_process.c  /proc/PID/NAME          proc_maps.c  those that tell of memory
+ *	proc_kernel.c   what it asked of the kernel, what it is in, and where it belongs
  *	proc_system.c   the machine's own: meminfo, stat, sys/kernel/...
  *	proc_machine.c  zones, devices, interrupts, and what little of them there is
  *	proc_vm.c       sys/vm/... that says how far memory may be promised
@@ -83,6 +84,15 @@ proc_fill proc_nothing;
  * debugger, whatever the region's protection. Returns how many bytes, -EFAULT: none, or CALL_WAIT. */
 int64_t process_copy(struct task *asker, struct space *s, uint64_t va, void *bytes, size_t size,
 		     enum access access, bool force);
+
+/* proc_kernel.c */
+proc_fill proc_io, proc_syscall, proc_timers, proc_timer_slack, proc_id_map, proc_setgroups, proc_login, proc_mountstats;
+/* The names in /proc/PID/ns, NULL after the last; and what the link says. */
+const char *proc_namespace(unsigned i);
+void proc_namespace_link(unsigned i, struct text *text);
+struct mount;
+/* What is mounted: what lives in RAM has no more of a source than on Linux. */
+const char *proc_mount_source(const struct mount *x);
 
 /* proc_machine.c */
 proc_fill proc_buddyinfo, proc_pagetypeinfo, proc_zoneinfo, proc_slabinfo, proc_interrupts, proc_softirqs,

@@ -58,7 +58,7 @@ static int list_process(const struct proc_node *of, bool of_task, struct dir *d)
 		uint8_t type;
 	} more[] = {{"cwd", NODE_CWD, DT_LNK},           {"exe", NODE_EXE, DT_LNK},
 		    {"root", NODE_ROOT_LINK, DT_LNK},    {"fd", NODE_FD_DIR, DT_DIR},
-		    {"fdinfo", NODE_FDINFO_DIR, DT_DIR}, {"map_files", NODE_MAP_FILES_DIR, DT_DIR},
+		    {"fdinfo", NODE_FDINFO_DIR, DT_DIR}, {"ns", NODE_NS_DIR, DT_DIR}, {"map_files", NODE_MAP_FILES_DIR, DT_DIR},
 		    {"task", NODE_TASK_DIR, DT_DIR}};
 	struct proc_node n = *of;
 	int err = 0;
@@ -82,6 +82,16 @@ static int list_fds(const struct proc_node *of, enum proc_kind kind, uint8_t typ
 	for (n.fd = fd_next(n.process->files, 0); n.fd >= 0 && !err;
 	     n.fd = fd_next(n.process->files, n.fd + 1))
 		err = list_numbers(d, &n, n.fd, type);
+	return err;
+}
+
+static int list_namespaces(const struct proc_node *of, struct dir *d)
+{
+	struct proc_node n = *of;
+	int err = 0;
+	n.kind = NODE_NS;
+	for (n.fd = 0; proc_namespace((unsigned)n.fd) && !err; n.fd++)
+		err = dir_add(d, proc_namespace((unsigned)n.fd), proc_inode(&n), DT_LNK);
 	return err;
 }
 
@@ -134,6 +144,7 @@ int proc_list(const struct place *at, struct dir *d)
 	case NODE_PID_DIR: return list_process(&n, strstr(n.rel, "/task/") != NULL, d);
 	case NODE_FD_DIR: return list_fds(&n, NODE_FD, DT_LNK, d);
 	case NODE_FDINFO_DIR: return list_fds(&n, NODE_FDINFO, DT_REG, d);
+	case NODE_NS_DIR: return list_namespaces(&n, d);
 	case NODE_TASK_DIR: return list_tasks(&n, d);
 	case NODE_MAP_FILES_DIR: return list_maps(at, &n, d);
 	default: return -ENOTDIR;

@@ -33,6 +33,8 @@ enum proc_kind {
 	NODE_FDINFO, /* of its descriptors */
 	NODE_TASK_DIR,
 	NODE_MAP_FILES_DIR,
+	NODE_NS_DIR,
+	NODE_NS, /* of the namespaces that it is in */
 	NODE_MAP_FILE, /* of what it has mapped: see proc_maps.c */
 };
 
@@ -42,7 +44,7 @@ struct proc_node {
 	struct process *process;
 	struct task *task; /* NULL: the process is a zombie, or init */
 	const struct proc_entry *entry;
-	int fd;
+	int fd; /* NODE_NS: which */
 	const char *rel; /* NODE_SYSTEM_DIR: its name and nothing more */
 	const struct region *region; /* NODE_MAP_FILE */
 };

@@ -229,8 +229,7 @@ static int fill_limits(struct kernel *k, struct process *p, struct task *t, stru
 	return 0;
 }
 
-/* What is mounted: what lives in RAM has no more of a source than on Linux. */
-static const char *mount_source(const struct mount *x)
+const char *proc_mount_source(const struct mount *x)
 {
 	return x->ops == &shm_tree ? "tmpfs" : "carrel";
 }
@@ -240,7 +239,7 @@ static int fill_mounts(struct kernel *k, struct process *p, struct task *t, stru
 	const struct mounts *m = k->mounts;
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct mount *x = &m->mount[i];
-		text_add(text, "%s %s %s %s,relatime 0 0\n", mount_source(x), x->guest,
+		text_add(text, "%s %s %s %s,relatime 0 0\n", proc_mount_source(x), x->guest,
 			 x->ops->type, x->readonly ? "ro" : "rw");
 	}
 	return 0;
@@ -254,7 +253,7 @@ static int fill_mountinfo(struct kernel *k, struct process *p, struct task *t, s
 		const char *mode = x->readonly ? "ro" : "rw";
 		text_add(text, "%u %u %lu:%lu / %s %s,relatime - %s %s %s\n", 20 + i,
 			 i ? 20 : 1, x->device >> 8 & 0xfff, x->device & 0xff, x->guest, mode,
-			 x->ops->type, mount_source(x), mode);
+			 x->ops->type, proc_mount_source(x), mode);
 	}
 	return 0;
 }
@@ -325,29 +324,40 @@ static int store_coredump_filter(struct kernel *k, struct process *p, struct tas
 
 const struct proc_entry proc_process_entries[] = {
     {"auxv", fill_auxv, 0400, NULL},
-    {"clear_refs", proc_nothing, 0200, proc_clear_refs},
     {"cgroup", fill_cgroup, 0444, NULL},
+    {"clear_refs", proc_nothing, 0200, proc_clear_refs},
     {"cmdline", fill_cmdline, 0444, NULL},
     {"comm", fill_comm, 0644, store_comm},
     {"coredump_filter", fill_coredump_filter, 0644, store_coredump_filter},
     {"environ", fill_environ, 0400, NULL},
+    {"gid_map", proc_id_map, 0444, NULL},
+    {"io", proc_io, 0400, NULL},
     {"limits", fill_limits, 0444, NULL},
+    {"loginuid", proc_login, 0444, NULL},
     {"maps", proc_maps, 0444, NULL},
     {"mem", NULL, 0600, NULL, &proc_mem},
     {"mountinfo", fill_mountinfo, 0444, NULL},
     {"mounts", fill_mounts, 0444, NULL},
+    {"mountstats", proc_mountstats, 0400, NULL},
     {"numa_maps", proc_numa_maps, 0444, NULL},
     {"oom_score", fill_oom_score, 0444, NULL},
     {"oom_score_adj", fill_oom_score_adj, 0644, store_oom_score_adj},
     {"pagemap", NULL, 0400, NULL, &proc_pagemap},
     {"personality", fill_personality, 0400, NULL},
+    {"projid_map", proc_id_map, 0444, NULL},
     {"sched", proc_sched, 0444, NULL},
     {"schedstat", proc_schedstat, 0444, NULL},
+    {"sessionid", proc_login, 0444, NULL},
+    {"setgroups", proc_setgroups, 0444, NULL},
     {"smaps", proc_smaps, 0444, NULL},
     {"smaps_rollup", proc_smaps_rollup, 0444, NULL},
     {"stat", fill_stat, 0444, NULL},
     {"statm", proc_statm, 0444, NULL},
     {"status", fill_status, 0444, NULL},
+    {"syscall", proc_syscall, 0400, NULL},
+    {"timers", proc_timers, 0444, NULL},
+    {"timerslack_ns", proc_timer_slack, 0444, NULL},
+    {"uid_map", proc_id_map, 0444, NULL},
     {"wchan", fill_wchan, 0444, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -294,6 +294,9 @@ FILL_TEXT(tty_drivers, "/dev/tty             /dev/tty        5       0 system:/d
 		       "/dev/ptmx            /dev/ptmx       5       2 system\n"
 		       "pty_slave            /dev/pts      136 0-1048575 pty:slave\n")
 FILL_TEXT(empty, "%s", "")
+FILL_TEXT(forever, "-1\n") /* real-time tasks are never held back: see sched.h */
+FILL_TEXT(rt_period, "1000000\n")
+FILL_TEXT(execdomains, "0-0\tLinux           \t[kernel]\n")
 FILL_TEXT(nr_open, "1048576\n") /* OPEN_MAX_EVER of sys_limits.c */
 FILL_TEXT(somaxconn, "4096\n")
 FILL_TEXT(socket_memory, "212992\n")
@@ -346,6 +349,7 @@ const struct proc_entry proc_system_entries[] = {
     {"crypto", proc_empty, 0444, NULL},
     {"devices", proc_devices, 0444, NULL},
     {"diskstats", proc_empty, 0444, NULL},
+    {"execdomains", fill_execdomains, 0444, NULL},
     {"filesystems", fill_filesystems, 0444, NULL},
     {"interrupts", proc_interrupts, 0444, NULL},
     {"key-users", proc_empty, 0444, NULL},
@@ -356,6 +360,7 @@ const struct proc_entry proc_system_entries[] = {
     {"loadavg", fill_loadavg, 0444, NULL},
     {"locks", fill_locks, 0444, NULL},
     {"meminfo", fill_meminfo, 0444, NULL},
+    {"misc", proc_empty, 0444, NULL},
     {"net/dev", fill_net_dev, 0444, NULL},
     {"net/if_inet6", fill_if_inet6, 0444, NULL},
     {"net/route", fill_net_route, 0444, NULL},
@@ -394,6 +399,7 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/kernel/ngroups_max", fill_ngroups_max, 0444, NULL},
     {"sys/kernel/osrelease", fill_osrelease, 0444, NULL},
     {"sys/kernel/ostype", fill_ostype, 0444, NULL},
+    {"sys/kernel/panic", fill_zero, 0444, NULL},
     {"sys/kernel/pid_max", proc_pid_max, 0644, proc_set_pid_max},
     {"sys/kernel/pty/max", fill_pty_max, 0444, NULL},
     {"sys/kernel/pty/nr", fill_pty_nr, 0444, NULL},
@@ -401,6 +407,8 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/kernel/random/entropy_avail", fill_entropy, 0444, NULL},
     {"sys/kernel/random/uuid", fill_uuid, 0444, NULL},
     {"sys/kernel/randomize_va_space", fill_zero, 0444, NULL},
+    {"sys/kernel/sched_rt_period_us", fill_rt_period, 0444, NULL},
+    {"sys/kernel/sched_rt_runtime_us", fill_forever, 0444, NULL},
     {"sys/kernel/sem", proc_sem, 0644, proc_set_sem},
     {"sys/kernel/shm_rmid_forced", fill_zero, 0444, NULL},
     {"sys/kernel/shmall", proc_shmall, 0644, proc_set_shmall},
@@ -426,9 +434,11 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/vm/max_map_count", proc_max_map_count, 0644, proc_set_max_map_count},
     {"sys/vm/min_free_kbytes", proc_min_free, 0644, proc_set_min_free},
     {"sys/vm/mmap_min_addr", fill_mmap_min_addr, 0444, NULL},
+    {"sys/vm/nr_hugepages", fill_zero, 0444, NULL},
     {"sys/vm/overcommit_kbytes", proc_overcommit_kbytes, 0644, proc_set_overcommit_kbytes},
     {"sys/vm/overcommit_memory", proc_overcommit_memory, 0644, proc_set_overcommit_memory},
     {"sys/vm/overcommit_ratio", proc_overcommit_ratio, 0644, proc_set_overcommit_ratio},
+    {"sys/vm/panic_on_oom", fill_zero, 0444, NULL},
     {"sys/vm/swappiness", proc_swappiness, 0644, proc_set_swappiness},
     {"sys/vm/unprivileged_userfaultfd", fill_zero, 0444, NULL},
     {"sys/vm/user_reserve_kbytes", proc_user_reserve, 0644, proc_set_user_reserve},
