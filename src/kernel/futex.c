@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "kernel/call.h"
+#include "kernel/futex_private.h"
 #include "kernel/kernel.h"
 #include "kernel/sched.h"
 #include "kernel/task.h"
@@ -26,21 +27,12 @@ enum {
 	OP_CLOCK_REALTIME = 256,
 };
 
-/* The name of a word: whose memory, and where in it. */
-struct word {
-	uint64_t where, offset;
-};
-
-/* What a waiter keeps in call.state. */
-enum { STATE_WHERE, STATE_OFFSET, STATE_BITS, STATE_PHASE, STATE_OWNER = STATE_BITS };
-enum { PHASE_NEW, PHASE_ASLEEP, PHASE_CALLED, PHASE_LOCKS, PHASE_ORPHANED };
-
 /* The bits of a lock's word beside its owner's tid. */
 #define OWNER_DIED (UINT32_C(1) << 30)
 #define WAITERS    (UINT32_C(1) << 31)
 #define OWNER_MASK (OWNER_DIED - 1)
 
-static struct word word_at(const struct space *s, uint64_t va)
+struct word futex_word_at(const struct space *s, uint64_t va)
 {
 	const struct region *r = regions_find(&s->regions, va);
 	if (r && r->flags & REGION_SHARED && r->object)
@@ -48,35 +40,55 @@ static struct word word_at(const struct space *s, uint64_t va)
 	return (struct word){(uint64_t)s->serial << 1 | 1, va};
 }
 
-static struct wait_queue *queue_of(struct kernel *k, struct word w)
+struct wait_queue *futex_queue_of(struct kernel *k, struct word w)
 {
 	uint64_t h = (w.where * UINT64_C(0x9e3779b97f4a7c15)) ^
 		     (w.offset >> 2) * UINT64_C(0xff51afd7ed558ccd);
 	return &k->futexes[h >> 58];
 }
 
+static bool same_word(struct word a, struct word b)
+{
+	return a.where == b.where && a.offset == b.offset;
+}
+
+/* Which of the words that t waits for is this? -1: none. */
+static int many_index(const struct task *t, struct word w)
+{
+	const struct futex_many *m = futex_many_of(t);
+	for (unsigned i = 0; i < m->count; i++) {
+		if (same_word(m->word[i], w))
+			return (int)i;
+	}
+	return -1;
+}
+
 static bool waits_for(const struct task *t, struct word w, uint32_t bits)
 {
 	const uint64_t *s = t->call.state;
-	return s[STATE_PHASE] == PHASE_ASLEEP && s[STATE_WHERE] == w.where &&
-	       s[STATE_OFFSET] == w.offset && s[STATE_BITS] & bits;
+	if (s[FUTEX_PHASE] == PHASE_MANY)
+		return many_index(t, w) >= 0;
+	return s[FUTEX_PHASE] == PHASE_ASLEEP && s[FUTEX_WHERE] == w.where &&
+	       s[FUTEX_OFFSET] == w.offset && s[FUTEX_BITS] & bits;
 }
 
 /* Wakes the first of them; false: there is none. */
 static bool call_one(struct kernel *k, struct word w, uint32_t bits)
 {
 	struct wait_entry *e;
-	TAILQ_FOREACH (e, queue_of(k, w), link) {
+	TAILQ_FOREACH (e, futex_queue_of(k, w), link) {
 		if (!waits_for(e->task, w, bits))
 			continue;
-		e->task->call.state[STATE_PHASE] = PHASE_CALLED;
+		if (e->task->call.state[FUTEX_PHASE] == PHASE_MANY)
+			futex_many_of(e->task)->called = (unsigned)many_index(e->task, w);
+		e->task->call.state[FUTEX_PHASE] = PHASE_CALLED;
 		wait_wake(e->task);
 		return true;
 	}
 	return false;
 }
 
-static int64_t call_some(struct kernel *k, struct word w, uint32_t bits, uint64_t count)
+int64_t futex_call_some(struct kernel *k, struct word w, uint32_t bits, uint64_t count)
 {
 	uint64_t n = 0;
 	while (n < count && call_one(k, w, bits))
@@ -86,23 +98,26 @@ static int64_t call_some(struct kernel *k, struct word w, uint32_t bits, uint64_
 
 int64_t futex_wake(struct kernel *k, struct space *s, uint64_t va, uint64_t count)
 {
-	return call_some(k, word_at(s, va), UINT32_MAX, count);
+	return futex_call_some(k, futex_word_at(s, va), UINT32_MAX, count);
 }
 
-/* Those who wait for one word wait for another from now on. Returns how many, or -ENOMEM. */
-static int64_t requeue(struct kernel *k, struct word from, struct word to, uint64_t count)
+int64_t futex_move(struct kernel *k, struct word from, struct word to, uint64_t count)
 {
 	uint64_t n = 0;
 	struct wait_entry *e, *next;
-	for (e = TAILQ_FIRST(queue_of(k, from)); e && n < count; e = next) {
+	for (e = TAILQ_FIRST(futex_queue_of(k, from)); e && n < count; e = next) {
 		struct task *t = e->task;
 		next = TAILQ_NEXT(e, link);
 		if (!waits_for(t, from, UINT32_MAX))
 			continue;
-		t->call.state[STATE_WHERE] = to.where;
-		t->call.state[STATE_OFFSET] = to.offset;
+		if (t->call.state[FUTEX_PHASE] == PHASE_MANY) {
+			futex_many_of(t)->word[many_index(t, from)] = to;
+		} else {
+			t->call.state[FUTEX_WHERE] = to.where;
+			t->call.state[FUTEX_OFFSET] = to.offset;
+		}
 		TAILQ_REMOVE(e->queue, e, link);
-		e->queue = queue_of(k, to);
+		e->queue = futex_queue_of(k, to);
 		TAILQ_INSERT_TAIL(e->queue, e, link);
 		n++;
 	}
@@ -140,39 +155,45 @@ static int deadline(struct task *t, const uint64_t a[6], int op, uint64_t *ret_n
 	return 0;
 }
 
-static int64_t futex_wait(struct task *t, const uint64_t a[6], int op)
+int64_t futex_wait_at(struct task *t, uint64_t va, uint32_t wanted, uint32_t bits)
 {
 	struct kernel *k = t->process->kernel;
 	struct call *c = &t->call;
-	uint32_t bits = op == OP_WAIT_BITSET ? (uint32_t)a[5] : UINT32_MAX, value;
-	if (c->state[STATE_PHASE] == PHASE_CALLED)
+	uint32_t value;
+	if (c->state[FUTEX_PHASE] == PHASE_CALLED)
 		return 0;
-	if (c->state[STATE_PHASE] == PHASE_ASLEEP && c->deadline <= kernel_now(k))
+	if (c->state[FUTEX_PHASE] == PHASE_ASLEEP && c->deadline <= kernel_now(k))
 		return -ETIMEDOUT;
-	if (c->state[STATE_PHASE] == PHASE_NEW) {
+	/* Also for one that something else woke, such as a signal that another thread took: it was on
+	 * no queue when it may have been called. */
+	int r = uaccess_read(t, &value, va, sizeof(value));
+	if (r != 0)
+		return r;
+	if (value != wanted)
+		return -EAGAIN;
+	struct word w = futex_word_at(t->process->space, va);
+	c->state[FUTEX_WHERE] = w.where;
+	c->state[FUTEX_OFFSET] = w.offset;
+	c->state[FUTEX_BITS] = bits;
+	c->state[FUTEX_PHASE] = PHASE_ASLEEP;
+	if (c->deadline <= kernel_now(k))
+		return -ETIMEDOUT;
+	(void)wait_on(t, futex_queue_of(k, w)); /* the first four queues cannot fail */
+	wait_until(t, c->deadline);
+	return CALL_WAIT;
+}
+
+static int64_t futex_wait(struct task *t, const uint64_t a[6], int op)
+{
+	uint32_t bits = op == OP_WAIT_BITSET ? (uint32_t)a[5] : UINT32_MAX;
+	if (t->call.state[FUTEX_PHASE] == PHASE_NEW) {
 		if (bits == 0)
 			return -EINVAL;
-		int r = deadline(t, a, op, &c->deadline);
+		int r = deadline(t, a, op, &t->call.deadline);
 		if (r != 0)
 			return r;
 	}
-	/* Also for one that something else woke, such as a signal that another thread took: it was on
-	 * no queue when it may have been called. */
-	int r = uaccess_read(t, &value, a[0], sizeof(value));
-	if (r != 0)
-		return r;
-	if (value != (uint32_t)a[2])
-		return -EAGAIN;
-	struct word w = word_at(t->process->space, a[0]);
-	c->state[STATE_WHERE] = w.where;
-	c->state[STATE_OFFSET] = w.offset;
-	c->state[STATE_BITS] = bits;
-	c->state[STATE_PHASE] = PHASE_ASLEEP;
-	if (c->deadline <= kernel_now(k))
-		return -ETIMEDOUT;
-	(void)wait_on(t, queue_of(k, w)); /* the first four queues cannot fail */
-	wait_until(t, c->deadline);
-	return CALL_WAIT;
+	return futex_wait_at(t, a[0], (uint32_t)a[2], bits);
 }
 
 /* FUTEX_WAKE_OP: changes the second word, wakes on the first, and on the second if it was so. */
@@ -223,9 +244,9 @@ static int64_t move(struct task *t, const uint64_t a[6], bool compare)
 		return r;
 	if (compare && value != (uint32_t)a[5])
 		return -EAGAIN;
-	struct word from = word_at(s, a[0]), to = word_at(s, a[4]);
-	int64_t n = call_some(k, from, UINT32_MAX, (uint32_t)a[2]);
-	int64_t moved = requeue(k, from, to, (uint32_t)a[3]);
+	struct word from = futex_word_at(s, a[0]), to = futex_word_at(s, a[4]);
+	int64_t n = futex_call_some(k, from, UINT32_MAX, (uint32_t)a[2]);
+	int64_t moved = futex_move(k, from, to, (uint32_t)a[3]);
 	return compare ? n + moved : n;
 }
 
@@ -243,8 +264,8 @@ static int64_t move(struct task *t, const uint64_t a[6], bool compare)
 static bool waits_for_lock(const struct task *t, struct word w)
 {
 	const uint64_t *s = t->call.state;
-	return s[STATE_PHASE] == PHASE_LOCKS && s[STATE_WHERE] == w.where &&
-	       s[STATE_OFFSET] == w.offset;
+	return s[FUTEX_PHASE] == PHASE_LOCKS && s[FUTEX_WHERE] == w.where &&
+	       s[FUTEX_OFFSET] == w.offset;
 }
 
 static void lock_wait_ends(struct task *t)
@@ -257,7 +278,7 @@ static void lock_wait_ends(struct task *t)
 static struct task *lock_waiter(struct kernel *k, struct word w)
 {
 	struct wait_entry *e;
-	TAILQ_FOREACH (e, queue_of(k, w), link)
+	TAILQ_FOREACH (e, futex_queue_of(k, w), link)
 		if (waits_for_lock(e->task, w))
 			return e->task;
 	return NULL;
@@ -266,9 +287,9 @@ static struct task *lock_waiter(struct kernel *k, struct word w)
 static void lock_owned_by(struct kernel *k, struct word w, uint32_t tid)
 {
 	struct wait_entry *e;
-	TAILQ_FOREACH (e, queue_of(k, w), link)
+	TAILQ_FOREACH (e, futex_queue_of(k, w), link)
 		if (waits_for_lock(e->task, w))
-			e->task->call.state[STATE_OWNER] = tid;
+			e->task->call.state[FUTEX_OWNER] = tid;
 }
 
 /* t dies: who waits for a lock of its is to look again. */
@@ -280,9 +301,9 @@ static void locks_orphan(struct task *t)
 		for (e = TAILQ_FIRST(&k->futexes[i]); e; e = next) {
 			uint64_t *s = e->task->call.state;
 			next = TAILQ_NEXT(e, link);
-			if (s[STATE_PHASE] != PHASE_LOCKS || s[STATE_OWNER] != (uint32_t)t->tid)
+			if (s[FUTEX_PHASE] != PHASE_LOCKS || s[FUTEX_OWNER] != (uint32_t)t->tid)
 				continue;
-			s[STATE_PHASE] = PHASE_ORPHANED;
+			s[FUTEX_PHASE] = PHASE_ORPHANED;
 			wait_wake(e->task);
 		}
 }
@@ -305,7 +326,7 @@ static int lock_take(struct task *t, uint64_t va, bool orphaned, uint32_t *ret_w
 	}
 	if (owner != 0 && !orphaned && !(word & OWNER_DIED))
 		return -ESRCH;
-	struct word w = word_at(t->process->space, va);
+	struct word w = futex_word_at(t->process->space, va);
 	uint32_t mine = (uint32_t)t->tid | (word & OWNER_DIED) | (owner != 0 ? OWNER_DIED : 0) |
 			(lock_waiter(k, w) ? WAITERS : 0);
 	r = uaccess_write(t, va, &mine, sizeof(mine));
@@ -320,15 +341,15 @@ static int64_t lock_pi(struct task *t, const uint64_t a[6], int op)
 	struct call *c = &t->call;
 	uint64_t *s = c->state;
 	uint32_t word = 0;
-	if (s[STATE_PHASE] == PHASE_CALLED)
+	if (s[FUTEX_PHASE] == PHASE_CALLED)
 		return 0;
-	if (s[STATE_PHASE] == PHASE_NEW && op != OP_TRYLOCK_PI) {
+	if (s[FUTEX_PHASE] == PHASE_NEW && op != OP_TRYLOCK_PI) {
 		int r = deadline(t, a, op, &c->deadline);
 		if (r != 0)
 			return r;
 	}
 	/* One that was woken looks again, whatever woke it: see futex_wait. */
-	int r = lock_take(t, a[0], s[STATE_PHASE] != PHASE_NEW, &word);
+	int r = lock_take(t, a[0], s[FUTEX_PHASE] != PHASE_NEW, &word);
 	if (r != -EBUSY)
 		return r;
 	if (op == OP_TRYLOCK_PI)
@@ -337,18 +358,18 @@ static int64_t lock_pi(struct task *t, const uint64_t a[6], int op)
 	r = uaccess_write(t, a[0], &contended, sizeof(contended));
 	if (r != 0)
 		return r;
-	struct word w = word_at(t->process->space, a[0]);
-	s[STATE_WHERE] = w.where;
-	s[STATE_OFFSET] = w.offset;
-	s[STATE_OWNER] = word & OWNER_MASK;
-	s[STATE_PHASE] = PHASE_LOCKS;
+	struct word w = futex_word_at(t->process->space, a[0]);
+	s[FUTEX_WHERE] = w.where;
+	s[FUTEX_OFFSET] = w.offset;
+	s[FUTEX_OWNER] = word & OWNER_MASK;
+	s[FUTEX_PHASE] = PHASE_LOCKS;
 	c->again = true;
 	if (!c->abandon)
 		k->lock_waiters++;
 	c->abandon = lock_wait_ends;
 	if (c->deadline <= kernel_now(k))
 		return -ETIMEDOUT;
-	(void)wait_on(t, queue_of(k, w));
+	(void)wait_on(t, futex_queue_of(k, w));
 	wait_until(t, c->deadline);
 	return CALL_WAIT;
 }
@@ -364,13 +385,13 @@ static int64_t unlock_pi(struct task *t, uint64_t va)
 		return -EPERM;
 	if (va % 4 != 0)
 		return -EINVAL;
-	struct word w = word_at(t->process->space, va);
+	struct word w = futex_word_at(t->process->space, va);
 	struct task *next = lock_waiter(k, w);
 	uint32_t owner = next ? (uint32_t)next->tid | WAITERS : 0;
 	r = uaccess_write(t, va, &owner, sizeof(owner));
 	if (r != 0 || !next)
 		return r;
-	next->call.state[STATE_PHASE] = PHASE_CALLED;
+	next->call.state[FUTEX_PHASE] = PHASE_CALLED;
 	wait_wake(next);
 	lock_owned_by(k, w, (uint32_t)next->tid);
 	return 0;
@@ -456,7 +477,7 @@ int64_t sys_futex(struct task *t, const uint64_t a[6])
 	case OP_WAKE_BITSET:
 		if ((uint32_t)a[5] == 0)
 			return -EINVAL;
-		return call_some(k, word_at(t->process->space, a[0]), (uint32_t)a[5],
+		return futex_call_some(k, futex_word_at(t->process->space, a[0]), (uint32_t)a[5],
 				 (uint32_t)a[2]);
 	case OP_REQUEUE: return move(t, a, false);
 	case OP_CMP_REQUEUE: return move(t, a, true);

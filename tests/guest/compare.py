@@ -111,6 +111,7 @@ SAME = {
     'forks': 'processes_make_processes_pipes_groups_and_sessions',
     'args': 'arguments_environment_auxv_scripts_and_e2big_are_linux_s',
     'locks': 'record_locks_are_cut_joined_and_circles_of_waiters_found',
+    'futexes': 'a_thread_waits_for_several_words_at_once_as_on_linux',
     'procfiles': 'what_a_process_did_and_where_it_belongs_is_told_in_proc_as_on_linux',
     'settings': 'what_is_written_to_proc_sys_counts_from_then_on_as_on_linux',
     'sched': 'policies_and_priorities_are_kept_and_shown_and_refused_as_on_linux',
