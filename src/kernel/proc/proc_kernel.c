@@ -53,7 +53,7 @@ int proc_timers(struct kernel *k, struct process *p, struct task *t, struct text
 
 int proc_timer_slack(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
-	text_add(text, "50000\n"); /* as prctl says; sleeps end at their very instruction */
+	text_add(text, "%lu\n", t ? t->slack.now : 0); /* as prctl says; sleeps end at their very instruction */
 	return 0;
 }
 
