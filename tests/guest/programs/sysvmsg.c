@@ -128,11 +128,11 @@ static void basics(void)
 	say("bad: %s %s", r[0], r[1]);
 }
 
-static int ended(void)
+static int ended(pid_t pid)
 {
 	int status = 0;
 
-	wait(&status);
+	waitpid(pid, &status, 0);
 	return WEXITSTATUS(status);
 }
 
@@ -152,27 +152,27 @@ static pid_t receiver(int id, size_t size, long type, int code)
 
 static void waits(void)
 {
-	int id = msgget(IPC_PRIVATE, 0600), code;
+	int id = msgget(IPC_PRIVATE, 0600);
 	pid_t pid;
 
-	receiver(id, 100, 4, 100);
-	receiver(id, 100, 0, 110);
-	receiver(id, 2, -3, 120);
-	receiver(id, 100, -3, 130);
+	pid_t four = receiver(id, 100, 4, 100);
+	pid_t any = receiver(id, 100, 0, 110);
+	pid_t narrow = receiver(id, 2, -3, 120);
+	pid_t wide = receiver(id, 100, -3, 130);
 	say("to the third of them too long: %s", result(put(id, 3, "long", 0)));
-	say("ended: %d", ended());
+	say("ended: %d", ended(any));
 	line("handed over", id);
 	put(id, 4, "four", 0);
-	say("ended: %d", ended());
+	say("ended: %d", ended(four));
 	put(id, 9, "kept", 0);
 	put(id, 2, "22222", 0);
-	say("who wants at most 3 and has room for 2: %s", strerrorname_np(ended()));
-	say("ended: %d", ended());
+	say("who wants at most 3 and has room for 2: %s", strerrorname_np(ended(narrow)));
+	say("ended: %d", ended(wide));
 	line("one is left", id);
 	handle(SIGUSR1, nothing, SA_RESTART);
 	pid = receiver(id, 100, 77, 0);
 	kill(pid, SIGUSR1);
-	say("interrupted: %s", strerrorname_np(ended()));
+	say("interrupted: %s", strerrorname_np(ended(pid)));
 	m.type = 1;
 	while (msgsnd(id, &m, 4000, IPC_NOWAIT) == 0)
 		;
@@ -182,14 +182,13 @@ static void waits(void)
 	nanosleep(&(struct timespec){0, 50000000}, NULL);
 	line("full", id);
 	say("room: %s", result(msgrcv(id, &m, 4000, 1, 0)));
-	say("sent then: %d", ended());
+	say("sent then: %d", ended(pid));
 	pid = fork();
 	if (pid == 0)
 		_exit(msgsnd(id, &m, 4000, 0) == 0 ? 42 : errno);
-	receiver(id, 10, 55, 0);
+	pid_t reader = receiver(id, 10, 55, 0);
 	msgctl(id, IPC_RMID, NULL);
-	code = ended();
-	say("removed: %s %s", strerrorname_np(code), strerrorname_np(ended()));
+	say("removed: %s %s", strerrorname_np(ended(reader)), strerrorname_np(ended(pid)));
 }
 
 /* Many small ones, out of order, and all come back once. */
