@@ -120,7 +120,7 @@ touch -d 2001-02-03T04:05:06.789 words
 touch -r words table
 chmod 600 words table
 chmod -R go-rwx tree
-chmod u=rwx,g=s,o=t words
+sh -c 'chmod u=rwx,g=s,o=t words; stat -c %A words; chmod g-s words'
 truncate -s 100 words
 truncate -s 3M sparse
 dd if=words of=part bs=100 skip=3 count=7 status=none

@@ -120,6 +120,39 @@ static void one_call(void)
 	}
 }
 
+static long counted(int number, long result)
+{
+	counters->tries[number]++;
+	counters->wins[number] += result >= 0;
+	return result;
+}
+
+/* Nobody but another process can let these succeed: one that waits for a shared word, and one that wakes it. */
+static void words(void)
+{
+	struct {
+		uint64_t value, address;
+		uint32_t flags, reserved;
+	} word = {0, (unsigned long)world.field + FIELD - 64, 2, 0}, pair[2] = {word, word};
+	int many = fuzz_random() & 1;
+	long woken = 0;
+
+	pair[1].address += 4;
+	pid_t waiter = fork();
+	if (waiter == 0) {
+		if (many)
+			counted(449, syscall(449, &word, 1, 0, NULL, 0));
+		else
+			counted(455, syscall(455, word.address, 0, 0xffffffffUL, 2, NULL, 0));
+		_exit(0);
+	}
+	for (int i = 0; waiter > 0 && i < 20 && woken < 1; i++) {
+		sched_yield();
+		woken = counted(454, syscall(454, word.address, 0xffffffffUL, 1, 2));
+	}
+	counted(456, syscall(456, pair, 0, 1, 1));
+}
+
 /* What wakes a call that would wait for ever. */
 static void ticks(void)
 {
@@ -156,6 +189,7 @@ static void play(unsigned long number)
 		if (i % RENEW == 0) {
 			ticks();
 			fuzz_world();
+			words();
 		}
 		one_call();
 	}

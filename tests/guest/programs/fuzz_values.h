@@ -38,7 +38,8 @@
 enum { SLOT = 1024, SLOTS = 64, FIELD = 64 * 4096 };
 
 /* Memory that calls are given: structures in slots, made anew for each call; a page that may only
- * be read, and one that is not there, behind them; and a field to map, protect and advise. */
+ * be read, and one that is not there, behind them; and a field to map, protect and advise, the last
+ * quarter of which is shared. */
 static struct {
 	char *slots, *readonly, *absent, *field;
 	unsigned next;
@@ -91,6 +92,7 @@ static void world_memory(void)
 	mmap(world.readonly, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	munmap(world.absent, 4096);
 	mmap(world.field, FIELD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	mmap(world.field + FIELD / 4 * 3, FIELD / 4, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	memset(world.field, 1, FIELD / 2);
 }
 
