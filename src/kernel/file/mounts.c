@@ -502,7 +502,12 @@ int files_create(struct kernel *k)
 {
 	LIST_INIT(&k->watches);
 	int err = sockets_create(k);
-	return err ? err : mounts_create(k);
+	if (err)
+		return err;
+	err = mounts_create(k);
+	if (err)
+		sockets_destroy(k);
+	return err;
 }
 
 void files_destroy(struct kernel *k)

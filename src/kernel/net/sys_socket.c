@@ -241,6 +241,8 @@ int64_t sys_shutdown(struct task *t, const uint64_t a[6])
 	int err = socket_get(t, a[0], &s, NULL);
 	if (err)
 		return err;
+	if (!s->ops->shutdown)
+		return -EOPNOTSUPP;
 	if ((int)a[1] < 0 || (int)a[1] > 2)
 		return -EINVAL;
 	return s->ops->shutdown(s, (int)a[1] + 1);

@@ -90,6 +90,7 @@ static void requests(void)
 	ask(fd, RTM_GETLINK, 0, AF_UNSPEC, 99, "link 99");
 	say("kinds: %s %s", result(socket(AF_NETLINK, SOCK_STREAM, 0)), result(socket(AF_NETLINK, SOCK_RAW, 999)));
 	say("listen: %s", result(listen(fd, 1)));
+	say("shutdown: %s %s", result(shutdown(fd, SHUT_RDWR)), result(shutdown(fd, 9)));
 	close(fd);
 	close(other);
 }
