@@ -202,7 +202,7 @@ int gdb_start(struct gdb *g, struct session *s)
 	if (g->path)
 		say("%s waits for a debugger: gdb-multiarch -ex 'target remote %s'", name, g->path);
 	else if (c.listener >= 0)
-		say("%s waits for a debugger: gdb-multiarch -ex 'target remote localhost:%u'", name, g->port);
+		say("%s waits for a debugger: gdb-multiarch -ex 'target remote 127.0.0.1:%u'", name, g->port);
 	return -1;
 }
 
