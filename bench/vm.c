@@ -298,6 +298,18 @@ static void start_sleepers(long processes)
 	}
 }
 
+enum { REGIONS_BY_DEFAULT = 65000 };
+
+/* More than Linux allows unasked. */
+static void allow_regions(long regions)
+{
+	int fd = open("/proc/sys/vm/max_map_count", O_WRONLY);
+
+	bench_need(fd >= 0, "/proc/sys/vm/max_map_count");
+	bench_need(dprintf(fd, "%ld", regions + 100) > 0, "vm.max_map_count");
+	close(fd);
+}
+
 /* Every second page is PROT_READ, so that no two regions merge. */
 static void make_regions(long regions)
 {
@@ -305,6 +317,8 @@ static void make_regions(long regions)
 
 	if (regions == 0)
 		return;
+	if (regions > REGIONS_BY_DEFAULT)
+		allow_regions(regions);
 	p = map((size_t)regions * PAGE, PROT_NONE);
 	for (long i = 1; i < regions; i += 2)
 		bench_need(mprotect((void *)(p + i * PAGE), PAGE, PROT_READ) == 0, "mprotect");

@@ -2,6 +2,7 @@
 """scripts/check must not call a run good that was not: each case is a crafted test program."""
 
 import os
+import signal
 import subprocess
 import tempfile
 
@@ -10,7 +11,7 @@ from tap import equal, main, test
 CHECK = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../scripts/check')
 
 
-def check(shell, protocol='tap', more=''):
+def check(shell, protocol='tap', more='', before=None):
     """Runs scripts/check on a project with one test program: (last line, whole output, status)."""
     with tempfile.TemporaryDirectory() as top:
         with open(os.path.join(top, 'one.sh'), 'w', encoding='utf-8') as file:
@@ -22,7 +23,7 @@ def check(shell, protocol='tap', more=''):
                            f"protocol: '{protocol}', timeout: 1)\n")
         done = subprocess.run([CHECK, '--only', 'gcc', '--source', top,
                                '--builds', os.path.join(top, 'b')],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=before)
     return done.stdout.rstrip().split('\n')[-1], done.stdout, done.returncode
 
 
@@ -94,6 +95,16 @@ def a_program_that_bails_out_is_a_failure():
 def a_program_that_runs_no_test_is_a_failure():
     expect('exit 0', '0 passed, 1 failed, 0 skipped', 'ran no test')
     expect('echo 1..0', '0 passed, 1 failed, 0 skipped', 'ran no test')
+
+
+@test
+def signals_that_nohup_ignores_are_not_ignored_in_the_tests():
+    def before():
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_IGN)
+
+    expect('case $(grep SigIgn: /proc/self/status) in *[08]) echo "ok 1 - a";; *) echo "not ok 1 - a";; esac; echo 1..1',
+           '1 passed, 0 failed, 0 skipped', before=before)
 
 
 @test
