@@ -72,7 +72,8 @@ def whatever_programs_ask_for_the_machine_goes_on():
             few = {name: total.get(name) for name in done if total.get(name, (0, 0))[1] < ENOUGH}
             made = sum(tries for tries, _ in total.values())
             print(f'# seeds 1 to {seed}: {made} calls, {len(WRONG)} wrong ends; '
-                  f'{len(done) - len(few)} of {len(done)} calls succeeded {ENOUGH} times', flush=True)
+                  f'{len(done) - len(few)} of {len(done)} calls succeeded {ENOUGH} times'
+                  + (f', but not {" ".join(sorted(few))}' if len(few) < 10 else ''), flush=True)
     equal(WRONG, [], 'ends')
     if LONG:
         equal({name: few[name] for name in few if name not in NEVER}, {}, 'too few successes')
