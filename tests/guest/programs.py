@@ -38,7 +38,6 @@ class Group:
 
     def __init__(self, programs, scripts, first):
         self.programs = programs.split()
-        scripts = [script.strip('\n') for script in scripts.split('\n----\n')]
         self.scripts = [s for s in scripts if os.environ.get('CARREL_PROGRAMS', '') in s]
         self.which = range(first, first + len(self.scripts))
 
@@ -49,6 +48,7 @@ class Group:
 GROUPS = {}
 SCRIPTS = []
 for name, (programs, scripts) in (QUICK | LONG if MANY else QUICK).items():
+    scripts = [script.strip('\n') for script in scripts.split('\n----\n')]
     # The sanitizers take ten times as long: one script of each group is theirs.
     GROUPS[name] = Group(programs, scripts[:1] if SANITIZE else scripts, len(SCRIPTS))
     SCRIPTS += GROUPS[name].scripts
@@ -73,6 +73,7 @@ def compare(group):
         if both.why_alone:
             raise Skip(both.why_alone)
         wanted = both.under_qemu(lambda command: True, group.which)
+        equal([SCRIPTS[n] for n in group.which if wanted[n].status == 127], [], 'scripts that found no program')
         both.differences(both.under_carrel(*RAM, which=group.which), wanted, group.which)
         print(f'# {len(group.which)} scripts compared with qemu-riscv64')
     return body
