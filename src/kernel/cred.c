@@ -35,7 +35,7 @@ static struct user *user_get(struct kernel *k, uint32_t uid)
 	return u;
 }
 
-static void user_put(struct kernel *k, struct user *u)
+void user_put(struct kernel *k, struct user *u)
 {
 	if (--u->refs > 0)
 		return;

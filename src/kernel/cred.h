@@ -52,6 +52,7 @@ enum capability {
 	CAP_IPC_LOCK,
 	CAP_IPC_OWNER,
 	CAP_SYS_RAWIO = 17,
+	CAP_SYS_CHROOT,
 	CAP_SYS_PTRACE = 19,
 	CAP_SYS_ADMIN = 21,
 	CAP_SYS_NICE = 23,
@@ -77,13 +78,21 @@ enum secure_bit {
 	SECURE_LOCKS = 0xaa,
 };
 
-/* One user's tasks in the machine, for RLIMIT_NPROC. Lives as long as somebody's credentials name it. */
+/* What one user has in the machine: tasks, for RLIMIT_NPROC, and pages of pipes. Lives as long as somebody's
+ * credentials or pipes name it. */
 struct user {
 	RB_ENTRY(user) tree;
 	uint32_t uid, refs;
-	uint64_t tasks;
+	uint64_t tasks, pipe_pages;
 };
 RB_HEAD(user_tree, user);
+
+static inline struct user *user_ref(struct user *u)
+{
+	u->refs++;
+	return u;
+}
+void user_put(struct kernel *k, struct user *u);
 
 struct cred {
 	unsigned refs;

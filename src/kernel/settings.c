@@ -24,6 +24,7 @@ void settings_init(struct settings *s)
 	    .queue_count = IPC_MSG_MAX_COUNT,
 	    .mqueue = {.queues = 256, .messages = 10, .messages_default = 10, .size = 8192, .size_default = 8192},
 	    .pipe_size = PIPE_CAPACITY_MAX,
+	    .pipe_user_soft = PIPE_USER_PAGES,
 	    .inotify = {.events = 16384, .instances = 128, .watches = 65536},
 	    .files = 1048576,
 	    .lease_break = LEASE_BREAK_SECONDS,

@@ -29,7 +29,7 @@ struct settings {
 	struct {
 		uint64_t queues, messages, messages_default, size, size_default;
 	} mqueue;
-	uint64_t pipe_size;
+	uint64_t pipe_size, pipe_user_soft, pipe_user_hard; /* bytes of one; pages of a user's, 0: no limit */
 	struct {
 		uint64_t events, instances, watches;
 	} inotify;

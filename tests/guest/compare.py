@@ -134,6 +134,7 @@ SAME |= {
     'epoll': 'epoll_tells_levels_edges_and_turns_as_on_linux_and_follows_open_files',
     'eventfd': 'an_eventfd_counts_waits_and_overflows_as_on_linux',
     'pidfd': 'a_pidfd_polls_signals_and_waits_for_its_process_and_no_other',
+    'pieces': 'a_pipe_has_room_in_pieces_keeps_packets_apart_and_a_user_has_so_many_pages',
     'signalfd': 'signals_are_read_with_what_is_known_of_them_by_whom_they_are_sent_to',
     'sigqueues': 'signals_queue_in_order_stop_continue_and_say_what_they_are',
     'inotify': 'what_is_done_to_files_is_told_to_those_who_watch_them_in_linux_s_order',
@@ -161,7 +162,7 @@ SAME |= {
 DROPPED += ['mqueue', 'others', 'sysvshm', 'sysvsem', 'sysvmsg', 'softdirty', 'userfault']
 
 # Those that a Linux allows root only.
-ROOT_ONLY = ['numa', 'netlink', 'others', 'procfiles', 'settings', 'userfault', 'windows']
+ROOT_ONLY = ['numa', 'netlink', 'others', 'pieces', 'procfiles', 'settings', 'userfault', 'windows']
 
 # Users, rights, owners.
 SAME |= {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pipe.c - pipes and FIFOs: a ring, its ends, and who waits for them */
+/* pipe.c - pipes and FIFOs: their ends, their size, and who waits for them */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,47 +10,60 @@
 #include "kernel/abi.h"
 #include "kernel/file/path.h"
 #include "kernel/file/pipe.h"
-#include "kernel/file/ring.h"
+#include "kernel/file/pipe_private.h"
 #include "kernel/kernel.h"
 #include "kernel/uaccess.h"
-
-struct pipe {
-	struct kernel *kernel;
-	unsigned ends; /* open files */
-	unsigned readers, writers;
-	uint64_t reader_opens, writer_opens; /* ever; for open of a FIFO */
-	uint64_t left; /* serial of the youngest file when the last writer left: who is younger met none */
-	struct ring ring;
-	uint64_t capacity;
-	struct wait_queue read_queue, write_queue; /* for bytes; for room */
-	struct wait_queue openers;                 /* who waits in open for the other side */
-	uint64_t inode, device, fifo_inode;
-	uint32_t mode, uid, gid;
-	LIST_ENTRY(pipe) fifo;
-	bool named;
-};
 
 struct pipes {
 	LIST_HEAD(, pipe) list;
 };
 
-static struct pipe *pipe_new(struct kernel *k)
+/* Who asks is bound by what a user's pipes may have together. */
+static bool bound(const struct kernel *k)
 {
-	struct pipe *p = calloc(1, sizeof(*p));
-	if (!p)
-		return NULL;
+	const struct task *t = k->current;
+	return t && !task_can(t, CAP_SYS_RESOURCE) && !task_can(t, CAP_SYS_ADMIN);
+}
+
+static bool beyond(uint64_t pages, uint64_t limit)
+{
+	return limit && pages > limit;
+}
+
+/* How many pages a new pipe of this user has; 0: none can be made. */
+static unsigned first_room(const struct kernel *k, const struct user *u)
+{
+	enum { FEW = 2 };
+	const struct settings *s = &k->settings;
+	uint64_t room = PIPE_CAPACITY / PAGE_SIZE;
+	if (PIPE_CAPACITY > s->pipe_size && k->current && !task_can(k->current, CAP_SYS_RESOURCE))
+		room = s->pipe_size / PAGE_SIZE;
+	if (beyond(u->pipe_pages + room, s->pipe_user_soft) && bound(k))
+		room = FEW;
+	return beyond(u->pipe_pages + room, s->pipe_user_hard) && bound(k) ? 0 : (unsigned)room;
+}
+
+static int pipe_new(struct kernel *k, struct pipe **ret_pipe)
+{
 	const struct cred *c = k->current ? k->current->cred : process_cred(k->init);
+	unsigned room = first_room(k, c->user);
+	struct pipe *p = room ? calloc(1, sizeof(*p)) : NULL;
+	if (!p)
+		return room ? -ENOMEM : -ENFILE;
 	p->kernel = k;
+	p->user = user_ref(c->user);
 	p->uid = c->fsuid;
 	p->gid = c->fsgid;
-	p->capacity = PIPE_CAPACITY;
-	ring_init(&p->ring, k->mm);
+	p->room = room;
+	p->user->pipe_pages += room;
+	pieces_init(&p->pieces, k->mm);
 	wait_queue_init(&p->read_queue);
 	wait_queue_init(&p->write_queue);
 	wait_queue_init(&p->openers);
 	p->inode = ++k->mounts->inode;
 	p->mode = S_IFIFO | 0600;
-	return p;
+	*ret_pipe = p;
+	return 0;
 }
 
 static void pipe_free(struct pipe *p)
@@ -60,7 +73,9 @@ static void pipe_free(struct pipe *p)
 	wait_queue_finish(&p->openers);
 	if (p->named)
 		LIST_REMOVE(p, fifo);
-	ring_finish(&p->ring);
+	pieces_finish(&p->pieces);
+	p->user->pipe_pages -= p->room;
+	user_put(p->kernel, p->user);
 	free(p);
 }
 
@@ -74,84 +89,18 @@ static bool writes(const struct file *f)
 	return (f->flags & ABI_O_ACCMODE) != ABI_O_RDONLY;
 }
 
-static uint64_t pipe_used(const struct pipe *p)
-{
-	return ring_used(&p->ring);
-}
-
-/* As poll says: a small write would not wait. */
-static bool pipe_writable(const struct pipe *p)
-{
-	return p->capacity - pipe_used(p) >= PIPE_ATOMIC;
-}
-
-static int64_t pipe_look(struct file *f, struct task *t, size_t size, uint64_t *pos)
-{
-	struct pipe *p = f->ctx;
-	if (pipe_used(p) > 0 || p->writers == 0)
-		return (int64_t)pipe_used(p);
-	if ((f->flags & ABI_O_NONBLOCK) || !t)
-		return -EAGAIN;
-	int err = wait_on(t, &p->read_queue);
-	return err ? err : CALL_WAIT;
-}
-
-static int64_t pipe_read(struct file *f, struct task *t, void *ret_bytes, size_t size,
-			 uint64_t *pos)
-{
-	struct pipe *p = f->ctx;
-	if (size == 0)
-		return 0;
-	int64_t there = pipe_look(f, t, size, pos);
-	if (there <= 0)
-		return there;
-	size = min_u64(size, (uint64_t)there);
-	ring_peek(&p->ring, 0, ret_bytes, size);
-	pipe_drop(f, size);
-	return (int64_t)size;
-}
-
-static int64_t pipe_write(struct file *f, struct task *t, const void *bytes, size_t size,
-			  uint64_t *pos)
-{
-	struct pipe *p = f->ctx;
-	if (size == 0)
-		return 0;
-	if (p->readers == 0) {
-		if (t)
-			(void)signal_send_task(t, &(struct signal_info){.number = SIGPIPE});
-		return -EPIPE;
-	}
-	/* A write of at most PIPE_ATOMIC comes whole, without a position; others fill what room
-	 * there is. */
-	uint64_t room = p->capacity - pipe_used(p);
-	if (room > 0 && (pos || size <= room)) {
-		int64_t n = ring_put(&p->ring, bytes, min_u64(size, room));
-		if (n > 0) {
-			wait_wake_for(&p->read_queue, POLLIN | POLLRDNORM);
-			return n;
-		}
-		if (pipe_used(p) == 0)
-			return n == -EAGAIN ? t && wait_on_io(t) == 0 ? CALL_WAIT : -ENOMEM : n;
-	}
-	if ((f->flags & ABI_O_NONBLOCK) || !t)
-		return -EAGAIN;
-	int err = wait_on(t, &p->write_queue);
-	return err ? err : CALL_WAIT;
-}
-
 static int pipe_poll(struct file *f, struct waiter *w)
 {
 	struct pipe *p = f->ctx;
 	int mask = 0;
 	if (reads(f)) {
-		if (pipe_used(p) > 0)
+		if (p->pieces.count > 0)
 			mask |= POLLIN | POLLRDNORM;
 		if (p->writers == 0 && p->left >= f->serial)
 			mask |= POLLHUP;
 	}
 	if (writes(f)) {
-		if (pipe_writable(p))
+		if (!pipe_full(p))
 			mask |= POLLOUT | POLLWRNORM;
 		if (p->readers == 0)
 			mask |= POLLERR;
@@ -210,6 +159,7 @@ static void pipe_release(struct file *f)
 
 static const struct file_ops pipe_ops = {
     .name = "pipe",
+    .transfer = pipe_transfer,
     .look = pipe_look,
     .read = pipe_read,
     .write = pipe_write,
@@ -224,7 +174,7 @@ static int64_t pipe_ioctl(struct file *f, struct task *t, uint64_t request, uint
 	const struct pipe *p = f->ctx;
 	if (request != ABI_FIONREAD)
 		return -ENOTTY;
-	int32_t n = (int32_t)pipe_used(p);
+	int32_t n = (int32_t)p->pieces.bytes;
 	int err = uaccess_write(t, arg, &n, sizeof(n));
 	return err;
 }
@@ -241,11 +191,12 @@ int pipe_create(struct kernel *k, uint32_t flags, struct file **ret_reader,
 		struct file **ret_writer)
 {
 	struct file *r, *w;
-	struct pipe *p = pipe_new(k);
-	if (!p)
-		return -ENOMEM;
+	struct pipe *p;
+	int err = pipe_new(k, &p);
+	if (err)
+		return err;
 	flags &= ABI_O_NONBLOCK | ABI_O_DIRECT;
-	int err = pipe_open(p, flags | ABI_O_RDONLY, NULL, &r);
+	err = pipe_open(p, (flags & ABI_O_NONBLOCK) | ABI_O_RDONLY, NULL, &r);
 	if (err) {
 		pipe_free(p);
 		return err;
@@ -269,7 +220,7 @@ int pipe_reopen(struct file *f, uint32_t flags, struct file **ret_file)
 int64_t pipe_size(struct file *f)
 {
 	const struct pipe *p = f->ctx;
-	return f->ops == &pipe_ops ? (int64_t)p->capacity : -EBADF;
+	return f->ops == &pipe_ops ? (int64_t)p->room * PAGE_SIZE : -EBADF;
 }
 
 int64_t pipe_set_size(struct file *f, uint64_t size)
@@ -277,111 +228,51 @@ int64_t pipe_set_size(struct file *f, uint64_t size)
 	struct pipe *p = f->ctx;
 	if (f->ops != &pipe_ops)
 		return -EBADF;
-	if (size > PIPE_CAPACITY_MAX || size > f->kernel->settings.pipe_size)
-		return size > INT32_MAX ? -EINVAL : -EPERM;
+	const struct kernel *k = f->kernel;
+	const struct settings *s = &k->settings;
 	uint64_t capacity = PAGE_SIZE;
+	size = (uint32_t)size;
+	if (size > PIPE_CAPACITY_MOST)
+		return -EINVAL;
 	while (capacity < size)
 		capacity *= 2;
-	if (pipe_used(p) > capacity)
+	unsigned room = (unsigned)(capacity / PAGE_SIZE);
+	uint64_t pages = p->user->pipe_pages - p->room + room;
+	if (room > p->room && capacity > s->pipe_size && k->current && !task_can(k->current, CAP_SYS_RESOURCE))
+		return -EPERM;
+	if (room > p->room && (beyond(pages, s->pipe_user_soft) || beyond(pages, s->pipe_user_hard)) && bound(k))
+		return -EPERM;
+	if (p->pieces.count > room)
 		return -EBUSY;
-	p->capacity = capacity;
+	p->user->pipe_pages = pages;
+	p->room = room;
 	wait_wake_all(&p->write_queue);
 	return (int64_t)capacity;
 }
-
-/* --- splice --- */
 
 bool file_is_pipe(const struct file *f)
 {
 	return f->ops == &pipe_ops;
 }
 
-bool pipe_same(const struct file *a, const struct file *b)
-{
-	return a->ctx == b->ctx;
-}
-
-int64_t pipe_bytes(struct file *f, struct task *t)
-{
-	struct pipe *p = f->ctx;
-	if (pipe_used(p) > 0 || p->writers == 0)
-		return (int64_t)pipe_used(p);
-	if (!t)
-		return -EAGAIN;
-	int err = wait_on(t, &p->read_queue);
-	return err ? err : CALL_WAIT;
-}
-
-int64_t pipe_room(struct file *f, struct task *t, bool nonblock)
-{
-	struct pipe *p = f->ctx;
-	if (p->readers == 0) {
-		if (t)
-			(void)signal_send_task(t, &(struct signal_info){.number = SIGPIPE});
-		return -EPIPE;
-	}
-	if (pipe_used(p) < p->capacity)
-		return (int64_t)(p->capacity - pipe_used(p));
-	if (nonblock || !t)
-		return -EAGAIN;
-	int err = wait_on(t, &p->write_queue);
-	return err ? err : CALL_WAIT;
-}
-
-uint64_t pipe_peek(struct file *f, uint64_t offset, void *ret_bytes, uint64_t size)
-{
-	const struct pipe *p = f->ctx;
-	size = min_u64(size, pipe_used(p) - offset);
-	ring_peek(&p->ring, offset, ret_bytes, size);
-	return size;
-}
-
-void pipe_drop(struct file *f, uint64_t size)
-{
-	struct pipe *p = f->ctx;
-	bool was_full = !pipe_writable(p);
-	ring_take(&p->ring, size);
-	wait_wake_for(&p->write_queue, was_full && pipe_writable(p) ? POLLOUT | POLLWRNORM : 0);
-}
-
-int64_t pipe_reserve(struct file *f, struct task *t, uint64_t size)
-{
-	struct pipe *p = f->ctx;
-	int64_t n = ring_reserve(&p->ring, min_u64(size, p->capacity - pipe_used(p)));
-	if (n != -EAGAIN)
-		return n;
-	return t && wait_on_io(t) == 0 ? CALL_WAIT : -ENOMEM;
-}
-
-void pipe_put(struct file *f, const void *bytes, uint64_t size)
-{
-	struct pipe *p = f->ctx;
-	(void)ring_put(&p->ring, bytes, size); /* it was reserved for */
-	wait_wake_for(&p->read_queue, POLLIN | POLLRDNORM);
-}
-
-void pipe_settle(struct file *f)
-{
-	struct pipe *p = f->ctx;
-	ring_settle(&p->ring);
-}
-
-static struct pipe *fifo_find(const struct place *at)
+static int fifo_find(const struct place *at, struct pipe **ret_pipe)
 {
 	struct mounts *m = at->kernel->mounts;
 	struct pipe *p;
 	if (!m->fifos) {
 		m->fifos = calloc(1, sizeof(*m->fifos));
 		if (!m->fifos)
-			return NULL;
+			return -ENOMEM;
 	}
 	LIST_FOREACH (p, &m->fifos->list, fifo) {
-		if (p->device == at->stat.st_dev && p->fifo_inode == at->stat.st_ino)
-			return p;
+		if (p->device == at->stat.st_dev && p->fifo_inode == at->stat.st_ino) {
+			*ret_pipe = p;
+			return 0;
+		}
 	}
-	p = pipe_new(at->kernel);
-	if (!p)
-		return NULL;
+	int err = pipe_new(at->kernel, &p);
+	if (err)
+		return err;
 	p->named = true;
 	p->device = at->stat.st_dev;
 	p->fifo_inode = at->stat.st_ino;
@@ -389,7 +280,8 @@ static struct pipe *fifo_find(const struct place *at)
 	p->uid = at->stat.st_uid;
 	p->gid = at->stat.st_gid;
 	LIST_INSERT_HEAD(&m->fifos->list, p, fifo);
-	return p;
+	*ret_pipe = p;
+	return 0;
 }
 
 /* open of a FIFO waits until the other side is open, or was at some time since. From the first try
@@ -430,10 +322,10 @@ int fifo_open(const struct place *at, struct task *t, uint32_t flags, struct fil
 {
 	uint32_t access = flags & ABI_O_ACCMODE;
 	bool waiting = t && t->call.state[0];
-	struct pipe *p = waiting ? (struct pipe *)(uintptr_t)t->call.state[0] : fifo_find(at);
-	int err = 0;
-	if (!p)
-		return -ENOMEM;
+	struct pipe *p = waiting ? (struct pipe *)(uintptr_t)t->call.state[0] : NULL;
+	int err = waiting ? 0 : fifo_find(at, &p);
+	if (err)
+		return err;
 	if (waiting || (t && !(flags & ABI_O_NONBLOCK) && access != ABI_O_RDWR)) {
 		err = fifo_wait(p, t, access);
 		if (err == CALL_WAIT)
@@ -441,6 +333,9 @@ int fifo_open(const struct place *at, struct task *t, uint32_t flags, struct fil
 	} else if (access == ABI_O_WRONLY && p->readers == 0) {
 		err = -ENXIO;
 	}
+	/* Packets are for F_SETFL and pipe2 alone. */
+	if (!err && flags & ABI_O_DIRECT)
+		err = -EINVAL;
 	if (!err)
 		err = pipe_open(p, flags, at->guest, ret_file);
 	/* Who waited for a writer has met it, though it may have left meanwhile. */

@@ -6,7 +6,7 @@
  *	....[#######|########|#####]....     slot of position p: p / 4096 % slots
  *	     slot     slot     slot
  *
- * What pipes and sockets hold, queues of messages, and large sets of semaphores. A slot has a frame from the first byte that is put into it until its
+ * What sockets hold, queues of messages, and large sets of semaphores. A slot has a frame from the first byte that is put into it until its
  * last byte is taken, or the ring is empty: so bytes on their way take frames of RAM, and nothing
  * of the host's memory but the array of slots. How much may be in it is the owner's to limit.
  */

@@ -26,7 +26,7 @@
 #include "kernel/kernel.h"
 #include "kernel/uaccess.h"
 
-enum { FLAG_NONBLOCK = 2, FLAGS = 15, PART = 16384 };
+enum { FLAG_NONBLOCK = 2, FLAGS = 15 };
 
 /* Who may wait: nobody, if the call or the open file says so. */
 static struct task *waiter(struct task *t, uint32_t flags, const struct file *f)
@@ -44,48 +44,49 @@ static int splice_check(const struct file *f, bool write)
 static int64_t pipe_to_file(struct task *t, struct file *in, struct file *out, uint64_t *pos,
 			    uint64_t size, uint32_t flags)
 {
-	uint8_t bytes[PART];
 	uint64_t done = 0;
 	int err = splice_check(out, true);
 	int64_t n = err ? err : pipe_bytes(in, waiter(t, flags, in));
 	if (n <= 0)
 		return n;
-	size = min_u64(size, (uint64_t)n);
-	while (done < size) {
-		uint64_t part = pipe_peek(in, 0, bytes, min_u64(size - done, PART));
-		n = out->ops->write(out, done ? NULL : t, bytes, part, pos);
+	while (done < size && pipe_pieces(in) > 0) {
+		unsigned part;
+		const uint8_t *bytes = pipe_piece(in, 0, &part);
+		n = out->ops->write(out, done ? NULL : t, bytes, min_u64(part, size - done), pos);
 		if (n <= 0)
 			break;
-		pipe_drop(in, (uint64_t)n);
+		pipe_drop(in, (unsigned)n);
 		done += (uint64_t)n;
 	}
 	return done ? (int64_t)done : n;
 }
 
+/* One piece of a file: not beyond the end of a page of it, as each is a page of its cache on Linux. */
+static int64_t file_piece(struct task *t, struct file *in, uint64_t *pos, uint8_t *ret_bytes, uint64_t size,
+			  bool wait)
+{
+	uint64_t part = min_u64(size, in->ops->size ? PAGE_SIZE - *pos % PAGE_SIZE : PAGE_SIZE);
+	int64_t n = in->ops->look ? in->ops->look(in, wait ? t : NULL, part, pos) : (int64_t)part;
+	return n > 0 ? in->ops->read(in, wait ? t : NULL, ret_bytes, min_u64((uint64_t)n, part), pos) : n;
+}
+
 static int64_t file_to_pipe(struct task *t, struct file *in, uint64_t *pos, struct file *out,
 			    uint64_t size, uint32_t flags)
 {
-	uint8_t bytes[PART];
 	uint64_t done = 0;
-	struct task *w = flags & FLAG_NONBLOCK ? NULL : t;
 	int err = splice_check(in, false);
 	int64_t n = err ? err : pipe_room(out, t, !waiter(t, flags, out));
-	if (n <= 0)
-		return n;
-	size = min_u64(size, (uint64_t)n);
-	while (done < size) {
-		int64_t room = pipe_reserve(out, done ? NULL : t, min_u64(size - done, PART));
-		n = room > 0 && in->ops->look ? in->ops->look(in, done ? NULL : w, size - done, pos)
-					      : room;
-		if (n > 0)
-			n = in->ops->read(in, done ? NULL : w, bytes, min_u64((uint64_t)n, (uint64_t)room),
-					  pos);
+	for (int64_t room = n; room > 0 && done < size; room--) {
+		uint8_t *bytes;
+		n = pipe_begin(out, done ? NULL : t, &bytes);
+		if (n)
+			break;
+		n = file_piece(t, in, pos, bytes, size - done, !done && !(flags & FLAG_NONBLOCK));
+		pipe_end(out, n > 0 ? (unsigned)n : 0);
 		if (n <= 0)
 			break;
-		pipe_put(out, bytes, (uint64_t)n);
 		done += (uint64_t)n;
 	}
-	pipe_settle(out);
 	return done ? (int64_t)done : n;
 }
 
@@ -93,7 +94,6 @@ static int64_t file_to_pipe(struct task *t, struct file *in, uint64_t *pos, stru
 static int64_t pipe_to_pipe(struct task *t, struct file *in, struct file *out, uint64_t size,
 			    uint32_t flags, bool keep)
 {
-	uint8_t bytes[PART];
 	uint64_t done = 0;
 	struct task *w = waiter(t, flags, in);
 	bool nonblock = !w || !waiter(t, flags, out);
@@ -102,22 +102,15 @@ static int64_t pipe_to_pipe(struct task *t, struct file *in, struct file *out, u
 	int64_t n = pipe_bytes(in, nonblock ? NULL : t);
 	if (n <= 0)
 		return n;
-	size = min_u64(size, (uint64_t)n);
-	n = pipe_room(out, t, nonblock);
-	if (n <= 0)
-		return n;
-	size = min_u64(size, (uint64_t)n);
-	while (done < size) {
-		n = pipe_reserve(out, done ? NULL : t, min_u64(size - done, PART));
+	int64_t room = pipe_room(out, t, nonblock);
+	if (room <= 0)
+		return room;
+	for (unsigned i = 0; room > 0 && done < size && pipe_pieces(in) > (keep ? i : 0); room--, i++) {
+		n = pipe_copy(in, keep ? i : 0, out, done ? NULL : t, (unsigned)min_u64(size - done, PAGE_SIZE), keep);
 		if (n <= 0)
 			break;
-		uint64_t part = pipe_peek(in, keep ? done : 0, bytes, (uint64_t)n);
-		pipe_put(out, bytes, part);
-		if (!keep)
-			pipe_drop(in, part);
-		done += part;
+		done += (uint64_t)n;
 	}
-	pipe_settle(out);
 	return done ? (int64_t)done : n;
 }
 
@@ -234,25 +227,51 @@ int64_t sys_tee(struct task *t, const uint64_t a[6])
 	return pipe_to_pipe(t, in, out, a[2], (uint32_t)a[3], true);
 }
 
-/* One stretch of memory into the pipe, or out of it. Whoever called has waited already. */
-static int64_t splice_held(struct file *f, struct task *t, const struct hold *h, bool write)
+/* Memory becomes pieces of a page each at most, which end where its pages do. */
+static int64_t memory_to_pipe(struct task *t, struct file *f, const struct abi_iovec *iov, unsigned count,
+			      uint32_t flags)
 {
-	uint64_t done = 0;
-	for (unsigned i = 0; i < h->pieces; i++) {
-		uint64_t part = h->piece[i].size;
-		if (write) {
-			int64_t n = pipe_reserve(f, done ? NULL : t, part);
-			if (n <= 0)
-				return done ? (int64_t)done : n;
-			part = (uint64_t)n;
-			pipe_put(f, h->piece[i].bytes, part);
-		} else {
-			part = pipe_peek(f, 0, h->piece[i].bytes, part);
-			pipe_drop(f, part);
+	uint64_t done = t->call.done, skip = done;
+	int64_t room = pipe_room(f, done ? NULL : t, done || flags & FLAG_NONBLOCK);
+	for (unsigned i = 0; room > 0 && i < count; i++) {
+		uint64_t at = min_u64(skip, iov[i].len), part;
+		skip -= at;
+		for (; room > 0 && at < iov[i].len; at += part, room--) {
+			uint64_t va = iov[i].base + at;
+			uint8_t *bytes;
+			part = min_u64(iov[i].len - at, PAGE_SIZE - va % PAGE_SIZE);
+			int n = pipe_begin(f, t, &bytes);
+			if (n)
+				return n == CALL_WAIT || !done ? n : (int64_t)done;
+			n = uaccess_read(t, bytes, va, part);
+			pipe_end(f, n ? 0 : (unsigned)part);
+			if (n)
+				return n == CALL_WAIT || !done ? n : (int64_t)done;
+			t->call.done = done += part;
 		}
-		done += part;
-		if (part < h->piece[i].size)
-			break;
+	}
+	return done ? (int64_t)done : room;
+}
+
+static int64_t pipe_to_memory(struct task *t, struct file *f, const struct abi_iovec *iov, unsigned count,
+			      uint32_t flags)
+{
+	uint64_t done = t->call.done;
+	int64_t n = done ? 0 : pipe_bytes(f, flags & FLAG_NONBLOCK ? NULL : t);
+	if (n < 0 || (n == 0 && !done))
+		return n;
+	uint64_t before = 0;
+	for (unsigned i = 0; i < count; before += iov[i].len, i++) {
+		while (done < before + iov[i].len && pipe_pieces(f) > 0) {
+			unsigned part;
+			const uint8_t *bytes = pipe_piece(f, 0, &part);
+			part = (unsigned)min_u64(part, before + iov[i].len - done);
+			n = uaccess_write(t, iov[i].base + (done - before), bytes, part);
+			if (n)
+				return n == CALL_WAIT || !done ? n : (int64_t)done;
+			pipe_drop(f, part);
+			t->call.done = done += part;
+		}
 	}
 	return (int64_t)done;
 }
@@ -260,34 +279,12 @@ static int64_t splice_held(struct file *f, struct task *t, const struct hold *h,
 static int64_t splice_memory(struct task *t, struct file *f, const struct abi_iovec *iov,
 			     unsigned count, bool write, uint32_t flags)
 {
-	uint64_t done = 0, total = 0;
-	int64_t n = 0;
+	uint64_t total = 0;
 	for (unsigned i = 0; i < count; i++)
 		total += iov[i].len;
 	if (total == 0)
 		return 0;
-	for (unsigned i = 0; i < count; i++) {
-		uint64_t at = 0;
-		while (at < iov[i].len) {
-			struct hold h;
-			struct task *w = (flags & FLAG_NONBLOCK) || done ? NULL : t;
-			n = write ? pipe_room(f, done ? NULL : t, !w) : pipe_bytes(f, w);
-			if (n <= 0)
-				return done ? (int64_t)done : n;
-			uint64_t part = min_u64(iov[i].len - at, (uint64_t)n);
-			n = uaccess_hold(t, iov[i].base + at, part,
-					 write ? ACCESS_READ : ACCESS_WRITE, &h);
-			if (n)
-				return done && n != CALL_WAIT ? (int64_t)done : n;
-			n = splice_held(f, done ? NULL : t, &h, write);
-			uaccess_release(&h);
-			if (n <= 0)
-				return done ? (int64_t)done : n;
-			done += (uint64_t)n;
-			at += (uint64_t)n;
-		}
-	}
-	return (int64_t)done;
+	return write ? memory_to_pipe(t, f, iov, count, flags) : pipe_to_memory(t, f, iov, count, flags);
 }
 
 int64_t sys_vmsplice(struct task *t, const uint64_t a[6])

@@ -64,13 +64,14 @@ proc_store proc_set_overcommit_memory, proc_set_overcommit_ratio, proc_set_overc
 proc_fill proc_core_pattern, proc_core_uses_pid, proc_domainname, proc_file_max, proc_hostname, proc_lease_break, proc_max_map_count,
 	  proc_max_queued_events, proc_max_user_instances, proc_max_user_watches, proc_min_free, proc_msg_default,
 	  proc_msg_max, proc_msgmax, proc_msgmnb, proc_msgmni, proc_msgsize_default, proc_msgsize_max, proc_pid_max,
-	  proc_pipe_max_size, proc_queues_max, proc_sem, proc_shmall, proc_shmmax, proc_shmmni, proc_swappiness,
+	  proc_pipe_max_size, proc_pipe_user_hard, proc_pipe_user_soft, proc_queues_max, proc_sem, proc_shmall, proc_shmmax, proc_shmmni, proc_swappiness,
 	  proc_threads_max, proc_file_nr;
 proc_store proc_set_compact_memory, proc_set_core_pattern, proc_set_core_uses_pid, proc_set_domainname,
 	   proc_set_drop_caches, proc_set_file_max, proc_set_hostname, proc_set_lease_break, proc_set_max_map_count,
 	   proc_set_max_queued_events, proc_set_max_user_instances, proc_set_max_user_watches, proc_set_min_free,
 	   proc_set_msg_default, proc_set_msg_max, proc_set_msgmax, proc_set_msgmnb, proc_set_msgmni,
 	   proc_set_msgsize_default, proc_set_msgsize_max, proc_set_pid_max, proc_set_pipe_max_size,
+	   proc_set_pipe_user_hard, proc_set_pipe_user_soft,
 	   proc_set_queues_max, proc_set_sem, proc_set_shmall, proc_set_shmmax, proc_set_shmmni, proc_set_swappiness,
 	   proc_set_threads_max;
 

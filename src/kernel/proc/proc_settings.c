@@ -86,6 +86,8 @@ NUMBER(max_queued_events, inotify.events, 0, INT32_MAX)
 NUMBER(max_user_instances, inotify.instances, 0, INT32_MAX)
 NUMBER(max_user_watches, inotify.watches, 0, INT32_MAX)
 NUMBER(file_max, files, 0, INT64_MAX)
+NUMBER(pipe_user_soft, pipe_user_soft, 0, INT64_MAX)
+NUMBER(pipe_user_hard, pipe_user_hard, 0, INT64_MAX)
 NUMBER(lease_break, lease_break, 0, INT32_MAX)
 NUMBER(swappiness, swappiness, 0, 200)
 
@@ -102,11 +104,11 @@ int proc_pipe_max_size(struct kernel *k, struct process *p, struct task *t, stru
 	return 0;
 }
 
-/* A power of two; our pipes end at their maximum whatever is asked for. */
+/* A power of two. */
 int proc_set_pipe_max_size(struct kernel *k, struct process *p, struct task *t, const char *bytes, size_t size)
 {
 	uint64_t value, power = PAGE_SIZE;
-	int r = numbers_read(bytes, 1, PIPE_CAPACITY_MAX, &value, 1);
+	int r = numbers_read(bytes, 1, PIPE_CAPACITY_MOST, &value, 1);
 	if (r < 0)
 		return r;
 	while (power < value)

@@ -388,6 +388,8 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/fs/mqueue/queues_max", proc_queues_max, 0644, proc_set_queues_max},
     {"sys/fs/nr_open", fill_nr_open, 0444, NULL},
     {"sys/fs/pipe-max-size", proc_pipe_max_size, 0644, proc_set_pipe_max_size},
+    {"sys/fs/pipe-user-pages-hard", proc_pipe_user_hard, 0644, proc_set_pipe_user_hard},
+    {"sys/fs/pipe-user-pages-soft", proc_pipe_user_soft, 0644, proc_set_pipe_user_soft},
     {"sys/kernel/cap_last_cap", fill_cap_last_cap, 0444, NULL},
     {"sys/kernel/core_pattern", proc_core_pattern, 0644, proc_set_core_pattern},
     {"sys/kernel/core_uses_pid", proc_core_uses_pid, 0644, proc_set_core_uses_pid},
