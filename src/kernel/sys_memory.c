@@ -7,6 +7,7 @@
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/file/file.h"
+#include "kernel/file/mount.h"
 #include "kernel/file/shm.h"
 #include "kernel/kernel.h"
 #include "kernel/uaccess.h"
@@ -68,6 +69,11 @@ static int map_file(struct task *t, int fd, uint64_t flags, struct map_request *
 	bool shared = (flags & FLAG_TYPE) != FLAG_PRIVATE;
 	if (mode == ABI_O_WRONLY || (shared && m->prot & PROT_W && mode != ABI_O_RDWR))
 		return -EACCES;
+	if (f->mount && f->mount->flags & MOUNT_NOEXEC) {
+		if (m->prot & PROT_X)
+			return -EPERM;
+		m->prot_max &= ~(unsigned)PROT_X;
+	}
 	if (flags & FLAG_GROWSDOWN)
 		return -EINVAL;
 	if (!f->ops->object)

@@ -115,6 +115,7 @@ SAME = {
     'procfiles': 'what_a_process_did_and_where_it_belongs_is_told_in_proc_as_on_linux',
     'settings': 'what_is_written_to_proc_sys_counts_from_then_on_as_on_linux',
     'sched': 'policies_and_priorities_are_kept_and_shown_and_refused_as_on_linux',
+    'mounts': 'trees_are_mounted_bound_and_taken_away_from_within_roots_keep_their_own_in_and_devices_are_what_they_are',
     'resolve': 'openat2_never_leads_out_of_where_it_was_told_to_stay',
     'misaligned': 'loads_and_stores_work_at_every_address',
     'robust': 'a_lock_whose_owner_ends_is_not_lost',
@@ -162,7 +163,7 @@ SAME |= {
 DROPPED += ['mqueue', 'others', 'sysvshm', 'sysvsem', 'sysvmsg', 'softdirty', 'userfault']
 
 # Those that a Linux allows root only.
-ROOT_ONLY = ['numa', 'netlink', 'others', 'pieces', 'procfiles', 'settings', 'userfault', 'windows']
+ROOT_ONLY = ['mounts', 'numa', 'netlink', 'others', 'pieces', 'procfiles', 'settings', 'userfault', 'windows']
 
 # Users, rights, owners.
 SAME |= {
@@ -233,7 +234,7 @@ def same_as_linux(name):
     if name == 'numa' and not one_node():
         raise Skip('this Linux has not exactly one node')
     ran, linux = carrel(name, plain=plain), native(name, plain=plain)
-    if name in ('netlink', 'settings') and 'no namespaces' in linux.out:
+    if name in ('mounts', 'netlink', 'settings') and 'no namespaces' in linux.out:
         raise Skip('this Linux gives no namespaces, without which others would be disturbed')
     for _ in range(5):
         if linux.out != ran.out:

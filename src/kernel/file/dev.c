@@ -148,15 +148,24 @@ static void device_stat(const struct device *d, uint64_t dev, struct stat *ret_s
 static const struct mount *dev_mount(const struct kernel *k)
 {
 	for (unsigned i = 0; i < k->mounts->count; i++) {
-		if (k->mounts->mount[i].ops == &devfs_tree)
-			return &k->mounts->mount[i];
+		if (k->mounts->mount[i]->ops == &devfs_tree)
+			return k->mounts->mount[i];
 	}
-	return &k->mounts->mount[0];
+	return k->mounts->mount[0];
 }
 
+/* What the name says by which it was opened: a node may be anybody's. */
 static int dev_file_stat(struct file *f, struct stat *ret_stat)
 {
-	device_stat(f->ctx, dev_mount(f->kernel)->device, ret_stat);
+	const struct device *d = f->ctx;
+	struct place at;
+	if (f->path && !f->unlinked && strncmp(f->path, "/dev/", 5) != 0 &&
+	    path_find(f->kernel, NULL, ABI_AT_FDCWD, f->path, 0, &at) == 0 && S_ISCHR(at.stat.st_mode) &&
+	    at.stat.st_rdev == makedev(d->major, d->minor)) {
+		*ret_stat = at.stat;
+		return 0;
+	}
+	device_stat(d, dev_mount(f->kernel)->device, ret_stat);
 	return 0;
 }
 
@@ -197,13 +206,11 @@ static int dev_readlink(const struct place *at, char *ret_text, unsigned size)
 	return (int)n;
 }
 
-static int device_open(struct kernel *k, struct task *t, const struct device *d, uint32_t flags,
+static int device_open(struct kernel *k, struct task *t, const struct device *d, const char *path, uint32_t flags,
 		       struct file **ret_file)
 {
-	char path[32] = "/dev/";
 	if (!d->ops && d->minor == 0)
 		return tty_open_current(k, t, flags, ret_file);
-	strcat(path, d->name);
 	if (!d->ops)
 		return ptmx_open(k, t, flags, path, ret_file);
 	return file_create(k, d->ops, flags, path, (void *)(uintptr_t)d, ret_file);
@@ -211,7 +218,18 @@ static int device_open(struct kernel *k, struct task *t, const struct device *d,
 
 int dev_open_null(struct kernel *k, uint32_t flags, struct file **ret_file)
 {
-	return device_open(k, NULL, device_find("null"), flags, ret_file);
+	return device_open(k, NULL, device_find("null"), "/dev/null", flags, ret_file);
+}
+
+int dev_open_number(const struct place *at, struct task *t, uint32_t flags, struct file **ret_file)
+{
+	unsigned major = major(at->stat.st_rdev), minor = minor(at->stat.st_rdev);
+	for (size_t i = 0; i < array_size(devices); i++) {
+		const struct device *d = &devices[i];
+		if (!d->link && d->major == major && d->minor == minor)
+			return device_open(at->kernel, t, d, at->guest, flags, ret_file);
+	}
+	return -ENXIO;
 }
 
 static int dev_open(const struct place *at, struct task *t, uint32_t flags, uint32_t mode,
@@ -220,7 +238,7 @@ static int dev_open(const struct place *at, struct task *t, uint32_t flags, uint
 	const struct device *d = device_find(place_rel(at));
 	if (!d)
 		return -EACCES;
-	return device_open(at->kernel, t, d, flags, ret_file);
+	return device_open(at->kernel, t, d, at->guest, flags, ret_file);
 }
 
 static int dev_list(const struct place *at, struct dir *dir)

@@ -7,7 +7,11 @@
 
 struct kernel;
 struct file;
+struct place;
+struct task;
 
+/* What a node anywhere in the tree stands for by its number. -ENXIO: Carrel has no such device. */
+int dev_open_number(const struct place *at, struct task *t, uint32_t flags, struct file **ret_file);
 int dev_open_null(struct kernel *k, uint32_t flags, struct file **ret_file);
 
 #endif

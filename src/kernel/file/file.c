@@ -36,6 +36,7 @@ int file_create(struct kernel *k, const struct file_ops *ops, uint32_t flags, co
 			return -ENOMEM;
 		}
 		LIST_INSERT_HEAD(&k->mounts->named, f, named);
+		f->mount = mount_ref(mounts_at(k->mounts, path, strlen(path)));
 	}
 	f->refs = 1;
 	f->ops = ops;
@@ -70,6 +71,7 @@ void file_put(struct file *f)
 		f->ops->release(f);
 	if (f->path)
 		LIST_REMOVE(f, named);
+	mount_put(f->mount);
 	free(f->path);
 	free(f);
 	k->open_files--;
@@ -345,8 +347,9 @@ bool fd_table_shared(const struct fd_table *ft)
 struct fs {
 	unsigned refs;
 	struct kernel *kernel;
-	char *cwd;
-	bool gone; /* the directory was removed */
+	char *cwd, *root;
+	struct mount *cwd_mount, *root_mount; /* in which they lie, counted */
+	bool gone; /* the working directory was removed */
 	uint32_t umask;
 	LIST_ENTRY(fs) link;
 };
@@ -354,19 +357,30 @@ struct fs {
 int fs_create(struct kernel *k, const char *cwd, struct fs **ret_fs)
 {
 	struct fs *fs = calloc(1, sizeof(*fs));
-	char *copy = strdup(cwd);
-	if (!fs || !copy) {
+	char *copy = strdup(cwd), *root = strdup("/");
+	if (!fs || !copy || !root) {
 		free(fs);
 		free(copy);
+		free(root);
 		return -ENOMEM;
 	}
 	fs->refs = 1;
 	fs->kernel = k;
 	fs->cwd = copy;
+	fs->root = root;
+	fs->cwd_mount = mount_ref(mounts_at(k->mounts, cwd, strlen(cwd)));
+	fs->root_mount = mount_ref(k->mounts->mount[0]);
 	fs->umask = 022;
 	LIST_INSERT_HEAD(&k->mounts->fss, fs, link);
 	*ret_fs = fs;
 	return 0;
+}
+
+static void set_mount(struct mount **m, struct mount *to)
+{
+	mount_ref(to);
+	mount_put(*m);
+	*m = to;
 }
 
 int fs_copy(const struct fs *from, struct fs **ret_fs)
@@ -375,6 +389,13 @@ int fs_copy(const struct fs *from, struct fs **ret_fs)
 	int err = fs_create(from->kernel, from->cwd, &fs);
 	if (err)
 		return err;
+	err = fs_chroot(fs, from->root);
+	if (err) {
+		fs_put(fs);
+		return err;
+	}
+	set_mount(&fs->cwd_mount, from->cwd_mount);
+	set_mount(&fs->root_mount, from->root_mount);
 	fs->umask = from->umask;
 	fs->gone = from->gone;
 	*ret_fs = fs;
@@ -392,7 +413,10 @@ void fs_put(struct fs *fs)
 	if (--fs->refs > 0)
 		return;
 	LIST_REMOVE(fs, link);
+	mount_put(fs->cwd_mount);
+	mount_put(fs->root_mount);
 	free(fs->cwd);
+	free(fs->root);
 	free(fs);
 }
 
@@ -423,15 +447,46 @@ uint32_t fs_set_umask(struct fs *fs, uint32_t mask)
 	return old;
 }
 
-int fs_chdir(struct fs *fs, const char *guest)
+static int set_place(const struct fs *fs, char **name, struct mount **m, const char *guest)
 {
 	char *copy = strdup(guest);
 	if (!copy)
 		return -ENOMEM;
-	free(fs->cwd);
-	fs->cwd = copy;
-	fs->gone = false;
+	free(*name);
+	*name = copy;
+	set_mount(m, mounts_at(fs->kernel->mounts, guest, strlen(guest)));
 	return 0;
+}
+
+int fs_chdir(struct fs *fs, const char *guest)
+{
+	int err = set_place(fs, &fs->cwd, &fs->cwd_mount, guest);
+	if (!err)
+		fs->gone = false;
+	return err;
+}
+
+int fs_chroot(struct fs *fs, const char *guest)
+{
+	return set_place(fs, &fs->root, &fs->root_mount, guest);
+}
+
+const char *fs_root(const struct fs *fs)
+{
+	return fs->root;
+}
+
+const char *path_below(const char *root, const char *path)
+{
+	size_t n = strlen(root);
+	if (n == 1 || strncmp(path, root, n) != 0 || (path[n] != '/' && path[n] != '\0'))
+		return path;
+	return path[n] ? path + n : "/";
+}
+
+const char *path_seen(const struct task *t, const char *path)
+{
+	return t && t->process->fs ? path_below(t->process->fs->root, path) : path;
 }
 
 /* Names follow renames, as they do on Linux, where an open file remembers its directory entry. */
@@ -478,16 +533,33 @@ static void name_remove(char **path, bool *gone, const char *a, const char *b)
 		*gone = true;
 }
 
-static void names_each(struct kernel *k, name_change *change, const char *a, const char *b)
+/* Of what was opened, or is a working or root directory, in one mount: what a later one hides has other names. */
+static void names_each_in(const struct mount *m, name_change *change, const char *a, const char *b)
 {
+	struct mounts *all = m->kernel->mounts;
 	struct file *f;
 	struct fs *fs;
-	LIST_FOREACH (f, &k->mounts->named, named)
-		change(&f->path, &f->unlinked, a, b);
-	LIST_FOREACH (fs, &k->mounts->fss, link)
-		change(&fs->cwd, &fs->gone, a, b);
+	bool gone = false;
+	LIST_FOREACH (f, &all->named, named) {
+		if (f->mount == m)
+			change(&f->path, &f->unlinked, a, b);
+	}
+	LIST_FOREACH (fs, &all->fss, link) {
+		if (fs->cwd_mount == m)
+			change(&fs->cwd, &fs->gone, a, b);
+		if (fs->root_mount == m)
+			change(&fs->root, &gone, a, b);
+	}
+}
+
+static void names_each(struct kernel *k, name_change *change, const char *a, const char *b)
+{
+	const struct mount *m = mounts_at(k->mounts, a, strlen(a));
+	names_each_in(m, change, a, b);
 	hostnodes_names(k->mounts->hostfs, change, a, b);
-	shm_names(k->mounts->shm, change, a, b);
+	struct shm *s;
+	for (s = shm_first(k); s; s = shm_next(s))
+		shm_names(s, change, a, b);
 }
 
 void names_moved(struct kernel *k, const char *from, const char *to)
@@ -504,6 +576,21 @@ void names_exchanged(struct kernel *k, const char *a, const char *b)
 void names_removed(struct kernel *k, const char *path)
 {
 	names_each(k, name_remove, path, NULL);
+}
+
+static void name_lose(char **path, bool *gone, const char *a, const char *b)
+{
+	*gone = true;
+}
+
+void names_moved_in(const struct mount *m, const char *from, const char *to)
+{
+	names_each_in(m, name_rename, from, to);
+}
+
+void names_detached(const struct mount *m)
+{
+	names_each_in(m, name_lose, NULL, NULL);
 }
 
 void names_given(struct file *f, const char *path)

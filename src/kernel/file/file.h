@@ -31,6 +31,7 @@ struct text;
 struct fd_table;
 struct fs;
 struct place;
+struct mount;
 
 struct file_ops {
 	/* As /proc/PID/fd shows what has no path: name:[inode], or anon_inode:name of what is no kind of
@@ -105,6 +106,7 @@ struct file {
 	uint64_t serial; /* never reused: which open file a region came from */
 	/* As the guest names it, for /proc/PID/fd and maps; follows renames. NULL: none. */
 	char *path;
+	struct mount *mount;    /* through which it was opened, counted; NULL: path is */
 	bool unlinked;          /* path was removed by the guest: "(deleted)" */
 	bool created;           /* by the open that made this */
 	void *ctx;              /* the kind's own */

@@ -14,6 +14,7 @@
 
 #include "base/bits.h"
 #include "kernel/abi.h"
+#include "kernel/file/dev.h"
 #include "kernel/file/hostfs.h"
 #include "kernel/file/hostnode.h"
 #include "kernel/file/owners.h"
@@ -102,6 +103,21 @@ static int host_parent(const struct place *at, const char **ret_name)
 	return open_beneath(at->mount->fd, dir, O_PATH | O_DIRECTORY, 0);
 }
 
+int host_bind(const struct place *at, struct mount *x)
+{
+	const char *name;
+	bool directory = S_ISDIR(at->stat.st_mode);
+	int fd = directory ? host_open(at, O_PATH | O_DIRECTORY, 0) : host_parent(at, &name);
+	if (fd < 0)
+		return fd;
+	x->fd = fd;
+	if (at->mount->host)
+		x->host = strdup(at->mount->host);
+	if (!directory)
+		x->single = strdup(name);
+	return (at->mount->host && !x->host) || (!directory && !x->single) ? -ENOMEM : 0;
+}
+
 static int result(int fd, int n)
 {
 	int err = n < 0 ? -errno : 0;
@@ -178,6 +194,8 @@ static int hostfs_open(const struct place *at, struct task *t, uint32_t flags, u
 	struct stat st;
 	if (at->exists && S_ISFIFO(at->stat.st_mode))
 		return fifo_open(at, t, flags, ret_file);
+	if (at->exists && S_ISCHR(at->stat.st_mode))
+		return dev_open_number(at, t, flags, ret_file);
 	if (at->exists && !S_ISREG(at->stat.st_mode))
 		return -ENXIO;
 	int fd = at->exists ? open_for(at, flags, 0, 0) : create(at, flags, mode);
@@ -213,10 +231,12 @@ static int hostfs_list(const struct place *at, struct dir *d)
 		return -ENOMEM;
 	}
 	struct dirent *e;
+	struct stat st;
+	uint64_t device = fstat(fd, &st) == 0 ? st.st_dev : 0;
 	int err = 0;
 	while (!err && (errno = 0, e = readdir(dir))) {
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			err = dir_add(d, e->d_name, e->d_ino, e->d_type);
+			err = dir_add(d, e->d_name, e->d_ino, owners_type(at->kernel, device, e->d_ino, e->d_type));
 	}
 	if (!err && errno)
 		err = -errno;
@@ -254,11 +274,24 @@ static int hostfs_mkdir(const struct place *at, uint32_t mode)
 	return settle(at, fd, name, mkdirat(fd, name, mode & 07777), mode & 01777);
 }
 
-static int hostfs_mknod(const struct place *at, uint32_t mode)
+/* A device is an empty file on the host, whoever runs Carrel: no device of the host is ever made or opened. */
+static int make_device(const struct place *at, uint32_t mode, uint64_t device)
+{
+	int fd = create(at, ABI_O_RDWR, mode & 0777);
+	if (fd < 0)
+		return fd;
+	int err = owners_device(at->kernel, fd, mode & S_IFMT, device);
+	close(fd);
+	if (err)
+		(void)hostfs_unlink(at, false);
+	return err;
+}
+
+static int hostfs_mknod(const struct place *at, uint32_t mode, uint64_t device)
 {
 	const char *name;
-	if (!S_ISFIFO(mode) && !S_ISSOCK(mode) && !S_ISREG(mode) && (mode & S_IFMT) != 0)
-		return -EPERM;
+	if (S_ISCHR(mode) || S_ISBLK(mode))
+		return make_device(at, mode, device);
 	int fd = host_parent(at, &name);
 	if (fd < 0)
 		return fd;

@@ -18,4 +18,7 @@ int host_open(const struct place *at, int flags, uint32_t mode);
 /* Gives the host's open file fd, which has none yet, the name to. Returns 0, -EXDEV or -errno. */
 int host_link(int fd, const struct place *to);
 
+/* x, a mount of the host's, begins at this place of another. Returns 0 or -errno. */
+int host_bind(const struct place *at, struct mount *x);
+
 #endif

@@ -26,60 +26,6 @@
 /* How deep we go at once to remove a tree: each level takes a descriptor. */
 enum { TMP_DEPTH = 16 };
 
-struct mount *mounts_at(struct mounts *m, const char *guest, size_t size)
-{
-	struct mount *best = &m->mount[0];
-	for (unsigned i = 1; i < m->count; i++) {
-		struct mount *x = &m->mount[i];
-		if (x->guest_size <= size && x->guest_size >= best->guest_size &&
-		    memcmp(x->guest, guest, x->guest_size) == 0 &&
-		    (guest[x->guest_size] == '/' || x->guest_size == size))
-			best = x;
-	}
-	return best;
-}
-
-/* "/" has size 0 here, so that every path below starts with it and a slash. */
-static size_t prefix_size(const char *guest, size_t size)
-{
-	return size == 1 && guest[0] == '/' ? 0 : size;
-}
-
-bool mounts_below(const struct mounts *m, const char *guest, size_t size)
-{
-	size_t n = prefix_size(guest, size);
-	for (unsigned i = 1; i < m->count; i++) {
-		const struct mount *x = &m->mount[i];
-		if (x->guest_size > n + 1 && memcmp(x->guest, guest, n) == 0 && x->guest[n] == '/')
-			return true;
-	}
-	return false;
-}
-
-int mounts_list(const struct place *at, struct dir *d)
-{
-	const struct mounts *m = at->kernel->mounts;
-	size_t n = prefix_size(at->guest, at->size);
-	for (unsigned i = 1; i < m->count; i++) {
-		const struct mount *x = &m->mount[i];
-		if (x->guest_size <= n + 1 || memcmp(x->guest, at->guest, n) != 0 ||
-		    x->guest[n] != '/')
-			continue;
-		const char *name = x->guest + n + 1;
-		size_t length = strcspn(name, "/");
-		char copy[NAME_SIZE];
-		if (length >= sizeof(copy))
-			continue;
-		memcpy(copy, name, length);
-		copy[length] = '\0';
-		bool file = name[length] == '\0' && x->single;
-		int err = dir_add(d, copy, 2 + i, file ? DT_REG : DT_DIR);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
 /* A tree without a single name: the root where no -L was given. Mount points below it are seen. */
 static int empty_stat(const struct place *at, struct stat *ret_stat)
 {
@@ -99,18 +45,17 @@ static int mount_add(struct kernel *k, const struct tree_ops *ops, const char *g
 		     struct mount **ret_mount)
 {
 	struct mounts *m = k->mounts;
-	if (m->count == MOUNTS_MAX) {
+	struct mount *x;
+	int err = mount_make(k, ops, guest, &x);
+	if (err)
+		return err;
+	err = mount_attach(m, x, true);
+	if (err) {
 		kernel_say(k, "no more than %d directories can be bound; leave some --bind out.",
 			   MOUNTS_MAX - 8);
-		return -ENOSPC;
+		mount_put(x);
+		return err;
 	}
-	char *copy = strdup(guest);
-	if (!copy)
-		return -ENOMEM;
-	struct mount *x = &m->mount[m->count++];
-	*x = (struct mount){
-	    .ops = ops, .kernel = k, .guest = copy, .guest_size = strlen(copy), .fd = -1};
-	x->device = 0x100 + m->count;
 	*ret_mount = x;
 	return 0;
 }
@@ -226,7 +171,7 @@ static int mount_host(struct kernel *k, const char *host, const char *guest, boo
 	}
 	x->fd = fd;
 	x->single = single;
-	x->readonly = readonly;
+	x->readonly = x->guarded = x->whole = readonly;
 	x->host = strdup(real);
 	x->device = st.st_dev;
 	if (ret_mount)
@@ -241,7 +186,7 @@ static int mount_root(struct kernel *k)
 	int err = mount_add(k, root ? &hostfs_tree : &empty_tree, "/", &x);
 	if (err)
 		return err;
-	x->readonly = !k->config.root_writable;
+	x->readonly = x->guarded = x->whole = !k->config.root_writable;
 	if (!root)
 		return 0;
 	struct stat st;
@@ -391,7 +336,7 @@ static int mount_shm(struct kernel *k)
 	if (!err)
 		err = mount_add(k, &shm_tree, "/dev/shm", &x);
 	if (!err)
-		err = shm_create(k, x->device, k->mm->frames / 2, &m->shm);
+		err = shm_create(k, x->device, k->mm->frames / 2, &x->shm);
 	return err;
 }
 
@@ -430,6 +375,7 @@ int mounts_create(struct kernel *k)
 	LIST_INIT(&m->named);
 	LIST_INIT(&m->fss);
 	LIST_INIT(&m->locks);
+	LIST_INIT(&m->shms);
 	wait_queue_init(&m->lock_queue);
 	leases_init(&m->leases);
 	k->mounts = m;
@@ -470,16 +416,10 @@ void mounts_destroy(struct kernel *k)
 	fifos_destroy(m);
 	owners_finish(&k->owners);
 	hostnodes_destroy(m->hostfs);
-	shm_destroy(m->shm);
-	shm_destroy(m->memfds);
-	for (unsigned i = 0; i < m->count; i++) {
-		struct mount *x = &m->mount[i];
-		if (x->fd >= 0)
-			close(x->fd);
-		free(x->guest);
-		free(x->single);
-		free(x->host);
-	}
+	for (unsigned i = 0; i < m->count; i++)
+		mount_put(m->mount[i]);
+	if (m->memfds)
+		shm_put(m->memfds);
 	for (unsigned i = 0; i < array_size(m->own); i++) {
 		if (!m->own[i].host)
 			continue;

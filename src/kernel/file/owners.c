@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/file/owners.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -69,7 +70,9 @@ void owners_view(const struct kernel *k, const struct mount *m, struct stat *st)
 	}
 	st->st_uid = x->uid;
 	st->st_gid = x->gid;
-	st->st_mode = (st->st_mode & S_IFMT) | x->mode;
+	st->st_mode = (x->type ? x->type : st->st_mode & S_IFMT) | x->mode;
+	if (x->type)
+		st->st_rdev = x->rdev;
 }
 
 static int remember(struct owners *o, const struct stat *st, uint32_t uid, uint32_t gid, uint32_t mode)
@@ -95,7 +98,7 @@ static int remember(struct owners *o, const struct stat *st, uint32_t uid, uint3
 /* The mode that the file gets on the host. */
 static mode_t host_mode(const struct kernel *k, const struct mount *m, mode_t type, uint32_t mode)
 {
-	bool root = k->owners.uid == 0, system = m == &k->mounts->mount[0];
+	bool root = k->owners.uid == 0, system = m == k->mounts->mount[0];
 	if (type != S_IFDIR && !(root && system))
 		mode &= ~(uint32_t)SET_IDS;
 	if (k->config.user && !root)
@@ -145,8 +148,33 @@ int owners_set(struct kernel *k, const struct mount *m, int fd, uint32_t uid, ui
 	plain_view(o, m, &seen);
 	if (seen.st_uid != uid || seen.st_gid != gid || (type != S_IFLNK && (seen.st_mode & 07777) != mode))
 		return remember(o, &st, uid, gid, type == S_IFLNK ? 0777 : mode);
+	const struct owner *x = owner_find(o, &st);
+	if (x && x->type)
+		return remember(o, &st, uid, gid, mode);
 	owners_forget(k, &st);
 	return 0;
+}
+
+int owners_device(struct kernel *k, int fd, uint32_t type, uint64_t device)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	struct owner *x = owner_find(&k->owners, &st);
+	int err = x ? 0 : remember(&k->owners, &st, st.st_uid, st.st_gid, st.st_mode & 07777);
+	if (err)
+		return err;
+	x = owner_find(&k->owners, &st);
+	x->type = type;
+	x->rdev = device;
+	return 0;
+}
+
+uint8_t owners_type(const struct kernel *k, uint64_t device, uint64_t inode, uint8_t type)
+{
+	const struct stat st = {.st_dev = device, .st_ino = inode};
+	const struct owner *x = owner_find(&k->owners, &st);
+	return x && x->type ? IFTODT(x->type) : type;
 }
 
 int owners_made(const struct place *at, int fd, uint32_t mode)

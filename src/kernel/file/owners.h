@@ -19,6 +19,8 @@
  * Where programs run as other users (--user) than who runs Carrel, and that is not root, what is his in
  * -L and /tmp is the guest's root's: for he made that tree.
  *
+ * A device that the guest makes is an empty file on the host, and a device for the run.
+ *
  * A file that the guest removes is forgotten; one that it makes has no past. So there is at most one
  * record for each file of the host that it may change, and OWNERS_MAX (-ENOSPC).
  */
@@ -41,6 +43,8 @@ struct owner {
 	RB_ENTRY(owner) tree;
 	uint64_t device, inode;
 	uint32_t uid, gid, mode; /* mode without its type */
+	uint32_t type;		 /* of a device, which is an empty file on the host; 0: what the host says */
+	uint64_t rdev;
 };
 RB_HEAD(owner_tree, owner);
 
@@ -60,6 +64,10 @@ void owners_view(const struct kernel *k, const struct mount *m, struct stat *st)
 int owners_set(struct kernel *k, const struct mount *m, int fd, uint32_t uid, uint32_t gid, uint32_t mode);
 /* The same of a file that at's task just made, where at was nothing. */
 int owners_made(const struct place *at, int fd, uint32_t mode);
+/* The file fd, which at's task just made, is seen as a device. Returns 0, -ENOMEM or -ENOSPC. */
+int owners_device(struct kernel *k, int fd, uint32_t type, uint64_t device);
+/* The type of a directory's entry, of which the host says this one. */
+uint8_t owners_type(const struct kernel *k, uint64_t device, uint64_t inode, uint8_t type);
 /* The file is no more. */
 void owners_forget(struct kernel *k, const struct stat *st);
 

@@ -11,6 +11,7 @@
  * A path without links and without ".." that lies in one mount is asked for at once; most do.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,7 +25,18 @@ const char *place_rel(const struct place *at)
 {
 	const struct mount *m = at->mount;
 	const char *rel = at->guest + (m->guest_size == 1 ? 0 : m->guest_size);
-	return *rel == '/' ? rel + 1 : rel;
+	return m->base ? at->inner : *rel == '/' ? rel + 1 : rel;
+}
+
+/* The mount in which at lies. */
+static int place_mount(struct place *at)
+{
+	struct mount *m = at->mount = mounts_at(at->kernel->mounts, at->guest, at->size);
+	if (!m->base)
+		return 0;
+	const char *rel = at->guest + (m->guest_size == 1 ? 0 : m->guest_size);
+	int n = snprintf(at->inner, sizeof(at->inner), "%s%s", m->base, rel[0] && rel[1] ? rel : "");
+	return n < (int)sizeof(at->inner) ? 0 : -ENAMETOOLONG;
 }
 
 static void place_set(struct place *at, const char *guest, size_t size)
@@ -61,10 +73,11 @@ static void place_pop(struct place *at)
 static int place_look(struct place *at)
 {
 	struct mounts *m = at->kernel->mounts;
-	at->mount = mounts_at(m, at->guest, at->size);
+	int err = place_mount(at);
 	at->synthetic = false;
 	at->file = NULL;
-	int err = at->mount->ops->stat(at, &at->stat);
+	if (!err)
+		err = at->mount->ops->stat(at, &at->stat);
 	if ((err == 0 && S_ISDIR(at->stat.st_mode)) || !mounts_below(m, at->guest, at->size)) {
 		at->exists = err == 0;
 		return err;
@@ -81,7 +94,7 @@ static int place_look(struct place *at)
 static int start(struct place *at, int dirfd, bool absolute)
 {
 	struct task *t = at->task;
-	const char *base = "/";
+	const char *base = at->root;
 	if (!absolute) {
 		if (!t)
 			return -ENOENT;
@@ -145,7 +158,7 @@ static int go_to_root(struct place *at, const struct limits *l)
 	if (l->flags & FIND_AS_ROOT)
 		place_set(at, l->guest, l->base);
 	else
-		place_set(at, "/", 1);
+		place_set(at, at->root, strlen(at->root));
 	return 0;
 }
 
@@ -161,7 +174,8 @@ static int step_up(struct place *at, const struct limits *l)
 {
 	if (l->flags & (FIND_BENEATH | FIND_AS_ROOT) && at->size == l->base)
 		return l->flags & FIND_BENEATH ? -EXDEV : 0;
-	place_pop(at);
+	if (strcmp(at->guest, at->root) != 0)
+		place_pop(at);
 	return step_look(at, l);
 }
 
@@ -191,15 +205,18 @@ static int follow(struct place *at, const struct limits *l, char pending[PATH_SI
 	return 0;
 }
 
-/* A link of /proc that leads to an open file: to its name, if it has one, else to the file. */
+/* A link of /proc that leads to a thing: to its name, if it has one, else to the open file. */
 static int jump(struct place *at, bool at_end)
 {
-	struct file *f;
-	int n = at->mount->ops->jump ? at->mount->ops->jump(at, &f) : 0;
+	struct file *f = NULL;
+	const char *path = NULL;
+	int n = at->mount->ops->jump ? at->mount->ops->jump(at, &f, &path) : 0;
 	if (n <= 0)
 		return n;
-	if (f->path && !f->unlinked) {
-		place_set(at, f->path, strlen(f->path));
+	if (f && f->path && !f->unlinked)
+		path = f->path;
+	if (path) {
+		place_set(at, path, strlen(path));
 		int err = place_look(at);
 		return err ? err : 1;
 	}
@@ -209,14 +226,6 @@ static int jump(struct place *at, bool at_end)
 	at->exists = true;
 	int err = f->ops->stat ? f->ops->stat(f, &at->stat) : -EACCES;
 	return err ? err : 1;
-}
-
-/* Does the link lead to a thing, not to a name? Those of descriptors jump() knows. */
-static bool is_magic(const struct place *at)
-{
-	const char *name = strrchr(at->guest, '/') + 1;
-	return at->mount->ops == &procfs_tree &&
-	       (strcmp(name, "exe") == 0 || strcmp(name, "cwd") == 0 || strcmp(name, "root") == 0);
 }
 
 /* Walks step by step. at is where it starts. */
@@ -279,13 +288,14 @@ static int walk(struct place *at, const char *path, unsigned flags)
 			continue;
 		if (++links > SYMLINKS_MAX || l.flags & FIND_NO_LINKS)
 			return -ELOOP;
-		bool magic = is_magic(at);
+		if (at->mount->flags & MOUNT_NOSYMFOLLOW)
+			return -ELOOP;
 		err = jump(at, at_end);
 		if (err < 0)
 			return err;
-		if ((err == 1 || magic) && l.flags & FIND_NO_JUMPS)
+		if (err == 1 && l.flags & FIND_NO_JUMPS)
 			return -ELOOP;
-		if ((err == 1 || magic) && l.flags & (FIND_BENEATH | FIND_AS_ROOT | FIND_ONE_MOUNT))
+		if (err == 1 && l.flags & (FIND_BENEATH | FIND_AS_ROOT | FIND_ONE_MOUNT))
 			return -EXDEV;
 		if (err == 1) {
 			if (at->file)
@@ -336,8 +346,7 @@ static int find_plain(struct place *at, const char *path, unsigned flags)
 		at->size = base + 1 + n;
 		at->last = LAST_NAME;
 	}
-	struct mount *m = mounts_at(at->kernel->mounts, at->guest, at->size);
-	if (m->ops != &hostfs_tree || place_look(at) != 0)
+	if (mounts_at(at->kernel->mounts, at->guest, at->size)->ops != &hostfs_tree || place_look(at) != 0)
 		return 0;
 	return !S_ISLNK(at->stat.st_mode) || !(flags & FIND_FOLLOW);
 }
@@ -351,7 +360,8 @@ int path_find(struct kernel *k, struct task *t, int dirfd, const char *path, uns
 	at->task = t;
 	at->slash = at->exists = at->synthetic = false;
 	at->file = NULL;
-	at->mount = &k->mounts->mount[0];
+	at->mount = k->mounts->mount[0];
+	at->root = t && t->process->fs ? fs_root(t->process->fs) : "/";
 	at->last = LAST_ROOT;
 	if (n >= PATH_SIZE)
 		return -ENAMETOOLONG;
@@ -414,6 +424,8 @@ static int open_check(const struct place *at, struct task *t, uint32_t flags)
 		return flags & ABI_O_PATH ? 0 : -ELOOP;
 	if (flags & ABI_O_PATH)
 		return 0;
+	if ((S_ISCHR(at->stat.st_mode) || S_ISBLK(at->stat.st_mode)) && !at->file && at->mount->flags & MOUNT_NODEV)
+		return -EACCES;
 	int mode = (flags & ABI_O_ACCMODE) == ABI_O_RDONLY   ? R_OK
 		   : (flags & ABI_O_ACCMODE) == ABI_O_WRONLY ? W_OK
 							     : R_OK | W_OK;
@@ -510,7 +522,7 @@ static int open_exec(struct place *at, struct task *t, struct file **ret_file)
 {
 	if (S_ISLNK(at->stat.st_mode))
 		return -ELOOP;
-	if (!S_ISREG(at->stat.st_mode))
+	if (!S_ISREG(at->stat.st_mode) || (!at->file && at->mount->flags & MOUNT_NOEXEC))
 		return -EACCES;
 	if (t) {
 		int err = place_access(at, t, X_OK);

@@ -17,8 +17,11 @@
  * guest's tree, so that one that points out of a host directory leads to the guest's file of that
  * name; the host is only ever asked for names without links, below the directory that was given.
  *
- * A mount point need not exist in what lies beneath: directories on the way to one are synthesised,
- * and directory listings show them.
+ * The mount point of what the person gave need not exist in what lies beneath: directories on the way to one
+ * are synthesised, and directory listings show them. Programs mount where something is: mount.h.
+ *
+ * A process has a root of its own (chroot): where its absolute paths begin, and beyond which ".." does not
+ * lead. Canonical paths are all of the machine's tree; who has another root is told what lies below it.
  */
 #ifndef KERNEL_PATH_H
 #define KERNEL_PATH_H
@@ -30,6 +33,7 @@
 
 #include "kernel/file/file.h"
 #include "kernel/file/lease.h"
+#include "kernel/file/mount.h"
 #include "kernel/file/permission.h"
 
 enum { PATH_SIZE = 4096, NAME_SIZE = 256, SYMLINKS_MAX = 40 };
@@ -46,9 +50,9 @@ struct tree_ops {
 	int (*stat)(const struct place *at, struct stat *ret_stat);
 	/* Returns the length, at most size. */
 	int (*readlink)(const struct place *at, char *ret_text, unsigned size);
-	/* A symbolic link that leads to an open file instead of a name: /proc/PID/fd/N. 0: it is
-	 * none; 1: *ret_file, not referenced for the caller. */
-	int (*jump)(const struct place *at, struct file **ret_file);
+	/* A symbolic link that leads to a thing instead of a name: /proc/PID/fd/N, exe, cwd, root. 0: it is
+	 * none; 1: *ret_file, not referenced for the caller, or where that is NULL *ret_path, canonical. */
+	int (*jump)(const struct place *at, struct file **ret_file, const char **ret_path);
 	/* at->stat says what it is, if it exists. Also CALL_WAIT. */
 	int (*open)(const struct place *at, struct task *t, uint32_t flags, uint32_t mode,
 		    struct file **ret_file);
@@ -58,7 +62,8 @@ struct tree_ops {
 	int (*list)(const struct place *at, struct dir *d);
 	int (*statfs)(const struct place *at, struct statfs *ret_statfs);
 	int (*mkdir)(const struct place *at, uint32_t mode);
-	int (*mknod)(const struct place *at, uint32_t mode);
+	/* device: of a character or block device. */
+	int (*mknod)(const struct place *at, uint32_t mode, uint64_t device);
 	int (*symlink)(const struct place *at, const char *target);
 	int (*unlink)(const struct place *at, bool directory);
 	int (*rename)(const struct place *from, const struct place *to, unsigned flags);
@@ -75,26 +80,10 @@ struct tree_ops {
 			 size_t size, int flags);
 };
 
-struct mount {
-	const struct tree_ops *ops;
-	struct kernel *kernel;
-	char *guest; /* where it is: canonical; "/" for the root */
-	size_t guest_size;
-	bool readonly;
-	bool of_root;    /* what is Carrel's on the host is the guest's root's: see owners.h */
-	int fd;          /* host directory, or -1 */
-	char *single;    /* the mount is this one file of fd; else NULL */
-	char *host;      /* for messages and for removing /tmp; may be NULL */
-	uint64_t device; /* st_dev of its root */
-	void *ctx;
-};
-
-enum { MOUNTS_MAX = 64 };
-
 struct mounts {
 	struct kernel *kernel;
-	unsigned count;
-	struct mount mount[MOUNTS_MAX];
+	unsigned count, made;
+	struct mount *mount[MOUNTS_MAX]; /* the first is the root; the others by when they came */
 	struct {
 		char *host; /* path of a directory that goes with the machine; NULL: none */
 		int lock;   /* a descriptor of it, locked while the machine lives */
@@ -103,7 +92,7 @@ struct mounts {
 	LIST_HEAD(, file) named; /* open files with a path */
 	LIST_HEAD(, fs) fss;
 	struct hostfs *hostfs; /* the page cache of host files: hostnode.c */
-	struct shm *shm;       /* /dev/shm */
+	LIST_HEAD(, shm) shms; /* every tmpfs */
 	struct shm *memfds;    /* what is in RAM and in no directory */
 	struct pipes *fifos;
 	LIST_HEAD(, lock_held) locks;
@@ -119,9 +108,11 @@ enum last { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 struct place {
 	struct kernel *kernel;
 	struct task *task; /* who asks; NULL: the kernel itself */
+	const char *root;  /* of who asks: canonical */
 	struct mount *mount;
 	char guest[PATH_SIZE];
 	size_t size; /* of guest */
+	char inner[PATH_SIZE]; /* its name in the mount's tree, where that is seen from a base on */
 	bool exists;
 	bool synthetic; /* a directory that is only on the way to a mount point */
 	bool slash;     /* the path ended with one: must be a directory */
@@ -157,17 +148,14 @@ int place_open(struct place *at, struct task *t, uint32_t flags, uint32_t mode,
 int place_may_change(const struct place *at);
 int mounts_create(struct kernel *k);
 void mounts_destroy(struct kernel *k);
-/* The mount in which the canonical path lies. */
-struct mount *mounts_at(struct mounts *m, const char *guest, size_t size);
-/* Is there a mount point strictly below this path? */
-bool mounts_below(const struct mounts *m, const char *guest, size_t size);
-/* Adds to d the names through which mount points below at are reached. */
-int mounts_list(const struct place *at, struct dir *d);
 /* Files and working directories that are called from, or lie below it, are now called to. */
 void names_moved(struct kernel *k, const char *from, const char *to);
 void names_exchanged(struct kernel *k, const char *a, const char *b);
 /* What is called path is gone. */
 void names_removed(struct kernel *k, const char *path);
+/* A mount is elsewhere now; it is nowhere any more. */
+void names_moved_in(const struct mount *m, const char *from, const char *to);
+void names_detached(const struct mount *m);
 /* f, which had no name, has this one. Without memory it goes on having none. */
 void names_given(struct file *f, const char *path);
 
@@ -189,8 +177,15 @@ struct task;
 uint32_t fs_umask(const struct fs *fs);
 /* Returns the old one. */
 uint32_t fs_set_umask(struct fs *fs, uint32_t mask);
-/* The working directory is a place that was found to be a directory. Returns 0 or -ENOMEM. */
+/* The working directory, or the root, is a place that was found to be a directory. Returns 0 or -ENOMEM. */
 int fs_chdir(struct fs *fs, const char *guest);
+int fs_chroot(struct fs *fs, const char *guest);
 bool fs_cwd_gone(const struct fs *fs);
+/* "/", or where chroot said. */
+const char *fs_root(const struct fs *fs);
+/* A canonical path as who has this root names it; as it is where it does not lie below it. */
+const char *path_below(const char *root, const char *path);
+/* As t names it; t NULL: the kernel. */
+const char *path_seen(const struct task *t, const char *path);
 
 #endif

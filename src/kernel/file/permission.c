@@ -41,6 +41,8 @@ int place_permission(const struct place *at, int mode)
 
 int place_access(const struct place *at, struct task *t, int mode)
 {
+	if ((mode & X_OK) && S_ISREG(at->stat.st_mode) && !at->file && at->mount->flags & MOUNT_NOEXEC)
+		return -EACCES;
 	bool special =
 	    !S_ISREG(at->stat.st_mode) && !S_ISDIR(at->stat.st_mode) && !S_ISLNK(at->stat.st_mode);
 	if ((mode & W_OK) && !at->file && !special && (at->mount->readonly || at->synthetic))

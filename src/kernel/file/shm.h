@@ -38,8 +38,22 @@ struct text;
 
 /* Returns 0 or -ENOMEM. limit: frames that its files may have together; 0: as many as there are. */
 int shm_create(struct kernel *k, uint64_t device, uint64_t limit, struct shm **ret_shm);
-/* Every file is closed and every space gone. NULL is nothing. */
-void shm_destroy(struct shm *s);
+struct shm *shm_ref(struct shm *s);
+/* Every one of a machine, in no order that matters. */
+struct shm *shm_first(const struct kernel *k);
+struct shm *shm_next(const struct shm *s);
+/* With the last reference its names go, and it with the last of its files that is mapped. */
+void shm_put(struct shm *s);
+/* What its mount is given as text: size=10%,mode=0700,... again: it is there already, and only how much it may
+ * have can change. Returns 0 or -EINVAL, and has changed nothing. */
+int shm_options(struct shm *s, const char *options, bool again);
+/* And as /proc/mounts tells of them. */
+void shm_text(const struct shm *s, struct text *text);
+/* Where a node is in its tmpfs: "/a/b"; in the buffer, of 4096 bytes, or elsewhere. */
+const char *shm_node_path(const struct shm_node *n, char *buffer);
+struct mount;
+/* x, which has the same tmpfs, begins at this place. */
+int shm_bind(const struct place *at, struct mount *x);
 /* What happens to the names of files: see names_moved. */
 void shm_names(struct shm *s, name_change *change, const char *a, const char *b);
 /* Pages that its files have. */

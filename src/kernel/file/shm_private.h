@@ -22,6 +22,7 @@ struct shm_node {
 	struct shm *shm;
 	uint64_t inode;
 	uint32_t mode, uid, gid;
+	uint64_t rdev; /* of a device */
 	uint32_t links; /* as st_nlink says */
 	uint32_t refs;
 	struct timespec atime, mtime, ctime;
@@ -42,12 +43,14 @@ struct shm_node {
 
 struct shm {
 	struct kernel *kernel;
+	unsigned refs; /* mounts, and the kernel's own */
 	uint64_t device;
 	struct object_quota quota;
 	uint64_t inode; /* the last number given */
 	uint64_t inodes, inodes_max;
 	struct shm_node *root;
 	LIST_HEAD(, shm_node) files;
+	LIST_ENTRY(shm) all;
 };
 
 extern const struct pager shm_pager;

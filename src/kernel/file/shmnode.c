@@ -26,6 +26,7 @@ int shm_create(struct kernel *k, uint64_t device, uint64_t limit, struct shm **r
 	if (!s)
 		return -ENOMEM;
 	s->kernel = k;
+	s->refs = 1;
 	s->device = device;
 	s->quota.limit = limit ? limit : UINT64_MAX;
 	s->inodes_max = limit ? limit : UINT64_MAX;
@@ -36,17 +37,41 @@ int shm_create(struct kernel *k, uint64_t device, uint64_t limit, struct shm **r
 		return err;
 	}
 	s->root->parent = s->root;
+	LIST_INSERT_HEAD(&k->mounts->shms, s, all);
 	*ret_shm = s;
 	return 0;
 }
 
-void shm_destroy(struct shm *s)
+struct shm *shm_first(const struct kernel *k)
 {
-	if (!s)
+	return LIST_FIRST(&k->mounts->shms);
+}
+
+struct shm *shm_next(const struct shm *s)
+{
+	return LIST_NEXT(s, all);
+}
+
+struct shm *shm_ref(struct shm *s)
+{
+	s->refs++;
+	return s;
+}
+
+/* Nobody has it, and none of its files is left. */
+static void shm_free(struct shm *s)
+{
+	LIST_REMOVE(s, all);
+	free(s);
+}
+
+void shm_put(struct shm *s)
+{
+	if (--s->refs > 0)
 		return;
 	shm_tree_clear(s);
+	/* The last of its nodes takes it along, and that may be this one. */
 	shm_node_put(s->root);
-	free(s);
 }
 
 void shm_names(struct shm *s, name_change *change, const char *a, const char *b)
@@ -80,10 +105,13 @@ void shm_statfs(const struct shm *s, struct statfs *ret_statfs)
 
 static void node_free(struct shm_node *n)
 {
-	n->shm->inodes--;
+	struct shm *s = n->shm;
+	s->inodes--;
 	free(n->target);
 	free(n->name);
 	free(n);
+	if (s->inodes == 0 && s->refs == 0)
+		shm_free(s);
 }
 
 static void node_release(void *ctx)
@@ -180,6 +208,7 @@ void shm_node_stat(const struct shm_node *n, struct stat *ret_stat)
 				  .st_nlink = n->links,
 				  .st_uid = n->uid,
 				  .st_gid = n->gid,
+				  .st_rdev = n->rdev,
 				  .st_blksize = PAGE_SIZE,
 				  .st_atim = n->atime,
 				  .st_mtim = n->mtime,

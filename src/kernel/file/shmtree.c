@@ -10,6 +10,7 @@
 
 #include "base/bits.h"
 #include "kernel/abi.h"
+#include "kernel/file/dev.h"
 #include "kernel/file/path.h"
 #include "kernel/file/pipe.h"
 #include "kernel/file/shm_private.h"
@@ -46,10 +47,15 @@ struct spot {
 	struct shm_entry *entry; /* NULL: there is none */
 };
 
+static struct shm_node *top_of(const struct mount *m)
+{
+	return m->top ? m->top : m->shm->root;
+}
+
 /* Returns 0, -ENOENT or -ENOTDIR (a directory on the way), or -EBUSY: the root, which has no name. */
 static int spot_find(const struct place *at, struct spot *ret_spot)
 {
-	struct shm_node *dir = at->kernel->mounts->shm->root;
+	struct shm_node *dir = top_of(at->mount);
 	const char *name = place_rel(at);
 	if (*name == '\0')
 		return -EBUSY;
@@ -75,7 +81,7 @@ static struct shm_node *node_at(const struct place *at)
 	struct spot s;
 	int err = spot_find(at, &s);
 	if (err == -EBUSY)
-		return at->kernel->mounts->shm->root;
+		return top_of(at->mount);
 	return !err && s.entry ? s.entry->node : NULL;
 }
 
@@ -195,7 +201,7 @@ static int shmtree_stat(const struct place *at, struct stat *ret_stat)
 	struct spot s;
 	int err = spot_find(at, &s);
 	if (err == -EBUSY) {
-		shm_node_stat(at->kernel->mounts->shm->root, ret_stat);
+		shm_node_stat(top_of(at->mount), ret_stat);
 		return 0;
 	}
 	if (err || !s.entry)
@@ -222,6 +228,8 @@ static int shmtree_open(const struct place *at, struct task *t, uint32_t flags, 
 	if (at->exists) {
 		if (S_ISFIFO(at->stat.st_mode))
 			return fifo_open(at, t, flags, ret_file);
+		if (S_ISCHR(at->stat.st_mode))
+			return dev_open_number(at, t, flags, ret_file);
 		n = node_at(at);
 		if (!n || !n->object)
 			return -ENXIO;
@@ -249,7 +257,7 @@ static int shmtree_list(const struct place *at, struct dir *d)
 
 static int shmtree_statfs(const struct place *at, struct statfs *ret_statfs)
 {
-	shm_statfs(at->kernel->mounts->shm, ret_statfs);
+	shm_statfs(at->mount->shm, ret_statfs);
 	return 0;
 }
 
@@ -259,13 +267,14 @@ static int shmtree_mkdir(const struct place *at, uint32_t mode)
 	return node_make(at, S_IFDIR | (mode & 01777), NULL, &n);
 }
 
-static int shmtree_mknod(const struct place *at, uint32_t mode)
+static int shmtree_mknod(const struct place *at, uint32_t mode, uint64_t device)
 {
 	struct shm_node *n;
-	if (!S_ISFIFO(mode) && !S_ISSOCK(mode) && !S_ISREG(mode) && (mode & S_IFMT) != 0)
-		return -EPERM;
 	uint32_t type = mode & S_IFMT ? mode & S_IFMT : S_IFREG;
-	return node_make(at, type | (mode & 07777), NULL, &n);
+	int err = node_make(at, type | (mode & 07777), NULL, &n);
+	if (!err && (S_ISCHR(mode) || S_ISBLK(mode)))
+		n->rdev = device;
+	return err;
 }
 
 static int shmtree_symlink(const struct place *at, const char *target)
@@ -361,9 +370,46 @@ static int shmtree_link(const struct place *from, const struct place *to)
 int shm_link(struct file *f, const struct place *to)
 {
 	struct shm_node *n = shm_node_of(f);
-	if (to->mount->ops != &shm_tree || n->shm != to->kernel->mounts->shm)
+	if (to->mount->ops != &shm_tree || n->shm != to->mount->shm)
 		return -EXDEV;
 	return n->links || n->linkable ? node_link(n, to) : -ENOENT;
+}
+
+int shm_bind(const struct place *at, struct mount *x)
+{
+	struct shm_node *n = node_at(at);
+	if (!n)
+		return -ENOENT;
+	n->refs++;
+	x->top = n;
+	return 0;
+}
+
+/* Files know no parent, as they may have many names: of those the path says the last part. */
+const char *shm_node_path(const struct shm_node *n, char *buffer)
+{
+	char *at = buffer + PATH_SIZE - 1;
+	const struct shm_node *up;
+	const char *slash = n->name ? strrchr(n->name, '/') : NULL;
+	*at = '\0';
+	if (!S_ISDIR(n->mode))
+		return slash ? slash : "/";
+	if (!n->parent)
+		return "//deleted";
+	for (; (up = n->parent) && up != n; n = up) {
+		struct shm_entry *e;
+		RB_FOREACH (e, shm_entries, (struct shm_entries *)(uintptr_t)&up->entries) {
+			if (e->node == n)
+				break;
+		}
+		size_t size = e ? strlen(e->name) : 0;
+		if ((size_t)(at - buffer) <= size)
+			break;
+		at -= size;
+		memcpy(at, e ? e->name : "", size);
+		*--at = '/';
+	}
+	return *at ? at : "/";
 }
 
 static int shmtree_chmod(const struct place *at, uint32_t mode)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -85,13 +86,16 @@ int64_t sys_getdents64(struct task *t, const uint64_t a[6])
 
 int64_t sys_getcwd(struct task *t, const uint64_t a[6])
 {
-	const char *cwd = fs_cwd(t->process->fs);
-	size_t n = strlen(cwd) + 1;
+	const char *cwd = fs_cwd(t->process->fs), *seen = path_seen(t, cwd);
+	/* Where chroot left somebody behind. */
+	bool outside = seen == cwd && fs_root(t->process->fs)[1];
+	char text[PATH_SIZE + 16];
 	if (fs_cwd_gone(t->process->fs))
 		return -ENOENT;
+	size_t n = (size_t)snprintf(text, sizeof(text), "%s%s", outside ? "(unreachable)" : "", seen) + 1;
 	if (a[1] < n)
 		return -ERANGE;
-	int err = uaccess_write(t, a[0], cwd, n);
+	int err = uaccess_write(t, a[0], text, n);
 	return err ? err : (int64_t)n;
 }
 
@@ -146,16 +150,16 @@ int64_t sys_mknodat(struct task *t, const uint64_t a[6])
 {
 	struct place at;
 	uint32_t mode = (uint32_t)a[2], type = mode & S_IFMT;
-	bool device = type == S_IFCHR || type == S_IFBLK;
+	bool device = type == S_IFCHR || type == S_IFBLK, whiteout = type == S_IFCHR && (uint32_t)a[3] == 0;
+	uint64_t number = makedev((a[3] & 0xfff00) >> 8, (a[3] & 0xff) | (a[3] >> 12 & 0xfff00));
 	if (!device && type != 0 && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK)
 		return type == S_IFDIR ? -EPERM : -EINVAL;
 	int err = find_new(t, (int)a[0], a[1], false, &at);
 	if (err)
 		return err;
-	/* Devices are /dev's alone. */
-	if (device || !at.mount->ops->mknod)
+	if ((device && !whiteout && !task_can(t, CAP_MKNOD)) || !at.mount->ops->mknod)
 		return -EPERM;
-	return made(&at, at.mount->ops->mknod(&at, mode & ~fs_umask(t->process->fs)), false);
+	return made(&at, at.mount->ops->mknod(&at, mode & ~fs_umask(t->process->fs), device ? number : 0), false);
 }
 
 int64_t sys_symlinkat(struct task *t, const uint64_t a[6])
@@ -222,6 +226,8 @@ static int rename_check(const struct place *from, const struct place *to, uint32
 	bool directory = S_ISDIR(from->stat.st_mode);
 	if (!directory && (from->slash || to->slash))
 		return -ENOTDIR;
+	if (from->size == from->mount->guest_size || (to->exists && to->size == to->mount->guest_size))
+		return -EBUSY;
 	if (from->mount != to->mount)
 		return -EXDEV;
 	int err = place_may_change(from);

@@ -123,6 +123,7 @@ static int64_t statfs_write(struct task *t, const struct place *at, uint64_t va)
 		if (err)
 			return err;
 	}
+	const struct mount none = {0}, *m = !at->file ? at->mount : at->file->mount ? at->file->mount : &none;
 	struct abi_statfs x = {.type = st.f_type,
 			       .bsize = st.f_bsize,
 			       .blocks = st.f_blocks,
@@ -132,7 +133,7 @@ static int64_t statfs_write(struct task *t, const struct place *at, uint64_t va)
 			       .ffree = st.f_ffree,
 			       .namelen = st.f_namelen,
 			       .frsize = st.f_frsize,
-			       .flags = 0x20 | (!at->file && at->mount->readonly ? 1 : 0)};
+			       .flags = 0x20 | m->flags | (m->readonly ? MOUNT_RDONLY : 0)};
 	return uaccess_write(t, va, &x, sizeof(x));
 }
 

@@ -112,7 +112,7 @@ static int bind_path(struct socket *s, struct task *t, const struct address *a)
 	if (!err && !at.mount->ops->mknod)
 		err = -EPERM;
 	if (!err)
-		err = at.mount->ops->mknod(&at, S_IFSOCK | (0777 & ~fs_umask(t->process->fs)));
+		err = at.mount->ops->mknod(&at, S_IFSOCK | (0777 & ~fs_umask(t->process->fs)), 0);
 	if (err)
 		return err == -EEXIST ? -EADDRINUSE : err;
 	err = at.mount->ops->stat(&at, &at.stat);

@@ -229,11 +229,11 @@ static int proc_stat(const struct place *at, struct stat *ret_stat)
 }
 
 /* What the link of a descriptor says: a path, or a description of what has none. */
-static void fd_name(struct file *f, struct text *ret_name)
+static void fd_name(const struct task *t, struct file *f, struct text *ret_name)
 {
 	struct stat st;
 	if (f->path) {
-		text_add(ret_name, "%s%s", f->path, f->unlinked ? " (deleted)" : "");
+		text_add(ret_name, "%s%s", path_seen(t, f->path), f->unlinked ? " (deleted)" : "");
 		return;
 	}
 	uint64_t number = f->ops->stat && f->ops->stat(f, &st) == 0 ? st.st_ino : 0;
@@ -258,17 +258,20 @@ static int proc_readlink(const struct place *at, char *ret_text, unsigned size)
 	case NODE_MOUNTS: text_add(&t, "self/mounts"); break;
 	case NODE_CWD:
 		if (n.process->fs)
-			text_add(&t, "%s%s", fs_cwd(n.process->fs),
+			text_add(&t, "%s%s", path_seen(at->task, fs_cwd(n.process->fs)),
 				 fs_cwd_gone(n.process->fs) ? " (deleted)" : "");
 		break;
 	case NODE_EXE:
 		if (n.process->exe && n.process->space)
-			text_add(&t, "%s", n.process->exe);
+			text_add(&t, "%s", path_seen(at->task, n.process->exe));
 		break;
-	case NODE_ROOT_LINK: text_add(&t, "/"); break;
+	case NODE_ROOT_LINK:
+		if (n.process->fs)
+			text_add(&t, "%s", path_seen(at->task, fs_root(n.process->fs)));
+		break;
 	case NODE_NS: proc_namespace_link((unsigned)n.fd, &t); break;
 	case NODE_MAP_FILE: proc_map_name(at->kernel, n.process, n.region, &t); break;
-	case NODE_FD: fd_name(fd_get(n.process->files, n.fd), &t); break;
+	case NODE_FD: fd_name(at->task, fd_get(n.process->files, n.fd), &t); break;
 	default: return -EINVAL;
 	}
 	if (t.size == 0) {
@@ -281,17 +284,26 @@ static int proc_readlink(const struct place *at, char *ret_text, unsigned size)
 	return err;
 }
 
-static int proc_jump(const struct place *at, struct file **ret_file)
+static int proc_jump(const struct place *at, struct file **ret_file, const char **ret_path)
 {
 	struct proc_node n;
 	int err = proc_find(at, &n);
 	if (err)
 		return err;
-	if (n.kind != NODE_FD)
+	bool place = (n.kind == NODE_CWD || n.kind == NODE_ROOT_LINK) && n.process->fs;
+	bool program = n.kind == NODE_EXE && n.process->program;
+	if (n.kind != NODE_FD && !place && !program)
 		return 0;
 	if (at->task && !cred_may_trace(at->task, n.process, true))
 		return -EACCES;
-	*ret_file = fd_get(n.process->files, n.fd);
+	if (n.kind == NODE_FD)
+		*ret_file = fd_get(n.process->files, n.fd);
+	else if (program)
+		*ret_file = n.process->program;
+	else if (n.kind == NODE_CWD && fs_cwd_gone(n.process->fs))
+		return -ENOENT;
+	else
+		*ret_path = n.kind == NODE_CWD ? fs_cwd(n.process->fs) : fs_root(n.process->fs);
 	return 1;
 }
 

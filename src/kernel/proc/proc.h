@@ -87,13 +87,10 @@ int64_t process_copy(struct task *asker, struct space *s, uint64_t va, void *byt
 		     enum access access, bool force);
 
 /* proc_kernel.c */
-proc_fill proc_io, proc_syscall, proc_timers, proc_timer_slack, proc_id_map, proc_setgroups, proc_login, proc_mountstats;
+proc_fill proc_io, proc_syscall, proc_timers, proc_timer_slack, proc_id_map, proc_setgroups, proc_login;
 /* The names in /proc/PID/ns, NULL after the last; and what the link says. */
 const char *proc_namespace(unsigned i);
 void proc_namespace_link(unsigned i, struct text *text);
-struct mount;
-/* What is mounted: what lives in RAM has no more of a source than on Linux. */
-const char *proc_mount_source(const struct mount *x);
 
 /* proc_machine.c */
 proc_fill proc_buddyinfo, proc_pagetypeinfo, proc_zoneinfo, proc_slabinfo, proc_interrupts, proc_softirqs,

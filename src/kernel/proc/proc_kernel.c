@@ -77,15 +77,6 @@ int proc_login(struct kernel *k, struct process *p, struct task *t, struct text 
 	return 0;
 }
 
-int proc_mountstats(struct kernel *k, struct process *p, struct task *t, struct text *text)
-{
-	const struct mounts *m = k->mounts;
-	for (unsigned i = 0; i < m->count; i++)
-		text_add(text, "device %s mounted on %s with fstype %s\n", proc_mount_source(&m->mount[i]), m->mount[i].guest,
-			 m->mount[i].ops->type);
-	return 0;
-}
-
 /* ---- /proc/PID/ns ---- */
 
 /* Everybody is in the first namespaces, which have Linux's numbers. */

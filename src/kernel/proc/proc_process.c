@@ -229,32 +229,26 @@ static int fill_limits(struct kernel *k, struct process *p, struct task *t, stru
 	return 0;
 }
 
-const char *proc_mount_source(const struct mount *x)
+static const char *root_of(const struct process *p)
 {
-	return x->ops == &shm_tree ? "tmpfs" : "carrel";
+	return p->fs ? fs_root(p->fs) : "/";
 }
 
 static int fill_mounts(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
-	const struct mounts *m = k->mounts;
-	for (unsigned i = 0; i < m->count; i++) {
-		const struct mount *x = &m->mount[i];
-		text_add(text, "%s %s %s %s,relatime 0 0\n", proc_mount_source(x), x->guest,
-			 x->ops->type, x->readonly ? "ro" : "rw");
-	}
+	mounts_text(k->mounts, root_of(p), text);
 	return 0;
 }
 
 static int fill_mountinfo(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
-	const struct mounts *m = k->mounts;
-	for (unsigned i = 0; i < m->count; i++) {
-		const struct mount *x = &m->mount[i];
-		const char *mode = x->readonly ? "ro" : "rw";
-		text_add(text, "%u %u %lu:%lu / %s %s,relatime - %s %s %s\n", 20 + i,
-			 i ? 20 : 1, x->device >> 8 & 0xfff, x->device & 0xff, x->guest, mode,
-			 x->ops->type, proc_mount_source(x), mode);
-	}
+	mounts_text_info(k->mounts, root_of(p), text);
+	return 0;
+}
+
+static int fill_mountstats(struct kernel *k, struct process *p, struct task *t, struct text *text)
+{
+	mounts_text_stats(k->mounts, root_of(p), text);
 	return 0;
 }
 
@@ -338,7 +332,7 @@ const struct proc_entry proc_process_entries[] = {
     {"mem", NULL, 0600, NULL, &proc_mem},
     {"mountinfo", fill_mountinfo, 0444, NULL},
     {"mounts", fill_mounts, 0444, NULL},
-    {"mountstats", proc_mountstats, 0400, NULL},
+    {"mountstats", fill_mountstats, 0400, NULL},
     {"numa_maps", proc_numa_maps, 0444, NULL},
     {"oom_score", fill_oom_score, 0444, NULL},
     {"oom_score_adj", fill_oom_score_adj, 0644, store_oom_score_adj},

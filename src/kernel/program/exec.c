@@ -419,6 +419,8 @@ static int choose_credentials(struct exec *x)
 {
 	struct stat st;
 	int r = x->file->ops->stat ? x->file->ops->stat(x->file, &st) : -EACCES;
+	if (r == 0 && x->file->mount && x->file->mount->flags & MOUNT_NOSUID)
+		st.st_mode &= ~(mode_t)(S_ISUID | S_ISGID);
 	if (r == 0)
 		r = cred_exec(x->task, &st, &x->cred, &x->secure);
 	if (r == 0)
