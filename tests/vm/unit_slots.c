@@ -9,7 +9,7 @@
 enum { COUNT = 3000 }; /* two whole blocks and a part */
 
 static struct slots s;
-static unsigned refs[COUNT + 1]; /* SLOT_BAD: bad */
+static bool taken[COUNT + 1];
 static uint64_t seed;
 
 static unsigned random_below(unsigned n)
@@ -20,21 +20,19 @@ static unsigned random_below(unsigned n)
 
 static void begin(void)
 {
-	memset(refs, 0, sizeof(refs));
+	memset(taken, 0, sizeof(taken));
 	seed = 1;
 	CHECK_EQ(slots_init(&s, &alloc_libc, COUNT), 0);
 }
 
 static void compare(void)
 {
-	unsigned used = 0, bad = 0;
+	unsigned used = 0;
 	for (unsigned i = 1; i <= COUNT; i++) {
-		CHECK_EQ(slots_refs(&s, i), refs[i] == SLOT_BAD ? 0 : refs[i]);
-		used += refs[i] && refs[i] != SLOT_BAD;
-		bad += refs[i] == SLOT_BAD;
+		CHECK_EQ(s.taken[i], taken[i]);
+		used += taken[i];
 	}
 	CHECK_EQ(s.used, used);
-	CHECK_EQ(s.bad, bad);
 }
 
 /* Is there a run of n free slots in one block? */
@@ -43,7 +41,7 @@ static bool has_run(unsigned n)
 	for (unsigned i = 1, run = 0; i <= COUNT; i++) {
 		if (i % SLOT_BLOCK == 0)
 			run = 0;
-		run = refs[i] ? 0 : run + 1;
+		run = taken[i] ? 0 : run + 1;
 		if (run == n)
 			return true;
 	}
@@ -59,11 +57,17 @@ static uint32_t take(unsigned n)
 	}
 	for (unsigned i = first; i < first + n; i++) {
 		CHECK(i >= 1 && i <= COUNT);
-		CHECK_EQ(refs[i], 0);
-		refs[i] = 1;
+		CHECK(!taken[i]);
+		taken[i] = true;
 	}
 	CHECK_EQ(first / SLOT_BLOCK, (first + n - 1) / SLOT_BLOCK);
 	return first;
+}
+
+static void put(unsigned slot)
+{
+	slots_put(&s, slot);
+	taken[slot] = false;
 }
 
 TEST(a_swap_slot_is_never_given_to_two)
@@ -75,17 +79,8 @@ TEST(a_swap_slot_is_never_given_to_two)
 		bool fill = random_below(8) < (step / 20000 % 2 ? 2 : 6);
 		if (fill)
 			take(random_below(4) ? 1 : 1 + random_below(16));
-		else if (refs[i] && refs[i] < SLOT_BAD)
-			CHECK_EQ(slots_put(&s, i), --refs[i] == 0);
-		i = 1 + random_below(COUNT);
-		if (refs[i] && refs[i] < 5 && random_below(4) == 0) {
-			slots_get(&s, i);
-			refs[i]++;
-		}
-		if (refs[i] == 1 && random_below(500) == 0) {
-			slots_mark_bad(&s, i);
-			refs[i] = SLOT_BAD;
-		}
+		else if (taken[i])
+			put(i);
 		if (step % 1000 == 0)
 			compare();
 	}
@@ -104,7 +99,7 @@ TEST(every_slot_of_a_swap_space_can_be_used_and_no_more)
 		CHECK_EQ(s.used, counts[k]);
 		/* The only one that is free is found again. */
 		uint32_t middle = 1 + counts[k] / 2;
-		CHECK(slots_put(&s, middle));
+		slots_put(&s, middle);
 		CHECK_EQ(slots_take(&s, 1), middle);
 		slots_finish(&s, &alloc_libc);
 	}
@@ -117,7 +112,7 @@ TEST(pages_swapped_out_one_after_the_other_lie_beside_each_other)
 		CHECK_EQ(take(1), i);
 	/* What is freed behind is not taken at once. */
 	for (uint32_t i = 10; i < 30; i++)
-		CHECK(slots_put(&s, i));
+		put(i);
 	CHECK_EQ(slots_take(&s, 1), 101);
 	CHECK_EQ(slots_take(&s, 16), 102);
 	slots_finish(&s, &alloc_libc);
@@ -138,19 +133,6 @@ TEST(a_cluster_is_found_wherever_it_fits_in_a_block)
 	CHECK_EQ(slots_take(&s, 16), 500);
 	CHECK_EQ(slots_take(&s, 16), 0);
 	CHECK_EQ(slots_take(&s, 8), 2 * SLOT_BLOCK - 8);
-	slots_finish(&s, &alloc_libc);
-}
-
-TEST(a_slot_that_its_device_failed_is_not_used_again)
-{
-	begin();
-	uint32_t first = slots_take(&s, 1);
-	slots_mark_bad(&s, first);
-	for (unsigned i = 1; i < COUNT; i++)
-		CHECK(slots_take(&s, 1) != first);
-	CHECK_EQ(slots_take(&s, 1), 0);
-	CHECK_EQ(s.bad, 1);
-	CHECK_EQ(s.used, COUNT - 1);
 	slots_finish(&s, &alloc_libc);
 }
 
