@@ -160,7 +160,7 @@ static void print_bash(void)
 	    "\tps)\n\t\tCOMPREPLY=($(compgen -W \"--json\" -- \"$cur\"))\n\t\treturn\n\t\t;;\n"
 	    "\texec)\n\t\tif [[ \" ${COMP_WORDS[*]:0:COMP_CWORD} \" == *\" -- \"* ]]; then\n"
 	    "\t\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n\t\telse\n"
-	    "\t\t\tCOMPREPLY=($(compgen -W \"-t --tty -T --no-tty -E --env --clean-env -- "
+	    "\t\t\tCOMPREPLY=($(compgen -W \"-t --tty -T --no-tty -u --user -E --env --clean-env -- "
 	    "$(carrel ps 2>/dev/null | sed '1d;s/ .*//')\" -- \"$cur\"))\n"
 	    "\t\tfi\n\t\treturn\n\t\t;;\n"
 	    "\tpolicies)\n\t\tCOMPREPLY=($(compgen -W \"--json");
@@ -275,7 +275,7 @@ static void print_zsh(void)
 	       "\t\tps) _arguments '--json[writes JSON]' ;;\n"
 	       "\t\texec) _arguments -S '(-t --tty)'{-t,--tty}'[on a terminal of its own]' "
 	       "'(-T --no-tty)'{-T,--no-tty}'[on none]' "
-	       "'*'{-E,--env}'[sets a variable]:variable: ' '--clean-env[none of this environment]' "
+	       "'(-u --user)'{-u+,--user=}'[who it is]:user: ' '*'{-E+,--env=}'[sets a variable]:variable: ' '--clean-env[none of this environment]' "
 	       "'1:run:(${(f)\"$(carrel ps 2>/dev/null | sed \"1d;s/ .*//\")\"})' '*:command:_files' ;;\n"
 	       "\t\tcompletion) _values shell bash zsh fish ;;\n"
 	       "\t\t*) _files ;;\n\t\tesac\n\t\t;;\n\tesac\n}\n\n_carrel \"$@\"\n");
@@ -328,6 +328,7 @@ static void print_fish(void)
 	       "complete -c carrel -n '__fish_seen_subcommand_from exec' -s t -l tty -d 'on a terminal "
 	       "of its own'\n"
 	       "complete -c carrel -n '__fish_seen_subcommand_from exec' -s T -l no-tty -d 'on none'\n"
+	       "complete -c carrel -n '__fish_seen_subcommand_from exec' -s u -l user -x -d 'who it is'\n"
 	       "complete -c carrel -n '__fish_seen_subcommand_from exec' -s E -l env -x -d 'sets a "
 	       "variable'\n"
 	       "complete -c carrel -n '__fish_seen_subcommand_from exec' -l clean-env -d 'none of this "

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* ps.c - carrel ps: the machines of this user that run now */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,18 +15,62 @@
 
 enum { PATIENCE_MS = 2000 };
 
-/* Adds what the machine itself says of now; one that is stopped says nothing. */
-static void ask(const char *dir, json_t *entry)
+/* Returns where the answer will come, or -1: it does not listen. */
+static int ask(const char *dir, const json_t *entry, const json_t *question)
 {
-	json_t *question = json_pack("{s:s}", "ask", "status"), *answer = NULL;
 	int fd = registry_connect(dir, (int32_t)json_integer_value(json_object_get(entry, "run")));
-	if (fd >= 0 && question && message_send(fd, question, NULL, 0) == 0 &&
-	    message_receive(fd, PATIENCE_MS, &answer) == 1)
-		(void)json_object_update(entry, answer);
-	json_decref(answer);
-	json_decref(question);
+	if (fd >= 0 && message_send(fd, question, NULL, 0) == 0)
+		return fd;
 	if (fd >= 0)
 		close(fd);
+	return -1;
+}
+
+static void take_answer(int fd, int ms, json_t *entry)
+{
+	json_t *answer = NULL;
+	if (message_receive(fd, ms, &answer) == 1)
+		(void)json_object_update(entry, answer);
+	json_decref(answer);
+	close(fd);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Adds what the machines themselves say of now. All are asked before any is waited for: those that are
+ * stopped say nothing, and together cost the patience of one. */
+static void ask_all(const char *dir, json_t *list)
+{
+	size_t n = json_array_size(list), waiting = 0;
+	struct pollfd *p = calloc(n + 1, sizeof(*p));
+	json_t *question = json_pack("{s:s}", "ask", "status");
+	for (size_t i = 0; p && question && i < n; i++) {
+		p[i] = (struct pollfd){.fd = ask(dir, json_array_get(list, i), question), .events = POLLIN};
+		waiting += p[i].fd >= 0;
+	}
+	int64_t end = now_ms() + PATIENCE_MS, left = PATIENCE_MS;
+	while (waiting > 0 && left > 0 && (poll(p, n, (int)left) >= 0 || errno == EINTR)) {
+		for (size_t i = 0; i < n; i++) {
+			if (p[i].fd < 0 || !p[i].revents)
+				continue;
+			left = end - now_ms();
+			take_answer(p[i].fd, left > 0 ? (int)left : 0, json_array_get(list, i));
+			p[i].fd = -1;
+			p[i].revents = 0;
+			waiting--;
+		}
+		left = end - now_ms();
+	}
+	for (size_t i = 0; waiting > 0 && i < n; i++)
+		if (p[i].fd >= 0)
+			close(p[i].fd);
+	json_decref(question);
+	free(p);
 }
 
 static void print_size(uint64_t bytes, char *ret_text, size_t size)
@@ -89,8 +135,7 @@ int verb_ps(int argc, char **argv)
 	size_t i;
 	if (!list)
 		return say("no memory");
-	json_array_foreach (list, i, entry)
-		ask(dir, entry);
+	ask_all(dir, list);
 	if (as_json) {
 		json_print(stdout, json_pack("{s:i, s:o}", "schema", 1, "runs", list));
 		return 0;

@@ -61,10 +61,13 @@ int registry_connect(const char *dir, int32_t pid)
 	struct ucred other;
 	socklen_t size = sizeof(other);
 	registry_path(dir, pid, "sock", address.sun_path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* A machine that is stopped takes nobody in, and when its queue is full a connect would wait. */
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	int r = connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+	if (r == 0 && fcntl(fd, F_SETFL, 0) < 0)
+		r = -errno;
 	if (r == 0 && (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &other, &size) < 0 ||
 		       other.uid != geteuid()))
 		r = -EPERM;

@@ -33,7 +33,8 @@ void registry_leave(const char *dir);
  * 0 then. */
 int32_t registry_find(const char *dir, const char *word);
 
-/* Connects to a machine. Returns a descriptor or a negative errno. */
+/* Connects to a machine. Returns a descriptor or a negative errno: -EAGAIN, it has no time, and so many
+ * wait already. */
 int registry_connect(const char *dir, int32_t pid);
 /* Words of programs are bytes, a message is UTF-8: each byte goes as the character of its value. NULL:
  * no memory. */

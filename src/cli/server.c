@@ -204,6 +204,7 @@ static bool answer_exec(struct peer *p, const json_t *ask)
 		    .apart = true,
 		    .streams = true,
 		    .cwd = message_word_read(json_object_get(ask, "cwd")),
+		    .user = message_word_read(json_object_get(ask, "user")),
 		};
 		r = start_program(p, ask, &program, &why);
 	}

@@ -2,7 +2,7 @@
 /* server.h - a running machine answers others of the same user: carrel ps, carrel exec
  *
  *	carrel exec                              the machine, between two slices
- *	   {"ask": "exec", argv, env, ...}
+ *	   {"ask": "exec", argv, env, user, ...}
  *	      and stdin, stdout, stderr  ------>  starts it
  *	                                 <------  {"pid": 12}, or {"error": text, "status": 127}
  *	   {"signal": 2}, {"size": [r, c]} ---->  for its group, its terminal

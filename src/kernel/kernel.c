@@ -412,7 +412,10 @@ static int start(struct kernel *k, struct process *p, const struct kernel_progra
 	struct task *t = process_task(p);
 	struct file *f;
 	char path[PATH_SIZE];
-	int r = k->config.user ? user_become(t, k->config.user) : 0;
+	const char *user = program->user ? program->user : k->config.user;
+	int r = user ? user_become(t, user) : 0;
+	if (r == 0 && !program->user && user)
+		user_give_home(t);
 	if (r != 0)
 		return r;
 	r = fd_table_create(&p->files);

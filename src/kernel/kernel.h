@@ -48,6 +48,8 @@ struct kernel_config {
 	bool clock_real;     /* --clock real */
 	bool pace;	     /* sleeps take their time on the host too: on a terminal */
 	bool verbose;	     /* name unknown system calls once */
+	bool show_names;     /* the texts of calls name the files of descriptors */
+	uint32_t show_bytes; /* and show so many bytes of a string; 0: as many as strace */
 	const char *root;    /* host directory that is the guest's / */
 	bool root_writable;
 	const struct kernel_bind *bind;
@@ -186,6 +188,7 @@ struct kernel_program {
 	bool apart;		   /* a session of its own, not that of the first program */
 	bool streams;		   /* terminals among stdio are mere streams: they are somebody else's */
 	const char *cwd;	   /* a guest path, if it is a directory there; NULL: as configured */
+	const char *user;	   /* who it is, see user.h; NULL: as configured */
 };
 
 /* Returns the pid, or -errno: -ENOENT, -EACCES, -ENOEXEC, ... after saying why and what to do. */

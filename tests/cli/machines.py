@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 
 from keys import Terminal
@@ -167,6 +168,106 @@ def a_machine_that_is_stopped_is_listed_without_counts():
         equal(listed()[0]['processes'], 1, 'later')
 
 
+class Played:
+    """A machine that the test itself plays: what is asked of it, and what it says."""
+
+    def __init__(self, number):
+        self.paths = [os.path.join(PLACE, f'{number}.{ending}') for ending in ('json', 'sock')]
+        os.makedirs(PLACE, mode=0o700, exist_ok=True)
+        with open(self.paths[0], 'w', encoding='utf-8') as file:
+            json.dump({'name': 'played', 'memory': 4096, 'since': number, 'argv': ['played']}, file)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.paths[1])
+        self.listener.listen(16)
+        self.listener.settimeout(60)
+
+    def question(self):
+        """Waits until something is asked; who only looks whether somebody listens asks nothing."""
+        while True:
+            self.peer = self.listener.accept()[0]
+            size = self.peer.recv(4, socket.MSG_WAITALL)
+            if size:
+                return json.loads(self.peer.recv(int.from_bytes(size, 'little'), socket.MSG_WAITALL))
+            self.peer.close()
+
+    def answer(self, **what):
+        text = json.dumps(what).encode()
+        self.peer.sendall(len(text).to_bytes(4, 'little') + text)
+        self.peer.close()
+
+    def remove(self):
+        self.listener.close()
+        for path in self.paths:
+            os.remove(path)
+
+
+@test
+def all_machines_are_asked_before_one_is_waited_for():
+    machines = [Played(number) for number in (1, 2, 3)]
+    p = subprocess.Popen([CARREL, 'ps', '--json'], cwd=DIR, env=ENV, stdout=subprocess.PIPE, text=True)
+    for m in machines:
+        equal(m.question(), {'ask': 'status'}, 'the question')
+    for m in machines[1:]:
+        m.answer(processes=5)
+    runs = json.loads(p.communicate(timeout=60)[0])['runs']
+    equal([r.get('processes') for r in runs], [None, 5, 5], 'answers')
+    machines[0].peer.close()
+    for m in machines:
+        m.remove()
+
+
+@test
+def machines_that_are_stopped_hide_nothing_of_those_that_run():
+    with machine() as one, machine() as two, machine() as three:
+        for p in (one, two):
+            os.kill(p.pid, signal.SIGSTOP)
+        runs = {r['run']: r for r in listed()}
+        equal([runs[p.pid].get('processes') for p in (one, two, three)], [None, None, 1], 'processes')
+        for p in (one, two):
+            os.kill(p.pid, signal.SIGCONT)
+        equal([r['processes'] for r in listed()], [1, 1, 1], 'later')
+
+
+@test
+def who_waits_for_a_machine_that_is_stopped_is_told_and_can_give_up():
+    with machine() as p:
+        os.kill(p.pid, signal.SIGSTOP)
+        t = Terminal([CARREL, 'exec', str(p.pid), '--', './tells'], cwd=DIR, env={'XDG_RUNTIME_DIR': RUNTIME})
+        t.until('does not answer; it may be stopped')
+        t.press('\x03')
+        # Not its end(): the terminal is open in what was sent to the machine, which takes nothing in.
+        equal(os.waitstatus_to_exitcode(os.waitpid(t.pid, 0)[1]), -signal.SIGINT, 'the status')
+        os.close(t.fd)
+        # Another waits, and gets what it asked for.
+        x = subprocess.Popen([CARREL, 'exec', str(p.pid), '--', './tells'], cwd=DIR, env=ENV, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        equal('does not answer' in x.stderr.readline(), True, 'what is said')
+        os.kill(p.pid, signal.SIGCONT)
+        out, err = x.communicate(timeout=60)
+        equal((out.startswith('tty 000'), err, x.returncode), (True, 'to stderr\n', 23), 'later')
+
+
+@test
+def more_questions_than_a_stopped_machine_has_places_for_wait_for_nothing():
+    with machine() as p:
+        os.kill(p.pid, signal.SIGSTOP)
+        waiting = []
+        while True:
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            waiting.append(s)
+            try:
+                s.connect(os.path.join(PLACE, f'{p.pid}.sock'))
+            except BlockingIOError:
+                break
+        equal([(r['run'], 'processes' in r) for r in listed()], [(p.pid, False)], 'the list')
+        done = call('exec', '--', './tells')
+        equal((done.returncode, 'is it stopped?' in done.stderr), (125, True), done.stderr)
+        for s in waiting:
+            s.close()
+        os.kill(p.pid, signal.SIGCONT)
+        equal(listed()[0]['processes'], 1, 'later')
+
+
 @test
 def exec_joins_the_machine_with_its_own_files_and_gives_its_status():
     with machine() as p:
@@ -175,6 +276,7 @@ def exec_joins_the_machine_with_its_own_files_and_gives_its_status():
         equal((done.stderr, done.returncode), ('to stderr\n', 23), 'standard error, and the status')
         equal(call('exec', '--', './tells', 'processes').stdout, '2 4 parent 1\n', 'the processes that it sees')
         equal(call('exec', 'waits', '--', './tells', '9').returncode, -9, 'a death')
+        equal(call('exec', '-TEVAR=z', '--', './tells').stdout.split()[-1], 'z', 'options in other forms')
         equal(call('exec', '--clean-env', '--', './tells', env={'VAR': 'y'}).stdout.split()[-1], 'none', 'no environment')
         equal(call('exec', '--', './tells', env={'VAR': 'y'}).stdout.split()[-1], 'y', 'the environment')
         p.stdin.write('B')
@@ -213,7 +315,10 @@ def exec_says_what_is_wrong():
     with machine() as p:
         for words, status, text in [(['1', '--', './tells'], 125, 'no run 1'), (['--', './nothing'], 127, 'no such file'),
                                     (['--', 'nothing'], 127, 'not found'), (['--', './waits.c'], 126, 'no executable'),
-                                    ([str(p.pid)], 125, 'wants a command'), (['-x', '--', 'y'], 125, 'no option -x')]:
+                                    ([str(p.pid)], 125, 'wants a command'), (['-x', '--', 'y'], 125, 'no option -x'),
+                                    (['-Ex', '--', 'y'], 125, '-E x: must be VARIABLE=VALUE'), (['--bird', '--', 'y'], 125, 'no option --bird'),
+                                    (['-u'], 125, '-u wants a value'), (['-tx', '--', 'y'], 125, 'no option -x'),
+                                    (['-u', 'nobodythere', '--', './tells'], 127, 'no such user')]:
             done = call('exec', *words)
             equal((done.returncode, text in done.stderr), (status, True), f'{words}: {done.stderr!r}')
         with machine():

@@ -4,8 +4,9 @@
 
 import os
 import stat
+import subprocess
 
-from world import DIR, build, carrel
+from world import CARREL, DIR, build, carrel
 from tap import equal, main, test
 
 WHO = r'''
@@ -60,6 +61,23 @@ def a_program_is_who_user_says_by_numbers_or_names_of_the_guest():
                        ('ann', '2001 2002, groups 2002 3001'), ('2001', '2001 2002, groups 2002 3001'),
                        ('ann:press', '2001 3001, groups 3001')):
         equal(who(user), (f'{said}\n', 0, ''), user)
+
+
+@test
+def who_enters_a_machine_is_who_he_says_and_else_who_its_first_program_is():
+    build('who', WHO, '-static')
+    waits = build('waits', '#include <stdio.h>\nint main(void) { puts("waits"); fflush(stdout); return getchar() == 1; }\n', '-static')
+    runtime = os.path.join(DIR, 'runtime')
+    os.makedirs(runtime)
+    env = dict(os.environ, XDG_RUNTIME_DIR=runtime)
+    p = subprocess.Popen([CARREL, 'run', '-L', root(), '-u', '1234:5', waits], cwd=DIR, env=env, stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, text=True)
+    equal(p.stdout.readline(), 'waits\n')
+    for words, said in (([], '1234 5, groups 5'), (['-u', 'ann'], '2001 2002, groups 2002 3001'), (['--user=0'], '0 0, groups 0')):
+        r = carrel('exec', *words, '--', './who', env=env)
+        equal((r.stdout, r.returncode, r.stderr), (f'{said}\n', 0, ''), ' '.join(words))
+    p.communicate('')
+    equal(p.returncode, 0)
 
 
 @test

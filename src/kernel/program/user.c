@@ -128,13 +128,6 @@ static const char *find(struct kernel *k, const char *spec, struct wanted *w)
 	return missing;
 }
 
-static void give_home(struct kernel *k, const struct wanted *w)
-{
-	struct place at;
-	if (k->config.home && path_find(k, NULL, -1, k->config.home, 0, &at) == 0 && at.mount->ops->chown)
-		(void)at.mount->ops->chown(&at, w->uid, w->gid); /* it can be entered by root then */
-}
-
 int user_become(struct task *t, const char *spec)
 {
 	struct kernel *k = t->process->kernel;
@@ -148,11 +141,17 @@ int user_become(struct task *t, const char *spec)
 	if (r == 0) {
 		cred_give(t, one);
 		r = cred_change_groups(t, w->group, w->groups, &all);
-		if (r == 0) {
+		if (r == 0)
 			cred_give(t, all);
-			give_home(k, w);
-		}
 	}
 	free(w);
 	return r;
+}
+
+void user_give_home(struct task *t)
+{
+	struct kernel *k = t->process->kernel;
+	struct place at;
+	if (k->config.home && path_find(k, NULL, -1, k->config.home, 0, &at) == 0 && at.mount->ops->chown)
+		(void)at.mount->ops->chown(&at, t->cred->uid, t->cred->gid); /* it can be entered by root then */
 }

@@ -11,8 +11,9 @@
 
 struct task;
 
-/* t, which has not run yet, becomes who spec names; a home that was made for the run becomes his.
- * Returns 0, or -ENOENT or -ENOMEM after saying why. */
+/* t, which has not run yet, becomes who spec names. Returns 0, or -ENOENT or -ENOMEM after saying why. */
 int user_become(struct task *t, const char *spec);
+/* A home that was made for the run becomes that of who t is. */
+void user_give_home(struct task *t);
 
 #endif
