@@ -4,12 +4,11 @@
 
 import glob
 import os
-import re
 import shutil
 import signal
 import subprocess
 
-from world import DIR, build, carrel
+from world import DIR, build, carrel, has
 from tap import Skip, equal, main, test
 
 GDB = shutil.which('gdb-multiarch')
@@ -131,15 +130,6 @@ def gdb(program, core, *commands):
     r = subprocess.run([*words, program, core], cwd=DIR, timeout=100, stdin=subprocess.DEVNULL, check=False,
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return r.stdout
-
-
-def has(text, *patterns):
-    at = 0
-    for pattern in patterns:
-        found = re.compile(pattern, re.M).search(text, at)
-        if not found:
-            raise AssertionError(f'no {pattern!r} (after byte {at}) in:\n{text}')
-        at = found.end()
 
 
 ALL = ('backtrace', 'info threads', 'print value', 'print ratio', 'print big + (1L << 39)', 'print pages[99 * 4096]',

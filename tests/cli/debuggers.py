@@ -11,8 +11,8 @@ import shutil
 import socket
 import subprocess
 
-from debugging import GDB, Run, Wire, gdb, has
-from world import CARREL, DIR, SOURCE, build
+from debugging import GDB, Run, Wire, gdb
+from world import CARREL, DIR, SOURCE, build, has
 from tap import Skip, equal, main, test
 
 LLDB = shutil.which('lldb') or shutil.which('lldb-14')

@@ -49,15 +49,6 @@ def gdb(run, *commands, program=None, extended=False):
     return r.stdout
 
 
-def has(text, *patterns):
-    at = 0
-    for pattern in patterns:
-        found = re.compile(pattern, re.M).search(text, at)
-        if not found:
-            raise AssertionError(f'no {pattern!r} (after byte {at}) in:\n{text}')
-        at = found.end()
-
-
 class Wire:
     """The protocol by hand."""
 

@@ -11,8 +11,8 @@ import shutil
 import signal
 import subprocess
 
-from debugging import GDB, Run, Wire, gdb, has, symbol
-from world import CARREL, DIR, build, carrel, golden, more, tiny
+from debugging import GDB, Run, Wire, gdb, symbol
+from world import CARREL, DIR, build, carrel, golden, has, more, tiny
 from tap import Skip, equal, main, test
 
 ROOT = '/usr/riscv64-linux-gnu'

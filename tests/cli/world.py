@@ -89,6 +89,16 @@ def from_json(r):
     return json.loads(r.stderr[r.stderr.index('\n{') if r.stderr[0] != '{' else 0:])
 
 
+def has(text, *patterns):
+    """Are these there, each behind the one before?"""
+    at = 0
+    for pattern in patterns:
+        found = re.compile(pattern, re.M).search(text, at)
+        if not found:
+            raise AssertionError(f'no {pattern!r} (after byte {at}) in:\n{text}')
+        at = found.end()
+
+
 def golden(name, text):
     path = os.path.join(HERE, 'golden', name)
     text = re.sub(r'\b[0-9a-f]{2}:[0-9a-f]{2} \d+ +/', 'DEV INODE /', text)
