@@ -148,6 +148,37 @@ static bool set_choice(const struct option *op, const char *value, unsigned *ret
 	return false;
 }
 
+/* -t, -tt, -ttt */
+static void set_day_times(struct options *o)
+{
+	o->day_times++;
+	o->times.day = o->day_times > 1 ? TRACE_US : TRACE_S;
+	o->times.unix_day = o->day_times > 2;
+}
+
+/* "ns", "unix,us"; NULL: nothing was said. unix_day NULL: only precisions have a sense. */
+static bool set_precision(const struct option *op, const char *value, bool *unix_day, enum trace_precision *ret)
+{
+	static const char *const names[] = {[TRACE_S] = "s", [TRACE_MS] = "ms", [TRACE_US] = "us", [TRACE_NS] = "ns"};
+	const char *p = value;
+	while (p && *p) {
+		size_t n = strcspn(p, ",");
+		bool known = false;
+		for (enum trace_precision i = TRACE_S; i <= TRACE_NS && !known; i++) {
+			known = strlen(names[i]) == n && strncmp(p, names[i], n) == 0;
+			*ret = known ? i : *ret;
+		}
+		if (!known && unix_day && n == 4 && (strncmp(p, "unix", 4) == 0 || strncmp(p, "time", 4) == 0)) {
+			known = true;
+			*unix_day = *p == 'u';
+		}
+		if (!known)
+			return wrong(op, value, unix_day ? "must be of time, unix, s, ms, us, ns" : "must be s, ms, us or ns");
+		p += n + (p[n] == ',');
+	}
+	return true;
+}
+
 static bool add_string(const struct option *op, const char *value, const char **list,
 		       unsigned *count, unsigned most)
 {
@@ -448,6 +479,20 @@ static bool set(struct options *o, enum option_id id, const char *value)
 	case OPTION_at: return set_at(o, op, value);
 	case OPTION_pid: return set_pid(o, op, value);
 	case OPTION_filter: o->filter = value; break;
+	case OPTION_trace_path: return add_string(op, value, o->trace_path, &o->trace_paths, TRACE_PATHS_MAX);
+	case OPTION_decode_fds: o->decode_fds = true; break;
+	case OPTION_string_limit:
+		good = set_number(op, value, 1, 1 << 20, &v);
+		o->string_limit = (uint32_t)v;
+		break;
+	case OPTION_day_times:
+		set_day_times(o);
+		return set_precision(op, value, &o->times.unix_day, &o->times.day);
+	case OPTION_step_times: o->times.step = TRACE_NS; return set_precision(op, value, NULL, &o->times.step);
+	case OPTION_call_times: o->times.took = TRACE_NS; return set_precision(op, value, NULL, &o->times.took);
+	case OPTION_summary: o->summary = true; break;
+	case OPTION_summary_only: o->summary_only = true; break;
+	case OPTION_follow_forks: break;
 	case OPTION_expect: return add_string(op, value, o->expect, &o->expects, EXPECTS_MAX);
 	case OPTION_brief: o->brief = true; break;
 	case OPTION_all: o->all = true; break;
@@ -546,14 +591,14 @@ static int take_long(struct options *o, const char *word, int argc, char **argv,
 	return take(o, op, word[length] ? word + length + 1 : NULL, argc, argv, at);
 }
 
-/* -t, -tv, -m64M, -m 64M */
+/* -t, -tv, -m64M, -m 64M; what need not have a value has none here */
 static int take_letters(struct options *o, const char *letters, int argc, char **argv, int *at)
 {
 	for (const char *p = letters; *p; p++) {
 		const struct option *op = find(o->verb, NULL, 0, *p);
 		if (!op)
 			return unknown(o, "", 0, *p);
-		bool rest = op->value && p[1];
+		bool rest = op->value && op->value[0] != '[' && p[1];
 		int r = take(o, op, rest ? p + 1 : NULL, argc, argv, at);
 		if (r >= 0 || rest)
 			return r;

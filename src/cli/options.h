@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "kernel/kernel.h"
+#include "observe/trace.h"
 #include "store/device.h"
 #include "vm/local.h"
 
@@ -43,6 +44,7 @@ enum {
 	BINDS_MAX = 32,
 	ENVS_MAX = 256,
 	EXPECTS_MAX = 32,
+	TRACE_PATHS_MAX = 32,
 	COPIES_MAX = 1000,
 	SWAPS_MAX = 8,
 	PID_FIRST = 0,
@@ -86,6 +88,11 @@ struct options {
 	uint64_t at_number;  /* fault number, ns */
 	int32_t pid;         /* or PID_FIRST, PID_ALL */
 	const char *filter, *output;
+	const char *trace_path[TRACE_PATHS_MAX];
+	unsigned trace_paths, day_times; /* how often -t was given */
+	struct trace_times times;
+	bool decode_fds, summary, summary_only;
+	uint32_t string_limit; /* 0: as strace */
 	const char *core; /* NULL: as RLIMIT_CORE says */
 	const char *gdb; /* where a debugger connects; NULL: nowhere */
 };

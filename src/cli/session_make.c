@@ -141,6 +141,8 @@ int make_machine(struct session *s)
 	    .pace = o->net_host || (o->verb == RUN && isatty(STDOUT_FILENO)),
 	    .net_host = o->net_host,
 	    .verbose = o->verbose,
+	    .show_names = o->decode_fds,
+	    .show_bytes = o->string_limit,
 	    .root = s->root,
 	    .root_writable = o->root_writable,
 	    .bind = s->bind,

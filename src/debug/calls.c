@@ -106,14 +106,14 @@ bool calls_monitor(struct traced *d, const char *command, struct text *t)
 
 void calls_tell(struct remote *r, struct task *t, bool done)
 {
-	char enter[1024], result[1024] = "";
 	struct text line = TEXT;
-	call_text_enter(t, enter, sizeof(enter));
+	text_add(&line, "[pid %d] ", t->tid);
+	call_text_enter(t, &line);
 	if (done)
-		call_text_exit(t, (int64_t)task_regs(t)->x[REG_A0], result, sizeof(result));
-	size_t length = strlen(enter);
-	text_add(&line, "[pid %d] %s%s\n", t->tid, enter,
-		 done ? result : length > 2 && strcmp(enter + length - 2, ", ") == 0 ? "...)" : ")");
+		call_text_exit(t, (int64_t)task_regs(t)->x[REG_A0], &line);
+	else
+		text_add(&line, line.size > 2 && strcmp(line.bytes + line.size - 2, ", ") == 0 ? "...)" : ")");
+	text_add(&line, "\n");
 	(void)remote_console(r, text_str(&line), line.size); /* the stop that follows meets what fails */
 	text_finish(&line);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/text.h"
 #include "kernel/debug.h"
 #include "kernel/event/userfault.h"
 #include "kernel/kernel.h"
@@ -75,26 +76,27 @@ static int64_t call_refused(struct task *t, const struct call_info *info)
 	return -info->error;
 }
 
-enum { TEXT_SIZE = 8192 };
 /* What strace shows of a call that begins again after a handler. */
 enum { ERESTARTSYS = 512 };
 
 static __attribute__((noinline)) void show_enter(struct task *t)
 {
 	struct kernel *k = t->process->kernel;
-	char text[TEXT_SIZE];
-	call_text_enter(t, text, sizeof(text));
+	struct text text = TEXT;
+	call_text_enter(t, &text);
 	EVENT_OF(k->events, &t->process->tally, t->process->pid, t->tid, kernel_now(k), syscall_enter,
-		 .number = t->call.number, .text = text);
+		 .number = t->call.number, .text = text_str(&text));
+	text_finish(&text);
 }
 
 static __attribute__((noinline)) void show_exit(struct task *t, int64_t result)
 {
 	struct kernel *k = t->process->kernel;
-	char text[TEXT_SIZE];
-	call_text_exit(t, result, text, sizeof(text));
+	struct text text = TEXT;
+	call_text_exit(t, result, &text);
 	EVENT_OF(k->events, &t->process->tally, t->process->pid, t->tid, kernel_now(k), syscall_exit,
-		 .number = t->call.number, .result = result, .text = text);
+		 .number = t->call.number, .result = result, .text = text_str(&text));
+	text_finish(&text);
 }
 
 static void tell_enter(struct task *t)

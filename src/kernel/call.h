@@ -91,11 +91,13 @@ int call_interrupt(struct task *t, bool restart);
  * and pc are left. t can run. */
 void call_give_up(struct task *t);
 
-/* The text of a call as strace prints it: "name(arg, arg" up to what is known before it is done,
- * and the rest with the result after, both from t->call. Memory is peeked at: nothing changes. A
- * text longer than size (1024 is plenty) is cut before its result. */
-void call_text_enter(struct task *t, char *ret_text, unsigned size);
-void call_text_exit(struct task *t, int64_t result, char *ret_text, unsigned size);
+/* Adds the text of a call as strace prints it: "name(arg, arg" up to what is known before it is done,
+ * and the rest with the result after, both from t->call. Memory is peeked at: nothing changes. */
+void call_text_enter(struct task *t, struct text *text);
+void call_text_exit(struct task *t, int64_t result, struct text *text);
+/* Does the call that t is in name this file, or a descriptor of it? path: absolute, without "." and
+ * "..". Names are compared as they are written, links are not followed. */
+bool call_names_path(struct task *t, const char *path);
 
 #define CALL(number, name, restart, result, ...) call_handler sys_##name;
 #include "kernel/syscalls.def"

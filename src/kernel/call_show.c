@@ -3,11 +3,15 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
 #include "base/text.h"
+#include "kernel/abi.h"
 #include "kernel/call_names.h"
+#include "kernel/file/file.h"
+#include "kernel/file/path.h"
 #include "kernel/task.h"
 #include "vm/space.h"
 
@@ -43,25 +47,57 @@ void show_addr(struct show *s, uint64_t va)
 
 void show_bytes(struct show *s, uint64_t va, uint64_t size, size_t max)
 {
-	uint8_t bytes[SHOW_TEXT + 1];
+	uint8_t few[SHOW_TEXT + 1], *bytes = few;
 	size_t want = min_u64(size, max + 1);
-	if (want > sizeof(bytes))
-		want = sizeof(bytes);
-	if (va == 0 || peek(s, va, bytes, want) < want)
+	if (want > sizeof(few))
+		bytes = malloc(want);
+	if (!bytes || va == 0 || peek(s, va, bytes, want) < want)
 		show_addr(s, va);
 	else
 		text_add_quoted(s->text, bytes, want, max);
+	if (bytes != few)
+		free(bytes);
 }
 
 void show_string(struct show *s, uint64_t va, size_t max)
 {
-	char bytes[SHOW_PATH];
-	size_t got = va ? peek(s, va, bytes, max < sizeof(bytes) ? max + 1 : sizeof(bytes)) : 0;
-	size_t length = strnlen(bytes, got);
+	char few[SHOW_PATH], *bytes = max < sizeof(few) ? few : malloc(max + 1);
+	size_t got = bytes && va ? peek(s, va, bytes, max + 1) : 0;
+	size_t length = got ? strnlen(bytes, got) : 0;
 	if (got == 0 || (length == got && got <= max))
 		show_addr(s, va);
 	else
 		text_add_quoted(s->text, bytes, length, max);
+	if (bytes != few)
+		free(bytes);
+}
+
+/* "3", or "3</etc/passwd>". */
+static void show_file(struct show *s, int fd, const struct file *f)
+{
+	text_add(s->text, "%d", fd);
+	if (!f)
+		return;
+	text_add(s->text, "<");
+	file_describe(f, s->task, s->text);
+	text_add(s->text, ">");
+}
+
+void show_fd(struct show *s, int fd)
+{
+	const struct fd_table *files = s->names ? s->task->process->files : NULL;
+	show_file(s, fd, files ? fd_get(files, fd) : NULL);
+}
+
+void show_dirfd(struct show *s, int fd)
+{
+	const struct fs *fs = s->task->process->fs;
+	if (fd != ABI_AT_FDCWD)
+		show_fd(s, fd);
+	else if (s->names && fs)
+		text_add(s->text, "AT_FDCWD<%s>", path_seen(s->task, fs_cwd(fs)));
+	else
+		text_add(s->text, "AT_FDCWD");
 }
 
 void show_strings(struct show *s, uint64_t va, bool count_only)
@@ -82,7 +118,7 @@ void show_strings(struct show *s, uint64_t va, bool count_only)
 			break;
 		}
 		text_add(s->text, "%s", n ? ", " : "");
-		show_string(s, p, SHOW_TEXT);
+		show_string(s, p, s->bytes);
 	}
 	if (count_only)
 		text_add(s->text, "0x%" PRIx64 " /* %u var%s */", va, n, n == 1 ? "" : "s");
@@ -107,7 +143,7 @@ void show_iov(struct show *s, uint64_t va, uint64_t count, uint64_t left)
 		}
 		text_add(s->text, "%s{iov_base=", i ? ", " : "");
 		uint64_t size = min_u64(iov[1], left);
-		show_bytes(s, iov[0], size, SHOW_TEXT);
+		show_bytes(s, iov[0], size, s->bytes);
 		text_add(s->text, ", iov_len=%" PRIu64 "}", iov[1]);
 		left -= size;
 	}
@@ -365,7 +401,7 @@ void show_option(struct show *s, uint64_t va, uint64_t size)
 	if (size == 4)
 		show_ints(s, va, 1);
 	else
-		show_bytes(s, va, size, SHOW_TEXT);
+		show_bytes(s, va, size, s->bytes);
 }
 
 void show_message(struct show *s, uint64_t va, uint64_t got)

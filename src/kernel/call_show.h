@@ -17,19 +17,23 @@ struct call_info;
 struct task;
 struct text;
 
-enum { SHOW_TEXT = 32, SHOW_PATH = 4096 }; /* bytes of a string, of a path */
+enum { SHOW_TEXT = 32, SHOW_PATH = 4096 }; /* bytes of a string unless more are asked for, of a path */
 
 struct show {
 	struct text *text;
 	struct task *task;
 	const struct call_info *info;
 	const uint64_t *arg;
+	size_t bytes;   /* of a string, or of what is written: how many are shown */
+	bool names;     /* files behind descriptors are named */
 	unsigned n;     /* the argument that is shown */
 	bool done;      /* the call returned */
 	int64_t result; /* if done */
 };
 
 void show_addr(struct show *s, uint64_t va);
+void show_fd(struct show *s, int fd);
+void show_dirfd(struct show *s, int fd);
 /* What a call gives or gets: at most max bytes of size are shown. */
 void show_bytes(struct show *s, uint64_t va, uint64_t size, size_t max);
 /* A string that ends with a NUL; at most max bytes of it. */

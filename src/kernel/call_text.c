@@ -8,7 +8,6 @@
  *	`-- enter -'     `------ exit ------'
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -16,6 +15,7 @@
 #include "kernel/call.h"
 #include "kernel/call_names.h"
 #include "kernel/call_show.h"
+#include "kernel/kernel.h"
 #include "kernel/task.h"
 
 static bool is_call(const struct show *s, const char *name)
@@ -69,7 +69,7 @@ static bool is_output(enum call_type type)
 static void show_got(struct show *s, uint64_t va, uint64_t room)
 {
 	uint64_t got = min_u64((uint64_t)s->result, room);
-	show_bytes(s, va, got > 0 && is_call(s, "getcwd") ? got - 1 : got, SHOW_TEXT);
+	show_bytes(s, va, got > 0 && is_call(s, "getcwd") ? got - 1 : got, s->bytes);
 }
 
 /* An output of a call that failed is only a pointer. */
@@ -110,20 +110,15 @@ static void show_number(struct show *s, enum call_type type, uint64_t v)
 	struct text *t = s->text;
 	switch (type) {
 	case T_int:
-	case T_fd:
 	case T_pid: text_add(t, "%d", (int)v); break;
+	case T_fd: show_fd(s, (int)v); break;
 	case T_uint: text_add(t, "%u", (unsigned)v); break;
 	case T_size: text_add(t, "%" PRIu64, v); break;
 	case T_off: text_add(t, "%" PRId64, (int64_t)v); break;
 	case T_hex: text_add(t, "%#" PRIx64, v); break;
 	case T_mode: text_add(t, "%#03o", (unsigned)v); break;
 	case T_signal: names_add_signal(t, (int)v); break;
-	case T_dirfd:
-		if ((int)v == -100)
-			text_add(t, "AT_FDCWD");
-		else
-			text_add(t, "%d", (int)v);
-		break;
+	case T_dirfd: show_dirfd(s, (int)v); break;
 	case T_prot: names_add_flags(t, names_prot, v, "PROT_NONE"); break;
 	case T_map_flags: names_add_map_flags(t, v); break;
 	case T_remap_flags: names_add_flags(t, names_remap, v, "0"); break;
@@ -159,10 +154,10 @@ static void show_arg(struct show *s)
 	uint64_t v = s->arg[s->n], next = s->n < 5 ? s->arg[s->n + 1] : 0;
 	switch (type) {
 	case T_path: show_string(s, v, SHOW_PATH - 1); break;
-	case T_string: show_string(s, v, SHOW_TEXT); break;
+	case T_string: show_string(s, v, s->bytes); break;
 	case T_strings: show_strings(s, v, s->n > 0 && s->info->type[s->n - 1] == T_strings); break;
 	case T_clone_args: show_clone_args(s, v, next); break;
-	case T_in: show_bytes(s, v, next, SHOW_TEXT); break;
+	case T_in: show_bytes(s, v, next, s->bytes); break;
 	case T_iov_in: show_iov(s, v, next, UINT64_MAX); break;
 	case T_timespec_in: show_time(s, v, "nsec"); break;
 	case T_timeval_in: show_time(s, v, "usec"); break;
@@ -238,50 +233,41 @@ static unsigned first_output(const struct show *s)
 	return n;
 }
 
-/* A text that is too long for the caller loses its middle, so that the result is always there. */
-static void give(struct text *t, size_t keep, char *ret_text, unsigned size)
+static struct show show_of(struct task *t, struct text *text)
 {
-	const char *s = text_str(t);
-	if (size == 0)
-		return;
-	if (t->size < size) {
-		memcpy(ret_text, s, t->size + 1);
-	} else {
-		size_t tail = keep < size / 2 ? keep : 0, head = size - 1 - tail;
-		memcpy(ret_text, s, head);
-		if (head >= 3)
-			memcpy(ret_text + head - 3, "...", 3);
-		memcpy(ret_text + head, s + t->size - tail, tail + 1);
-	}
-	text_finish(t);
+	const struct kernel_config *c = &t->process->kernel->config;
+	return (struct show){.text = text,
+			     .task = t,
+			     .info = call_info(t->call.number),
+			     .arg = t->call.arg,
+			     .bytes = c->show_bytes ? c->show_bytes : SHOW_TEXT,
+			     .names = c->show_names};
 }
 
-void call_text_enter(struct task *t, char *ret_text, unsigned size)
+void call_text_enter(struct task *t, struct text *text)
 {
-	struct text text = TEXT;
-	uint64_t number = t->call.number;
-	struct show s = {.text = &text, .task = t, .info = call_info(number), .arg = t->call.arg};
+	struct show s = show_of(t, text);
 	if (!s.info || !s.info->name) {
-		text_add(&text, "syscall_%#" PRIx64 "(", number);
+		text_add(text, "syscall_%#" PRIx32 "(", t->call.number);
 		for (unsigned i = 0; i < 6; i++)
-			text_add(&text, "%s0x%" PRIx64, i ? ", " : "", s.arg[i]);
+			text_add(text, "%s0x%" PRIx64, i ? ", " : "", s.arg[i]);
 	} else if (is_call(&s, "clone")) {
-		text_add(&text, "clone(");
+		text_add(text, "clone(");
 		show_clone(&s);
 	} else {
-		text_add(&text, "%s(", s.info->name);
+		text_add(text, "%s(", s.info->name);
 		unsigned shown = args_shown(&s), ready = first_output(&s);
 		show_args(&s, 0, ready < shown ? ready : shown);
 		if (ready < shown && ready > 0)
-			text_add(&text, ", ");
+			text_add(text, ", ");
 	}
-	give(&text, 0, ret_text, size);
 }
 
 static void show_result(struct show *s)
 {
 	enum call_type type = s->info && s->info->name ? s->info->result : T_int;
-	bool fcntl_flags = s->info && s->info->name && is_call(s, "fcntl") && s->arg[1] == 3;
+	bool is_fcntl = s->info && s->info->name && is_call(s, "fcntl");
+	bool fcntl_flags = is_fcntl && s->arg[1] == 3, fcntl_dup = is_fcntl && (s->arg[1] == 0 || s->arg[1] == 1030);
 	text_add(s->text, ") = ");
 	if (s->result < 0 && s->result >= -4095) {
 		names_add_error(s->text, s->result);
@@ -293,26 +279,22 @@ static void show_result(struct show *s)
 		text_add(s->text, "%#" PRIx64 " (flags ", (uint64_t)s->result);
 		names_add_open_flags(s->text, (uint64_t)s->result);
 		text_add(s->text, ")");
+	} else if (type == T_fd || fcntl_dup) {
+		show_fd(s, (int)s->result);
 	} else {
 		text_add(s->text, "%" PRId64, s->result);
 	}
 }
 
-void call_text_exit(struct task *t, int64_t result, char *ret_text, unsigned size)
+void call_text_exit(struct task *t, int64_t result, struct text *text)
 {
-	struct text text = TEXT;
-	struct show s = {.text = &text,
-			 .task = t,
-			 .info = call_info(t->call.number),
-			 .arg = t->call.arg,
-			 .done = true,
-			 .result = result};
+	struct show s = show_of(t, text);
+	s.done = true;
+	s.result = result;
 	if (s.info && s.info->name && !is_call(&s, "clone")) {
 		unsigned shown = args_shown(&s), ready = first_output(&s);
 		if (ready < shown)
 			show_args(&s, ready, shown);
 	}
-	size_t before = text.size;
 	show_result(&s);
-	give(&text, text.size - before, ret_text, size);
 }

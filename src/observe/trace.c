@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "observe/trace.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,94 +11,64 @@
 /* Where strace puts the result. */
 enum { RESULT_COLUMN = 40 };
 
-/* --- what is shown --------------------------------------------------------------------------- */
-
-static bool filter_word(struct trace_filter *f, const char *word)
-{
-	bool known = true;
-	if (strcmp(word, "faults") == 0)
-		f->faults = true;
-	else if (strcmp(word, "calls") == 0)
-		f->calls = true;
-	else if (strcmp(word, "signals") == 0)
-		f->signals = true;
-	else if (strcmp(word, "exits") == 0)
-		f->exits = true;
-	else
-		known = false;
-	for (enum cause c = CAUSE_none + 1; c < CAUSES && !known; c++)
-		if (strcmp(word, cause_text(c)) == 0)
-			known = f->by_cause = f->cause[c] = true;
-	for (unsigned n = 0; n < 512 && !known; n++) {
-		const char *name = call_name(n);
-		if (name && strcmp(word, name) == 0)
-			known = f->by_call = f->call[n] = true;
-	}
-	return known;
-}
-
-int trace_filter_parse(const char *words, struct trace_filter *ret_filter, char *ret_word)
-{
-	struct trace_filter f = {0};
-	for (const char *p = words ? words : "faults,calls,signals,exits";; p++) {
-		char word[64];
-		size_t length = strcspn(p, ",");
-		snprintf(word, sizeof(word), "%.*s", (int)(length < 63 ? length : 63), p);
-		if (!filter_word(&f, word)) {
-			strcpy(ret_word, word);
-			return -EINVAL;
-		}
-		p += length;
-		if (!*p)
-			break;
-	}
-	*ret_filter = f;
-	return 0;
-}
-
-static bool wants_call(const struct trace_filter *f, uint64_t number)
-{
-	return f->calls || (f->by_call && number < 512 && f->call[number]);
-}
-
-bool trace_wants(const struct trace_filter *f, const struct event *e)
-{
-	switch (e->kind) {
-	case EVENT_fault: return f->faults || (f->by_cause && f->cause[e->fault.cause]);
-	case EVENT_syscall_enter: return wants_call(f, e->syscall_enter.number);
-	case EVENT_syscall_exit: return wants_call(f, e->syscall_exit.number);
-	case EVENT_process_exec: return f->calls || f->by_call;
-	case EVENT_signal: return f->signals;
-	case EVENT_process_exit:
-	case EVENT_thread_exit: return f->exits;
-	/* The rest has no line in the text; in JSON it comes with everything. */
-	default: return f->faults && f->calls && f->signals && f->exits;
-	}
-}
-
 /* --- lines ----------------------------------------------------------------------------------- */
 
 static void put(struct trace *tr, struct text *t)
 {
-	tr->write(tr->ctx, text_str(t), t->size);
+	if (!tr->silent)
+		tr->write(tr->ctx, text_str(t), t->size);
 	text_finish(t);
 }
 
 /* Another line begins: the open one is cut. */
 static void cut(struct trace *tr)
 {
-	static const char unfinished[] = " <unfinished ...>\n";
+	struct text t = TEXT;
 	if (!tr->open)
 		return;
 	tr->open->cut = true;
 	tr->open = NULL;
-	tr->write(tr->ctx, unfinished, sizeof(unfinished) - 1);
+	text_add(&t, " <unfinished ...>\n");
+	put(tr, &t);
+}
+
+/* As many digits as the precision has behind the seconds; what is left is cut off, as strace does. */
+static void add_fraction(struct text *t, uint64_t ns, enum trace_precision precision)
+{
+	static const uint32_t unit[] = {[TRACE_MS] = 1000000, [TRACE_US] = 1000, [TRACE_NS] = 1};
+	if (precision > TRACE_S)
+		text_add(t, ".%0*" PRIu64, 3 * (int)(precision - TRACE_S), ns % 1000000000 / unit[precision]);
+}
+
+static void add_day(struct text *t, const struct trace *tr)
+{
+	uint64_t ns = tr->epoch + tr->now, s = ns / 1000000000;
+	if (tr->times.unix_day)
+		text_add(t, "%" PRIu64, s);
+	else
+		text_add(t, "%02u:%02u:%02u", (unsigned)(s / 3600 % 24), (unsigned)(s / 60 % 60), (unsigned)(s % 60));
+	add_fraction(t, ns, tr->times.day);
+	text_add(t, " ");
+}
+
+static void add_step(struct text *t, struct trace *tr)
+{
+	uint64_t ns = tr->begun ? tr->now - tr->last : 0;
+	tr->last = tr->now;
+	tr->begun = true;
+	text_add(t, "%s%6" PRIu64, tr->times.day ? "(+" : "", ns / 1000000000);
+	add_fraction(t, ns, tr->times.step);
+	text_add(t, "%s ", tr->times.day ? ")" : "");
 }
 
 static void begin(struct trace *tr, struct text *t, int32_t tid)
 {
 	cut(tr);
 	text_add(t, "[pid %d] ", tid);
+	if (tr->times.day)
+		add_day(t, tr);
+	if (tr->times.step)
+		add_step(t, tr);
 }
 
 static const char *paint(const struct trace *tr, const char *sgr)
@@ -127,20 +95,26 @@ static void forget_call(struct trace *tr, int32_t tid)
 	free(c);
 }
 
-/* "rest) = 0" goes on at column, the result where strace aligns it. */
-static void add_result(struct text *t, size_t line_start, size_t column, const char *rest)
+/* "rest) = 0" goes on at column, the result where strace aligns it. began: when, if it is over now. */
+static void add_result(const struct trace *tr, struct text *t, size_t column, const char *rest, const uint64_t *began)
 {
 	const char *result = NULL;
 	for (const char *p = rest; (p = strstr(p, ") = ")); p++)
 		result = p;
 	size_t head = result ? (size_t)(result - rest) + 1 : strlen(rest);
 	text_add_bytes(t, rest, head);
-	column += t->size - line_start;
+	column += t->size;
 	if (!result)
 		return;
 	for (; column < RESULT_COLUMN - 1; column++)
 		text_add(t, " ");
-	text_add(t, "%s\n", result + 1);
+	text_add(t, "%s", result + 1);
+	if (tr->times.took && began) {
+		text_add(t, " <%" PRIu64, (tr->now - *began) / 1000000000);
+		add_fraction(t, tr->now - *began, tr->times.took);
+		text_add(t, ">");
+	}
+	text_add(t, "\n");
 }
 
 static void add_name(struct text *t, uint64_t number)
@@ -152,11 +126,12 @@ static void add_name(struct text *t, uint64_t number)
 		text_add(t, "syscall_%#" PRIx64, number);
 }
 
-/* What was begun goes on: the rest of its line, or a line of its own. */
-static void end_call(struct trace *tr, int32_t tid, uint64_t number, const char *rest)
+/* What was begun goes on: the rest of its line, or a line of its own. returned: not given up. */
+static void end_call(struct trace *tr, int32_t tid, uint64_t number, const char *rest, bool returned)
 {
 	struct text t = TEXT;
 	size_t column = 0;
+	const struct trace_call *c = *find_call(tr, tid);
 	if (tr->open && tr->open->tid == tid) {
 		column = tr->column;
 		tr->open = NULL;
@@ -166,7 +141,7 @@ static void end_call(struct trace *tr, int32_t tid, uint64_t number, const char 
 		add_name(&t, number);
 		text_add(&t, " resumed>%s", rest[0] == ')' || rest[0] == ' ' ? "" : " ");
 	}
-	add_result(&t, 0, column, rest);
+	add_result(tr, &t, column, rest, c && returned ? &c->began : NULL);
 	put(tr, &t);
 	forget_call(tr, tid);
 }
@@ -174,9 +149,10 @@ static void end_call(struct trace *tr, int32_t tid, uint64_t number, const char 
 static void call_enter(struct trace *tr, const struct event *e)
 {
 	struct trace_call *before = *find_call(tr, e->tid);
-	if (before)
-		end_call(tr, e->tid, before->number,
-			 ") = ? ERESTARTSYS (To be restarted if SA_RESTART is set)");
+	if (before) {
+		trace_count(tr, before->number, e->time - before->began, true);
+		end_call(tr, e->tid, before->number, ") = ? ERESTARTSYS (To be restarted if SA_RESTART is set)", true);
+	}
 	struct text t = TEXT;
 	begin(tr, &t, e->tid);
 	const char *text = e->syscall_enter.text ? e->syscall_enter.text : "";
@@ -188,9 +164,20 @@ static void call_enter(struct trace *tr, const struct event *e)
 	if (!c)
 		return; /* it will look as if it had been resumed */
 	*c = (struct trace_call){
-	    .tid = e->tid, .number = e->syscall_enter.number,
+	    .tid = e->tid, .number = e->syscall_enter.number, .began = e->time,
 	    .ends_args = length < 2 || strcmp(text + length - 2, ", ") != 0, .next = tr->calls};
 	tr->calls = tr->open = c;
+}
+
+static void call_exit(struct trace *tr, const struct event *e)
+{
+	const struct trace_call *c = *find_call(tr, e->tid);
+	int64_t result = e->syscall_exit.result;
+	/* Of a call that was not asked for, because of its file. */
+	if (!c && tr->concerns)
+		return;
+	trace_count(tr, e->syscall_exit.number, c ? e->time - c->began : 0, result < 0 && result >= -4095);
+	end_call(tr, e->tid, e->syscall_exit.number, e->syscall_exit.text ? e->syscall_exit.text : ") = ?", true);
 }
 
 /* A program that no call started: as if one had. */
@@ -199,6 +186,9 @@ static void exec(struct trace *tr, const struct event *e)
 	if (e->pid != tr->spawned || !tr->argv)
 		return;
 	tr->spawned = 0;
+	if (tr->concerns && !tr->concerns(tr->ctx, e))
+		return;
+	trace_count(tr, TRACE_EXECVE, 0, false);
 	struct text t = TEXT;
 	begin(tr, &t, e->tid);
 	text_add(&t, "execve(");
@@ -213,7 +203,7 @@ static void exec(struct trace *tr, const struct event *e)
 	size_t column = t.size;
 	put(tr, &t);
 	t = (struct text)TEXT;
-	add_result(&t, 0, column, ") = 0");
+	add_result(tr, &t, column, ") = 0", &e->time);
 	put(tr, &t);
 }
 
@@ -329,7 +319,7 @@ static void abandon_call(struct trace *tr, int32_t tid)
 	struct trace_call *c = *find_call(tr, tid);
 	if (c)
 		end_call(tr, tid, c->number,
-			 c->ends_args ? ") = ?" : " <unfinished ...>) = ?");
+			 c->ends_args ? ") = ?" : " <unfinished ...>) = ?", false);
 }
 
 static void exited(struct trace *tr, int32_t tid, int status)
@@ -368,19 +358,21 @@ static void superseded(struct trace *tr, const struct event *e)
 void trace_event(struct trace *tr, const struct event *e)
 {
 	/* Exits also end what was begun. */
-	bool ends = e->kind == EVENT_process_exit || e->kind == EVENT_thread_exit || e->kind == EVENT_thread_lead;
+	bool ends = e->kind == EVENT_process_exit || e->kind == EVENT_thread_exit ||
+		    e->kind == EVENT_thread_lead;
 	/* A child of init is there before anybody runs: the next event of a program is its. */
 	if (e->kind == EVENT_process_new)
 		tr->spawned = e->process_new.parent == 1 ? e->pid : 0;
 	if (!ends && !trace_wants(&tr->filter, e))
 		return;
+	tr->now = e->time;
 	switch (e->kind) {
 	case EVENT_fault: fault(tr, e); break;
-	case EVENT_syscall_enter: call_enter(tr, e); break;
-	case EVENT_syscall_exit:
-		end_call(tr, e->tid, e->syscall_exit.number,
-			 e->syscall_exit.text ? e->syscall_exit.text : ") = ?");
+	case EVENT_syscall_enter:
+		if (!tr->concerns || tr->concerns(tr->ctx, e))
+			call_enter(tr, e);
 		break;
+	case EVENT_syscall_exit: call_exit(tr, e); break;
 	case EVENT_process_exec: exec(tr, e); break;
 	case EVENT_signal: add_signal(tr, e); break;
 	case EVENT_thread_exit:

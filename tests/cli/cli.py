@@ -176,7 +176,9 @@ def wrong_options_are_named_with_what_to_write_instead():
                  ('run', '--refs', 'some', 'x'), ('run', '--local', 'none', 'x'),
                  ('run', '--like', 'macos', 'x'), ('run', '--clean-env=1', 'x'), ('run', '-E', 'A', 'x'),
                  ('run', '--fault-around', '17', 'x'), ('run', '--bind', '/usr:relative', 'x'),
-                 ('maps', '--at', '?', 'x'), ('trace', '-e', 'faults,nonsense', 'x'), ('walk',), ('walk', 'main'),
+                 ('maps', '--at', '?', 'x'), ('trace', '-e', 'faults,nonsense', 'x'),
+                 ('trace', '-e', '!%files', 'x'), ('trace', '-s', '0', 'x'), ('trace', '--relative-timestamps=unix', 'x'),
+                 ('trace', '--absolute-timestamps=noon', 'x'), ('trace', '-c', '--jsonl', 'x'), ('walk',), ('walk', 'main'),
                  ('help', 'me')):
         r = carrel(*args)
         equal((r.returncode, r.stdout), (125, ''), ' '.join(args))

@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 
-from world import CARREL, DIR, MEM, SOURCE, build, carrel, look, threads, tiny
+from world import CARREL, DIR, MEM, SOURCE, build, carrel, has, look, threads, tiny
 from tap import Skip, equal, main, test
 
 STORY = r'''
@@ -50,6 +50,36 @@ int main(void)
 '''
 
 
+SLEEPS = r'''
+#include <fcntl.h>
+#include <time.h>
+int main(void)
+{
+	struct timespec t = {.tv_sec = 1, .tv_nsec = 500000000};
+	return open("/nowhere/at/all", O_RDONLY) == 3 || nanosleep(&t, NULL);
+}
+'''
+FILES = r'''
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(void)
+{
+	int fd = open("one", O_CREAT | O_RDWR, 0600);
+	write(fd, "1", 1);
+	int other = fcntl(fd, F_DUPFD, 10), s = socket(AF_UNIX, SOCK_STREAM, 0);
+	close(dup(s));
+	mkdir("sub", 0700);
+	dup(other);
+	close(fd);
+	chdir("sub");
+	access("../one", R_OK);
+	return unlink("../one");
+}
+'''
+
+
 @test
 def trace_writes_calls_and_faults_as_the_manual_shows_them():
     equal(look('trace.txt', 'trace').stdout, 'hi\n')
@@ -58,6 +88,67 @@ def trace_writes_calls_and_faults_as_the_manual_shows_them():
 @test
 def trace_shows_only_what_was_asked_for():
     look('trace-filter.txt', 'trace', '-e', 'cow-copy,cow-reuse,clone')
+
+
+@test
+def trace_writes_the_times_of_the_programs_clock_as_strace_does():
+    look('trace-times.txt', 'trace', '-tt', '-r', '-T', '-e', 'calls,cow-copy,exits')
+    for words, line in ((['-t'], r'\[pid 2\] 00:00:00 execve'), (['-ttt'], r'\[pid 2\] 1767225600\.000000 execve'),
+                        (['-r'], r'\[pid 2\]      0\.000000000 execve'), (['-T'], r'execve.* = 0 <0\.000000000>$'),
+                        (['--absolute-timestamps=unix,ms'], r'\[pid 2\] 1767225600\.000 execve'),
+                        (['--relative-timestamps=us'], r'\[pid 2\]      0\.000000 execve'),
+                        (['--syscall-times=s'], r'execve.* = 0 <0>$'), (['-f'], r'\[pid 2\] execve')):
+        has(carrel('trace', *words, '-e', 'calls', *tiny()).stderr, line)
+    r = carrel('trace', '-rTe', 'calls', build('sleeps', SLEEPS, '-static'))
+    has(r.stderr, r'clock_nanosleep\(.* <1\.500000000>$', r'^\[pid 2\]      1\.50')
+    has(carrel('trace', '--clock', 'real', '-ttt', *tiny()).stderr, r'^\[pid 2\] 1[789]\d{8}\.\d{6} ')
+
+
+@test
+def trace_counts_calls_instead_of_showing_them():
+    look('trace-summary.txt', 'trace', '-c')
+    both = carrel('trace', '-C', '-e', 'clone,write', *tiny()).stderr
+    has(both, r'^\[pid 2\] clone', r'^% time +seconds', r' 2 +write$', r' 1 +clone$', r'^100\.00|^  0\.00 .* 4 +total$')
+    has(carrel('trace', '-c', build('sleeps', SLEEPS, '-static')).stderr, r'^100\.00 +1\.500000 +1500000 +1 +clock_nanosleep$',
+        r' 1 +1 openat$', r' total$')
+
+
+@test
+def trace_names_the_files_behind_descriptors_and_shows_only_what_concerns_one():
+    files = build('files', FILES, '-static')
+    text = carrel('trace', '-y', '-e', 'calls', files).stderr
+    has(text, rf'openat\(AT_FDCWD<{DIR}>, "one", .* = 3<{DIR}/one>$', rf'write\(3<{DIR}/one>, "1".* = 1$',
+        r'fcntl\(3<.*/one>, F_DUPFD, 0xa\) += 10<.*/one>', r'socket\(AF_UNIX, .* = 4<socket:\[\d+\]>$', rf'close\(3<{DIR}/one>\)')
+    plain = carrel('trace', '-e', 'calls', files).stderr
+    equal('<' in plain.replace('<unfinished', ''), False, 'names without -y')
+    for path in ('one', './sub/../one', f'{DIR}/one'):
+        lines = carrel('trace', '-P', path, files).stderr.splitlines()
+        equal([line.split()[2].split('(')[0] for line in lines if '+++' not in line],
+              ['openat', 'write', 'fcntl', 'dup', 'close', 'faccessat', 'unlinkat'], path)
+    equal(carrel('trace', '-P', 'nothing', files).stderr, '[pid 2] +++ exited with 0 +++\n')
+    equal(carrel('trace', '-P', f'{DIR}/files', '-e', 'calls', files).stderr.split('(')[0], '[pid 2] execve', 'its exec')
+
+
+@test
+def trace_shows_as_much_of_a_string_as_is_asked_for():
+    text = 'x' * 40
+    program = build('strings', '#include <unistd.h>\nint main(void) { return write(1, "%s", 40) != 40; }\n' % text, '-static')
+    has(carrel('trace', '-e', 'write', program).stderr, r'write\(1, "x{32}"\.\.\., 40\)')
+    has(carrel('trace', '-s', '100', '-e', 'write', program).stderr, r'write\(1, "x{40}", 40\)')
+    has(carrel('trace', '-s2', '-e', 'write', program).stderr, r'write\(1, "xx"\.\.\., 40\)')
+
+
+@test
+def trace_takes_kinds_of_calls_and_all_but_some():
+    def names(what):
+        lines = carrel('trace', '-e', what, build('files', FILES, '-static')).stderr.splitlines()
+        return {line.split()[3 if '--- ' in line else 2].split('(')[0] for line in lines if '<... ' not in line}
+    equal(names('%file') - {'readlinkat'}, {'execve', 'openat', 'faccessat', 'unlinkat', 'chdir', 'mkdirat'})
+    equal(names('trace=%network'), {'execve', 'socket'}, 'and how it began')
+    equal(names('%desc') >= {'openat', 'write', 'close', 'dup', 'socket'}, True)
+    equal('chdir' in names('%desc'), False)
+    every, but = names('calls,faults,signals,exits'), names('!%file,faults')
+    equal(every - but, {'faccessat', 'unlinkat', 'chdir', 'mkdirat', 'page_fault', 'openat'} | (every & {'readlinkat'}))
 
 
 @test

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "base/bits.h"
+#include "base/text.h"
 #include "kernel/abi.h"
 #include "kernel/event/async.h"
 #include "kernel/event/epoll.h"
@@ -87,6 +88,20 @@ int file_stat_anonymous(struct file *f, struct stat *ret_stat)
 				  .st_nlink = 1,
 				  .st_blksize = PAGE_SIZE};
 	return 0;
+}
+
+void file_describe(const struct file *f, const struct task *t, struct text *ret_name)
+{
+	struct stat st;
+	if (f->path) {
+		text_add(ret_name, "%s%s", path_seen(t, f->path), f->unlinked ? " (deleted)" : "");
+		return;
+	}
+	uint64_t number = f->ops->stat && f->ops->stat((struct file *)f, &st) == 0 ? st.st_ino : 0;
+	if (f->ops->stat == file_stat_anonymous)
+		text_add(ret_name, "anon_inode:%s", f->ops->name);
+	else
+		text_add(ret_name, "%s:[%lu]", f->ops->name, number);
 }
 
 /* Of a file that got no descriptor: what it would release stays the caller's. */

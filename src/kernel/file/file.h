@@ -136,6 +136,8 @@ int file_limit(struct task *t, uint64_t pos, size_t *size);
 int file_limit_size(struct task *t, uint64_t old, uint64_t size);
 /* stat of what has neither a name nor a type: eventfds, epolls and their like. */
 int file_stat_anonymous(struct file *f, struct stat *ret_stat);
+/* Adds what the link of its descriptor says to t: a path, or a description of what has none. */
+void file_describe(const struct file *f, const struct task *t, struct text *ret_name);
 /* Its descriptor is the program's; access mode, O_CLOEXEC and O_NONBLOCK as flags say. Returns it or
  * -errno; then ctx stays the caller's. */
 int64_t file_install_anonymous(struct task *t, const struct file_ops *ops, uint32_t flags, void *ctx);

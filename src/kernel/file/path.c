@@ -351,6 +351,32 @@ static int find_plain(struct place *at, const char *path, unsigned flags)
 	return !S_ISLNK(at->stat.st_mode) || !(flags & FIND_FOLLOW);
 }
 
+bool path_join(const char *base, const char *name, char ret_path[PATH_SIZE])
+{
+	size_t size = 0;
+	for (const char *part[] = {*name == '/' ? "" : base, name}, **p = part; p < part + 2; p++) {
+		for (const char *at = *p; *at;) {
+			at += strspn(at, "/");
+			size_t n = strcspn(at, "/");
+			if (n == 2 && memcmp(at, "..", 2) == 0) {
+				while (size > 0 && ret_path[--size] != '/')
+					;
+			} else if (n > 0 && !(n == 1 && *at == '.')) {
+				if (size + n + 2 > PATH_SIZE)
+					return false;
+				ret_path[size++] = '/';
+				memcpy(ret_path + size, at, n);
+				size += n;
+			}
+			at += n;
+		}
+	}
+	if (size == 0)
+		ret_path[size++] = '/';
+	ret_path[size] = '\0';
+	return true;
+}
+
 int path_find(struct kernel *k, struct task *t, int dirfd, const char *path, unsigned flags,
 	      struct place *ret_place)
 {

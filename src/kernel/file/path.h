@@ -138,6 +138,9 @@ enum find_flag {
  * absolute path, asked for by the kernel. dirfd may be AT_FDCWD. */
 int path_find(struct kernel *k, struct task *t, int dirfd, const char *path, unsigned flags,
 	      struct place *ret_place);
+/* base and name, which may be absolute, as one path without "." and "..", by what is written alone: no link
+ * is looked at. False: it is too long. */
+bool path_join(const char *base, const char *name, char ret_path[PATH_SIZE]);
 /* The name of at within its mount: "" for its root. */
 const char *place_rel(const struct place *at);
 /* Opens what path_find found. */

@@ -228,21 +228,6 @@ static int proc_stat(const struct place *at, struct stat *ret_stat)
 	return err;
 }
 
-/* What the link of a descriptor says: a path, or a description of what has none. */
-static void fd_name(const struct task *t, struct file *f, struct text *ret_name)
-{
-	struct stat st;
-	if (f->path) {
-		text_add(ret_name, "%s%s", path_seen(t, f->path), f->unlinked ? " (deleted)" : "");
-		return;
-	}
-	uint64_t number = f->ops->stat && f->ops->stat(f, &st) == 0 ? st.st_ino : 0;
-	if (f->ops->stat == file_stat_anonymous)
-		text_add(ret_name, "anon_inode:%s", f->ops->name);
-	else
-		text_add(ret_name, "%s:[%lu]", f->ops->name, number);
-}
-
 static int proc_readlink(const struct place *at, char *ret_text, unsigned size)
 {
 	struct proc_node n;
@@ -271,7 +256,7 @@ static int proc_readlink(const struct place *at, char *ret_text, unsigned size)
 		break;
 	case NODE_NS: proc_namespace_link((unsigned)n.fd, &t); break;
 	case NODE_MAP_FILE: proc_map_name(at->kernel, n.process, n.region, &t); break;
-	case NODE_FD: fd_name(at->task, fd_get(n.process->files, n.fd), &t); break;
+	case NODE_FD: file_describe(fd_get(n.process->files, n.fd), at->task, &t); break;
 	default: return -EINVAL;
 	}
 	if (t.size == 0) {
