@@ -53,11 +53,12 @@ static struct sparse_node *node_near(const struct sparse *s, uint64_t index)
 	return s->near_index == index >> NODE_BITS ? s->near : NULL;
 }
 
-void *sparse_get(const struct sparse *s, uint64_t index)
+/* The lowest node of index's path, remembered. NULL: there is none. */
+static struct sparse_node *node_of(const struct sparse *s, uint64_t index)
 {
 	struct sparse_node *n = node_near(s, index);
 	if (likely(n))
-		return n->slot[slot_of(index, 1)];
+		return n;
 	if (!s->root || (s->levels < LEVELS_MAX && index >> (s->levels * NODE_BITS)))
 		return NULL;
 	n = s->root;
@@ -69,7 +70,22 @@ void *sparse_get(const struct sparse *s, uint64_t index)
 	struct sparse *memory = (struct sparse *)(uintptr_t)s;
 	memory->near = n;
 	memory->near_index = index >> NODE_BITS;
-	return n->slot[slot_of(index, 1)];
+	return n;
+}
+
+void *sparse_get(const struct sparse *s, uint64_t index)
+{
+	const struct sparse_node *n = node_of(s, index);
+	return n ? n->slot[slot_of(index, 1)] : NULL;
+}
+
+void *const *sparse_run(const struct sparse *s, uint64_t index, unsigned *n)
+{
+	const struct sparse_node *node = node_of(s, index);
+	unsigned at = slot_of(index, 1);
+	if (*n > NODE_SLOTS - at)
+		*n = NODE_SLOTS - at;
+	return node ? &node->slot[at] : NULL;
 }
 
 /* Allocates the nodes that are missing first, so that it changes all or nothing:

@@ -32,6 +32,9 @@ void sparse_init(struct sparse *s, const struct alloc *alloc);
 void sparse_finish(struct sparse *s);
 
 void *sparse_get(const struct sparse *s, uint64_t index);
+/* Where the entries of neighbours lie, from index on: *n of them at most, and then as many as there are
+ * in one piece, one at least. NULL: these hold nothing. Valid until something is set. */
+void *const *sparse_run(const struct sparse *s, uint64_t index, unsigned *n);
 /* Returns 0 or -ENOMEM. */
 int sparse_prepare(struct sparse *s, uint64_t index);
 /* Stores p, or removes with NULL. Returns 0, or -ENOMEM when the path was not prepared. */

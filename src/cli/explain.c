@@ -129,7 +129,7 @@ static void close_tale(struct explain *x, struct tale *t, struct process *p, uin
 	if (!p)
 		return;
 	t->tally = p->tally;
-	t->instructions = p->retired;
+	t->instructions = p->retired - p->system;
 	if (p->space && !t->skipped)
 		explain_shared(x, t, p, time);
 }

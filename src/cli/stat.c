@@ -48,7 +48,7 @@ static void stat_look(struct session *s, struct process *p)
 	g->pid = p->pid;
 	snprintf(g->name, sizeof(g->name), "%s", process_name(p));
 	g->tally = p->tally;
-	g->instructions = p->retired;
+	g->instructions = p->retired - p->system;
 	g->time = kernel_now(s->kernel) - p->started;
 	s->kernel->mm->pmap->stats(p->space->pmap, &ps);
 	g->resident_peak = max_u64(p->space->resident_peak, pmap_resident(p->space->pmap));

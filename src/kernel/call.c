@@ -125,7 +125,7 @@ static void begin(struct task *t)
 	const struct regs *r = task_regs(t);
 	struct call *c = &t->call;
 	c->active = true;
-	c->interrupted = c->again = false;
+	c->interrupted = c->again = c->paused = c->held = false;
 	c->number = (uint32_t)min_u64(r->x[REG_A7], UINT32_MAX);
 	for (unsigned i = 0; i < array_size(c->arg); i++)
 		c->arg[i] = r->x[REG_A0 + i];
@@ -177,7 +177,7 @@ static void finish(struct task *t, int64_t result)
 	count_io(t->process, t->call.number, result);
 	if (t->call.abandon)
 		t->call.abandon(t);
-	t->call.active = false;
+	t->call.active = t->call.paused = t->call.held = false;
 	hart_regs(k->hart)->x[REG_A0] = (uint64_t)result;
 	hart_retire(k->hart);
 	if (k->mm->instruction_frames > 0)
@@ -202,7 +202,7 @@ static int64_t perform(struct task *t)
 {
 	const struct call_info *info = call_info(t->call.number);
 	wait_forget(t);
-	t->call.woken = false;
+	t->call.woken = t->call.paused = t->call.held = false;
 	return info->handler ? info->handler(t, t->call.arg) : call_refused(t, info);
 }
 
@@ -221,7 +221,7 @@ void call_dispatch(struct task *t)
 			finish(t, result);
 			return;
 		}
-		if (t->state != TASK_RUNNING || signal_waiting(t))
+		if (t->state != TASK_RUNNING || signal_waiting(t) || t->call.paused)
 			return;
 		if (!t->call.woken) {
 			t->state = TASK_WAITING;

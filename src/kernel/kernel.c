@@ -34,7 +34,7 @@ enum { INIT_PID = 1 };
 
 uint64_t kernel_now(const struct kernel *k)
 {
-	return hart_retired(k->hart) + k->idle_ns;
+	return hart_retired(k->hart) + k->idle_ns + k->work_ns;
 }
 
 uint64_t kernel_realtime(const struct kernel *k)

@@ -6,7 +6,8 @@
  *	kernel_run       until something that the caller asked for
  *	kernel_destroy   everything back; the host keeps nothing
  *
- * One host thread; virtual time is the instructions retired plus the time in which all slept. The
+ * One host thread; virtual time is the instructions retired, the time in which all slept, and that of
+ * the kernel's long works. The
  * tasks run in turn, each for a slice of instructions. Nothing here depends on the host's time,
  * addresses or environment, unless the configuration asks for it.
  */
@@ -126,6 +127,7 @@ struct kernel {
 	uint64_t next_timer; /* serial number of the next timer that is made */
 	struct object *trampoline; /* see signal.h */
 	uint32_t trampoline_frame;
+	struct task *goes_on;	/* is ready, and next in any case: it paused (PAUSE_ALONE); else NULL */
 	struct task *current;	/* whose registers the hart has; it may wait or be stopped meanwhile */
 	struct task_list dead;	/* tasks to free, when nobody can be using them */
 	struct kernel_spawned *spawned; /* how those ended that kernel_spawn started */
@@ -140,7 +142,8 @@ struct kernel {
 	int wake_fd;		/* an eventfd: kernel_interrupt ends a poll that is under way */
 	int edge_fd;		/* an epoll: says when something comes on a host_watch, once */
 	void *pmap_config;
-	uint64_t idle_ns; /* time in which nothing ran: virtual now = retired + idle_ns */
+	uint64_t idle_ns; /* time in which nothing ran: virtual now = retired + idle_ns + work_ns */
+	uint64_t work_ns; /* time that long works of the kernel took: see sched.h */
 	uint64_t io_idle_ns; /* of that, while a transfer of the paging system was under way */
 	uint64_t switches;   /* from one task to another */
 	bool uneven;	     /* somebody is no ordinary task of nice 0, or was: see sched.h */

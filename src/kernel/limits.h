@@ -21,7 +21,7 @@ void limits_apply(const struct process *p, struct space *s);
 enum { THREADS_MAX = 32768 };
 
 struct usage {
-	uint64_t retired;	/* instructions: processor time in ns */
+	uint64_t retired, system; /* processor time in ns, and what of it was the kernel's work */
 	uint64_t resident_peak; /* pages */
 	const struct tally *tally;
 	struct switches switches;

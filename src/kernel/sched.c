@@ -44,8 +44,11 @@ void sched_ready(struct task *t)
 
 void sched_remove(struct task *t)
 {
+	struct kernel *k = t->process->kernel;
+	if (k->goes_on == t)
+		k->goes_on = NULL;
 	if (t->state == TASK_READY)
-		TAILQ_REMOVE(&t->process->kernel->ready, t, run);
+		TAILQ_REMOVE(&k->ready, t, run);
 }
 
 void sched_look_at(struct kernel *k, uint64_t ns)
@@ -96,6 +99,23 @@ static void account(struct kernel *k, struct task *t)
 	sched_charge(t, more);
 	if (t->process->space && t->process->space->group)
 		t->process->space->group->local.ran += more;
+}
+
+static void set_time(struct kernel *k)
+{
+	hart_set_time_offset(k->hart, k->idle_ns + k->work_ns);
+}
+
+/* A piece of a long work was done for t. */
+static void pay(struct kernel *k, struct task *t)
+{
+	k->work_ns += WORK_NS;
+	t->retired += WORK_NS;
+	t->system += WORK_NS;
+	t->process->retired += WORK_NS;
+	t->process->system += WORK_NS;
+	sched_charge(t, WORK_NS);
+	set_time(k);
 }
 
 static void trap_handle(struct kernel *k, struct task *t, const struct trap *trap)
@@ -151,6 +171,8 @@ static void run_due(struct kernel *k)
 static struct task *next_ready(struct kernel *k)
 {
 	struct task *t = TAILQ_FIRST(&k->ready);
+	if (unlikely(k->goes_on != NULL) && !k->goes_on->debug.held)
+		return k->goes_on;
 	if (unlikely(k->uneven))
 		return sched_pick(k);
 	while (unlikely(k->debugger) && t && t->debug.held)
@@ -162,7 +184,9 @@ static struct task *next_ready(struct kernel *k)
 static void run(struct kernel *k, struct task *t)
 {
 	switch_to(k, t);
-	while (t->state == TASK_RUNNING) {
+	k->goes_on = NULL;
+	t->call.paused = false; /* if it had: it goes on */
+	while (t->state == TASK_RUNNING && !t->call.paused) {
 		if (unlikely(k->debugger) && k->stop)
 			break;
 		if (signal_waiting(t) && !signal_deliver(t))
@@ -189,6 +213,8 @@ static void run(struct kernel *k, struct task *t)
 		trap_handle(k, t, &trap);
 	}
 	account(k, t);
+	if (unlikely(t->call.paused) && t->state != TASK_DEAD)
+		pay(k, t);
 	if (t->state != TASK_RUNNING) {
 		t->sched.burst = 0;
 		t->switches.slept++;
@@ -199,6 +225,8 @@ static void run(struct kernel *k, struct task *t)
 	if (t->state != TASK_RUNNING)
 		return;
 	sched_ready(t);
+	if (t->call.paused && t->call.alone)
+		k->goes_on = t;
 	if (next_ready(k) != t) {
 		t->switches.preempted++;
 		t->process->switches.preempted++;
@@ -218,7 +246,7 @@ static void advance(struct kernel *k, uint64_t ns)
 	k->idle_ns += ns;
 	if (mm_next(k->mm) != NO_DEADLINE)
 		k->io_idle_ns += ns;
-	hart_set_time_offset(k->hart, k->idle_ns);
+	set_time(k);
 }
 
 void sched_pass_io(struct kernel *k)

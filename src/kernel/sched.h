@@ -19,6 +19,10 @@
  *	OTHER, BATCH  who had least, counted by weight: 1024 of nice 0, a quarter more for each step
  *		      down, to 88817 of -20, a fifth less for each step up, to 14 of 19
  *	IDLE          when nobody else wants to
+ *
+ * Calls take no time but for the instructions around them, as long as they are short. A long one is done
+ * in pieces (wait_pause), and each of these takes WORK_NS, which count as the system's time of who called,
+ * so that timers go off, others have their turn and limits are met meanwhile.
  */
 #ifndef KERNEL_SCHED_H
 #define KERNEL_SCHED_H
@@ -33,6 +37,8 @@ struct task;
 
 /* Instructions, and so virtual nanoseconds, that a task runs while others are ready. */
 enum { SCHED_SLICE = 1000000 };
+/* What a piece of the kernel's long work takes, ns: about what copying 1 MiB takes natively. */
+enum { WORK_NS = 100000 };
 /* Linux's numbers; its 6, DEADLINE, is refused. */
 enum { SCHED_POLICY_OTHER = 0, SCHED_POLICY_FIFO = 1, SCHED_POLICY_RR = 2, SCHED_POLICY_BATCH = 3, SCHED_POLICY_IDLE = 5 };
 

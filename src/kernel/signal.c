@@ -399,6 +399,16 @@ void signal_fault(struct task *t, const struct signal_info *info)
 
 static signal_set pending_of(const struct task *t) { return t->signals.pending.set | t->process->signals.pending.set; }
 
+/* Does one of these signals end t's process? */
+static bool ends_by(const struct task *t, signal_set set)
+{
+	for (int n = 1; n <= SIGNALS; n++)
+		if (set & signal_bit(n) & ~STOPPING && signal_action_of(t->process, n).handler == DEFAULT &&
+		    !ignores(t->process, n))
+			return true;
+	return false;
+}
+
 bool signal_waiting(const struct task *t)
 {
 	const struct task_signals *s = &t->signals;
@@ -411,6 +421,8 @@ bool signal_waiting(const struct task *t)
 		const struct call_info *info = call_info(t->call.number);
 		if (info && info->restart == HELD)
 			return false;
+		if (t->call.held)
+			return ends_by(t, pending_of(t) & ~(s->blocked | s->wanted));
 	} else if (s->restore_saved) {
 		return true;
 	}

@@ -48,7 +48,7 @@ struct signal_info {
 	int32_t error;
 	int32_t pid, uid; /* sender */
 	int32_t status;	  /* SIGCHLD */
-	uint64_t retired; /* SIGCHLD: the child's processor time, ns */
+	uint64_t retired, system; /* SIGCHLD: the child's processor time, ns, and the kernel's part */
 	uint64_t addr;	  /* SIGSEGV, SIGBUS, SIGILL, SIGTRAP */
 	uint64_t value;	  /* sigval; timers, sigqueue */
 	int32_t timer, overrun;
@@ -136,7 +136,8 @@ void signal_fault(struct task *t, const struct signal_info *info);
 bool signal_exited(struct process *p);
 
 /* Is there something signal_deliver must do before t goes on? Ignored signals are never kept, so
- * this is false for them; while t is in a HELD call only SIGKILL counts. */
+ * this is false for them; while t is in a HELD call only SIGKILL counts, and in one that paused and is
+ * held only what ends the process. */
 bool signal_waiting(const struct task *t);
 /* Takes what is pending: changes registers for a handler, ends or stops the process, or neither.
  * Returns false when the task no longer runs: dead, stopped, or waiting (for memory). */

@@ -10,7 +10,7 @@
 static struct signal_info child_info(const struct process *p, int number, int code, int status)
 {
 	return (struct signal_info){
-		.number = number, .code = code, .pid = p->pid, .uid = (int32_t)process_cred(p)->uid, .status = status, .retired = p->retired};
+		.number = number, .code = code, .pid = p->pid, .uid = (int32_t)process_cred(p)->uid, .status = status, .retired = p->retired, .system = p->system};
 }
 
 void signal_tell_parent(struct process *p, int code, int status)

@@ -97,7 +97,8 @@ void signal_info_encode(const struct signal_info *info, uint8_t ret_bytes[SIGINF
 	put32(fields + 4, info->uid);
 	if (by_hardware) { /* a child: its time in ticks of 10 ms */
 		put32(fields + 8, info->status);
-		put64(fields + 16, info->retired / 10000000);
+		put64(fields + 16, (info->retired - info->system) / 10000000);
+		put64(fields + 24, info->system / 10000000);
 	} else if (info->code < 0) {
 		put64(fields + 8, info->value);
 	}

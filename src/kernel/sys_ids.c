@@ -287,9 +287,10 @@ _Static_assert(sizeof(struct abi_rusage) == 144, "struct rusage");
 
 int usage_write(struct task *t, uint64_t va, const struct usage *usage)
 {
-	uint64_t us = usage->retired / 1000;
+	uint64_t us = (usage->retired - usage->system) / 1000, system = usage->system / 1000;
 	struct abi_rusage u = {
 		.utime = {(int64_t)(us / 1000000), (int64_t)(us % 1000000)},
+		.stime = {(int64_t)(system / 1000000), (int64_t)(system % 1000000)},
 		.maxrss = (int64_t)(usage->resident_peak * PAGE_SIZE / 1024),
 		.minflt = (int64_t)tally_minor(usage->tally),
 		.majflt = (int64_t)tally_major(usage->tally),
@@ -320,13 +321,13 @@ int64_t sys_getrusage(struct task *t, const uint64_t a[6])
 
 	switch ((int32_t)a[0]) {
 	case RUSAGE_SELF:
-		u = (struct usage){p->retired, resident_peak(p), &p->tally, p->switches};
+		u = (struct usage){p->retired, p->system, resident_peak(p), &p->tally, p->switches};
 		break;
 	case RUSAGE_CHILDREN:
-		u = (struct usage){p->children_retired, p->children_resident_peak, &p->children_tally, p->children_switches};
+		u = (struct usage){p->children_retired, p->children_system, p->children_resident_peak, &p->children_tally, p->children_switches};
 		break;
 	case RUSAGE_THREAD:
-		u = (struct usage){t->retired, resident_peak(p), &p->tally, t->switches};
+		u = (struct usage){t->retired, t->system, resident_peak(p), &p->tally, t->switches};
 		break;
 	default:
 		return -EINVAL;

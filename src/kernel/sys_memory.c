@@ -129,9 +129,12 @@ static int flags_check(const struct process *p, uint64_t flags)
  * on Linux. */
 static int64_t populate(struct task *t, uint64_t start, uint64_t end, uint64_t result)
 {
-	uint64_t *at = &t->call.state[1];
+	uint64_t *at = &t->call.state[1], pause;
 	t->call.state[0] = result;
-	for (*at = max_u64(*at, start); *at < end; *at += PAGE_SIZE) {
+	*at = max_u64(*at, start);
+	for (pause = *at + (uint64_t)WORK_PAGES * PAGE_SIZE; *at < end; *at += PAGE_SIZE) {
+		if (*at >= pause)
+			return wait_pause(t, PAUSE_HELD);
 		int r = space_populate(t->process->space, *at, PAGE_SIZE, true);
 		if (r == -EAGAIN)
 			return memory_result(t, r);
@@ -303,34 +306,83 @@ int64_t sys_mprotect(struct task *t, const uint64_t a[6])
 	return memory_result(t, space_protect(s, start, length, prot & PROT_ALL));
 }
 
-int64_t sys_madvise(struct task *t, const uint64_t a[6])
+enum { ADVICE_WILLNEED = 3, ADVICE_PAGEOUT = 21, ADVICE_POPULATE_WRITE = 23 };
+
+/* Does it bring pages in, or take them out, one after the other? */
+static bool advice_is_long(int advice)
 {
-	int r = space_advise(t->process->space, a[0], a[1], (int)a[2]);
-	return r == -ENOBUFS ? -EAGAIN : memory_result(t, r);
+	return advice == ADVICE_WILLNEED || (advice >= ADVICE_PAGEOUT && advice <= ADVICE_POPULATE_WRITE);
 }
 
+/* How many pages have come and gone, or were written, so far. */
+static uint64_t pages_moved(const struct mm *mm)
+{
+	const uint64_t *count = mm->events->total.event;
+	return mm->evictions + count[EVENT_frame_take] + count[EVENT_page_write];
+}
+
+int64_t memory_advise(struct task *t, struct space *s, uint64_t start, uint64_t length, int advice, uint64_t at[2])
+{
+	const uint64_t piece = (uint64_t)WORK_PAGES * PAGE_SIZE, pause = pages_moved(s->mm) + WORK_PAGES;
+	bool parts = advice_is_long(advice) && start % PAGE_SIZE == 0 && length < s->layout.top;
+	while (parts && length - at[0] > piece) {
+		if (pages_moved(s->mm) >= pause)
+			return wait_pause(t, PAUSE_HELD);
+		int r = space_advise(s, start + at[0], piece, advice);
+		/* Past holes it goes on, but for bringing in, and says so in the end. */
+		if (r != 0 && (r != -ENOMEM || advice > ADVICE_PAGEOUT))
+			return r == -ENOBUFS ? -EAGAIN : memory_result(t, r);
+		at[1] |= r != 0;
+		at[0] += piece;
+	}
+	int r = space_advise(s, start + at[0], length - at[0], advice);
+	return r == -ENOBUFS ? -EAGAIN : r == 0 && at[1] ? -ENOMEM : memory_result(t, r);
+}
+
+int64_t sys_madvise(struct task *t, const uint64_t a[6])
+{
+	return memory_advise(t, t->process->space, a[0], a[1], (int)a[2], t->call.state);
+}
+
+/* state: how far it is, and whether there was a hole, which is told in the end. */
 int64_t sys_msync(struct task *t, const uint64_t a[6])
 {
-	return memory_result(t, space_sync(t->process->space, a[0], a[1], (int)a[2]));
+	struct space *s = t->process->space;
+	const uint64_t piece = (uint64_t)WORK_PAGES * PAGE_SIZE, pause = pages_moved(s->mm) + WORK_PAGES;
+	uint64_t *done = &t->call.state[0], *hole = &t->call.state[1];
+	bool parts = a[0] % PAGE_SIZE == 0 && a[1] < s->layout.top;
+	int r = 0;
+	for (; parts && a[1] - *done > piece && (r == 0 || r == -ENOMEM); *done += piece) {
+		if (pages_moved(s->mm) >= pause)
+			return wait_pause(t, PAUSE_HELD);
+		r = space_sync(s, a[0] + *done, piece, (int)a[2]);
+		*hole |= r == -ENOMEM;
+	}
+	if (r == 0 || r == -ENOMEM)
+		r = space_sync(s, a[0] + *done, a[1] - *done, (int)a[2]);
+	return r == 0 && *hole ? -ENOMEM : memory_result(t, r);
 }
 
 /* --- what is resident, and what must be --- */
 
 int64_t sys_mincore(struct task *t, const uint64_t a[6])
 {
-	uint64_t pages = page_up(a[1]) >> PAGE_SHIFT, at = a[0];
+	uint64_t pages = page_up(a[1]) >> PAGE_SHIFT;
 	uint8_t some[1024];
+	uint64_t *done = &t->call.state[0], pause = *done + 64 * (uint64_t)WORK_PAGES, n;
 	if (a[0] % PAGE_SIZE != 0)
 		return -EINVAL;
 	if (a[1] > t->process->space->layout.top || a[0] > t->process->space->layout.top - a[1])
 		return -ENOMEM;
-	for (uint64_t done = 0, n; done < pages; done += n, at += n << PAGE_SHIFT) {
-		int64_t got = space_incore(t->process->space, at,
-					   min_u64(pages - done, sizeof(some)) << PAGE_SHIFT, some);
+	for (; *done < pages; *done += n) {
+		if (*done >= pause)
+			return wait_pause(t, PAUSE_HELD);
+		int64_t got = space_incore(t->process->space, a[0] + (*done << PAGE_SHIFT),
+					   min_u64(pages - *done, sizeof(some)) << PAGE_SHIFT, some);
 		if (got < 0)
 			return got;
 		n = (uint64_t)got;
-		int r = uaccess_write(t, a[2] + done, some, n);
+		int r = uaccess_write(t, a[2] + *done, some, n);
 		if (r != 0)
 			return r;
 	}

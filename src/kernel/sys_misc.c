@@ -176,8 +176,11 @@ int64_t sys_getrandom(struct task *t, const uint64_t a[6])
 
 	if (a[2] & ~(uint64_t)(NONBLOCK | RANDOM | INSECURE) || (a[2] & (RANDOM | INSECURE)) == (RANDOM | INSECURE))
 		return -EINVAL;
+	uint64_t pause = c->done + WORK_BYTES;
 	while (c->done < size) {
 		struct hold h;
+		if (c->done >= pause)
+			return wait_pause(t, PAUSE_OPEN);
 		int r = uaccess_hold(t, a[0] + c->done, size - c->done, ACCESS_WRITE, &h);
 		if (r == CALL_WAIT)
 			return r;

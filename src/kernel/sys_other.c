@@ -63,9 +63,12 @@ static int64_t parts_copy(struct task *t, struct space *s, const struct parts *p
 {
 	uint64_t *done = &t->call.done, here, there, size, left;
 	uint8_t bytes[PIECE];
+	const uint64_t pause = *done + WORK_BYTES;
 	while (part_at(p->there, p->there_count, *done, &there, &size) &&
 	       part_at(p->here, p->here_count, *done, &here, &left)) {
 		size = min_u64(min_u64(size, left), PIECE - there % PIECE);
+		if (*done >= pause)
+			return wait_pause(t, PAUSE_HELD);
 		int64_t n = write ? uaccess_read(t, bytes, here, size)
 				  : process_copy(t, s, there, bytes, size, ACCESS_READ, false);
 		if (n < 0)
@@ -141,19 +144,19 @@ int64_t sys_process_madvise(struct task *t, const uint64_t a[6])
 		r = -ESRCH;
 	if (r == 0 && !cred_may_trace(t, p, false))
 		r = -EPERM;
-	/* state[0]: how many parts are done. */
-	uint64_t *at = &t->call.state[0], sum = 0;
+	/* state: how many parts are done, and how far the next one is. */
+	uint64_t *at = t->call.state, sum = 0;
 	while (r == 0 && *at < a[2]) {
-		r = space_advise(p->space, iov[*at].base, iov[*at].len, advice);
-		*at += r == 0;
+		r = memory_advise(t, p->space, iov[*at].base, iov[*at].len, advice, at + 1);
+		if (r == 0) {
+			++*at;
+			at[1] = at[2] = 0;
+		}
 	}
 	for (uint64_t i = 0; i < *at; i++)
 		sum += iov[i].len;
 	free(iov);
-	if (r == -EAGAIN)
-		return wait_result(t, r);
-	r = r == -ENOBUFS ? -EAGAIN : r;
-	return sum ? (int64_t)sum : r;
+	return r == CALL_WAIT || !sum ? r : (int64_t)sum;
 }
 
 /* What has been killed gives its memory back at once here, so that there is nothing left to do: but who is

@@ -151,8 +151,8 @@ int64_t sys_gettimeofday(struct task *t, const uint64_t a[6])
 int64_t sys_times(struct task *t, const uint64_t a[6])
 {
 	const struct process *p = t->process;
-	/* All of a program's time counts as its own: the kernel's work takes no instructions. */
-	const uint64_t buffer[4] = {p->retired / TICK, 0, p->children_retired / TICK, 0};
+	const uint64_t buffer[4] = {(p->retired - p->system) / TICK, p->system / TICK,
+				    (p->children_retired - p->children_system) / TICK, p->children_system / TICK};
 	int r = a[0] ? uaccess_write(t, a[0], buffer, sizeof(buffer)) : 0;
 
 	return r ? r : (int64_t)(kernel_now(p->kernel) / TICK);

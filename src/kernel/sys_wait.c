@@ -119,6 +119,7 @@ static int write_usage(struct task *t, uint64_t va, const struct process *c)
 	struct tally sum = c->tally;
 	tally_add(&sum, &c->children_tally);
 	const struct usage u = {.retired = c->retired + c->children_retired,
+				.system = c->system + c->children_system,
 				.resident_peak =
 				    max_u64(c->resident_peak, c->children_resident_peak),
 				.tally = &sum,
@@ -140,6 +141,7 @@ static void consume(struct task *t, const struct wish *w, const struct news *n)
 		tally_add(&p->children_tally, &c->tally);
 		tally_add(&p->children_tally, &c->children_tally);
 		p->children_retired += c->retired + c->children_retired;
+		p->children_system += c->system + c->children_system;
 		p->children_switches =
 		    switches_sum(p->children_switches, switches_sum(c->switches, c->children_switches));
 		p->children_resident_peak =

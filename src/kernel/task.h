@@ -45,6 +45,8 @@ struct call {
 	bool told;	   /* its enter event was emitted */
 	bool interrupted;  /* a signal arrived while it waited: finish with what there is, or -EINTR */
 	bool again;	   /* its handler: a signal's handler does not end it, it is begun anew afterwards */
+	bool paused;	   /* its handler does not wait, but let others have their turn: see wait.h */
+	bool held, alone;  /* meanwhile only a signal that ends the process counts; nobody else runs */
 	bool woken;	   /* its handler waits, but what it waits for has happened already: ask again */
 	uint32_t number;
 	uint64_t arg[6];
@@ -80,7 +82,8 @@ struct task {
 	struct wait_entry wait[4], *wait_more; /* wait_more: an array, for poll */
 	unsigned waits, wait_more_size;
 	uint64_t deadline; /* NO_DEADLINE: none */
-	uint64_t retired;  /* instructions */
+	uint64_t retired;  /* processor time, ns: instructions, and the kernel's work */
+	uint64_t system;   /* of that, the kernel's work */
 	struct switches switches;
 	struct {
 		uint64_t now, usual; /* of timers, in ns: see prctl */
@@ -128,7 +131,8 @@ struct process {
 	uint64_t trampoline; /* where handlers return to: see signal.h */
 	struct tally tally;	     /* faults and calls, kept across execve */
 	struct tally children_tally; /* of children that were waited for */
-	uint64_t retired, children_retired;
+	uint64_t retired, children_retired; /* as a task's */
+	uint64_t system, children_system;
 	struct switches switches, children_switches;
 	struct io_count io;
 	uint64_t resident_peak; /* pages; of programs that it no longer is */

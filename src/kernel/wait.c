@@ -72,6 +72,14 @@ int64_t wait_result(struct task *t, int64_t result)
 	return err ? err : CALL_WAIT;
 }
 
+int64_t wait_pause(struct task *t, enum wait_pause how)
+{
+	t->call.paused = true;
+	t->call.held = how != PAUSE_OPEN;
+	t->call.alone = how == PAUSE_ALONE;
+	return CALL_WAIT;
+}
+
 bool wait_is_for_io(const struct task *t)
 {
 	const struct kernel *k = t->process->kernel;

@@ -69,6 +69,16 @@ int wait_on_io(struct task *t);
 int64_t wait_result(struct task *t, int64_t result);
 /* Does t wait for such a frame? */
 bool wait_is_for_io(const struct task *t);
+/* What a handler returns that has done one piece of a long work, and has more to do: call.done or its
+ * state say how far it is. Others run, the host is heard, and the handler is called again, as after a
+ * wait. The piece is paid for in virtual time: see sched.h. */
+enum wait_pause {
+	PAUSE_OPEN,  /* a signal ends the call with its count */
+	PAUSE_HELD,  /* only a signal that ends the process does */
+	PAUSE_ALONE, /* the same, and nobody else runs: the work is one piece to the others */
+};
+enum { WORK_BYTES = 1 << 20, WORK_PAGES = 4096 }; /* a piece of copying, and of looking after pages */
+int64_t wait_pause(struct task *t, enum wait_pause how);
 /* Takes t off every queue and makes it runnable, if it sleeps. */
 void wait_wake(struct task *t);
 /* Wakes all who wait on q and calls all watches. */

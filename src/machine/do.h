@@ -91,18 +91,18 @@ enum { EFFORT_NONE, EFFORT_HASH, EFFORT_ALL };
 
 /* The entry where this very instruction found its page last, in h->load or h->store. An address
  * that is not a multiple of its size has low bits that no key has: it misses, whether it crosses a
- * page or not. The compiler may not see that e_ is used twice: it would add up what addressing can. */
+ * page or not. With EFFORT_ALL both have been looked at. The compiler may not see that e_ is used twice: it would add up what addressing can. */
 #define MEM_KEY(va, size) (((va) & (~(uint64_t)(PAGE_SIZE - 1) | ((size)-1))) | context)
 #define MEM_AT(table, window)                                                                      \
 	((const struct tlb_entry *)(const void *)((const char *)h + (window) +                     \
 						  offsetof(struct hart, table)))
 #define MEM_LOOK(table, va, size)                                                                  \
 	uint64_t window_ = op->window, key_ = MEM_KEY(va, size);                                   \
-	if (effort > EFFORT_NONE) {                                                                \
+	if (effort == EFFORT_HASH) {                                                               \
 		window_ = tlb_index(va) * sizeof(struct tlb_entry);                                \
 		op->window = (uint16_t)window_;                                                    \
 	}                                                                                          \
-	bool hit_ = MEM_AT(table, window_)->key == key_;                                           \
+	bool hit_ = effort < EFFORT_ALL && MEM_AT(table, window_)->key == key_;                    \
 	__asm__("" : "+r"(window_))
 #define MEM_HOST(table, va) ((void *)(uintptr_t)((va) + MEM_AT(table, window_)->add))
 #define MEM_MISS                                                                                   \

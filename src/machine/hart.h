@@ -14,7 +14,7 @@
  *	         +------ code	decoded superblocks, keyed by frame and virtual page
  *
  * TLB and code are caches of what RAM says. Who clears V, W, A or D of an entry must call
- * machine_flush_*; who changes or reuses a frame by other means than a hart's store must call
+ * machine_flush_*, for an upper one once for each 2 MiB below it; who changes or reuses a frame by other means than a hart's store must call
  * machine_frame_changed. Both take effect before any hart's next instruction, and neither can be
  * seen by a program or in the event log.
  *
@@ -74,7 +74,8 @@ void machine_destroy(struct machine *m);
 struct ram *machine_ram(struct machine *m);
 struct hart *machine_hart(struct machine *m, unsigned n);
 
-/* Forgets the translation of one page, of one address space, or all, on every hart. */
+/* Forgets the translation of one page and where its leaf table lies, one address space, or all, on
+ * every hart. */
 void machine_flush_page(struct machine *m, unsigned asid, uint64_t va);
 void machine_flush_space(struct machine *m, unsigned asid);
 void machine_flush_all(struct machine *m);

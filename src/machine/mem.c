@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* mem.c - loads and stores that missed the TLB, or that are not aligned
  *
+ * Who comes here has looked at the entry of the TLB that its page hashes to; for one that is not
+ * aligned it may yet be the right one.
+ *
  * An access that crosses a page asks whether both pages may be accessed before it changes anything,
  * so that it happens as a whole or, but for nothing at all, not. A fault on the second page names
  * the first byte there.
@@ -11,11 +14,6 @@
 #include "machine/mmu_check.h"
 
 _Static_assert(TLB_SIZE * sizeof(struct tlb_entry) <= UINT16_MAX + 1, "slot.window is 16 bits");
-
-static bool crosses(uint64_t va, unsigned size)
-{
-	return (va & (PAGE_SIZE - 1)) > PAGE_SIZE - size;
-}
 
 /* Is the access watched, and cannot be told of here? Where it can it is noted. */
 static bool watch_first(struct hart *h, uint64_t va, unsigned size, bool read, bool write)
@@ -76,35 +74,45 @@ static uint64_t bytes_get(const uint8_t *from, unsigned size)
 	return value;
 }
 
-enum done mem_load(struct hart *h, uint64_t va, unsigned size)
+static __attribute__((noinline)) enum done load_unaligned(struct hart *h, uint64_t va, unsigned size)
 {
 	const uint8_t *bytes = h->m->ram.bytes;
+	unsigned first = (unsigned)min_u64(size, PAGE_SIZE - (va & (PAGE_SIZE - 1)));
+	const struct tlb_entry *e = &h->load[tlb_index(va)];
 	uint64_t pa, second, value = 0;
 
-	if (likely(!crosses(va, size))) {
-		const struct tlb_entry *e = &h->load[tlb_index(va)];
-		if (likely(e->key == hart_key(h, va))) {
-			h->value = bytes_get((void *)(uintptr_t)(va + e->add), size);
-			return DONE_NEXT;
-		}
-		if (watched(h, va, size, true, false))
-			return DONE_STOP_HERE;
-		if (!tlb_translate(h, va, MMU_READ, &pa))
-			return DONE_TRAP;
-		value = bytes_get(bytes + pa, size);
-		hart_saw(h, va, MMU_READ);
-	} else {
-		unsigned first = PAGE_SIZE - (va & (PAGE_SIZE - 1));
-		if (watched(h, va, size, true, false))
-			return DONE_STOP_HERE;
-		if (!translate_both(h, va, size, MMU_READ, &pa, &second))
-			return DONE_TRAP;
-		memcpy(&value, bytes + pa, first);
+	if (likely(first == size && e->key == hart_key(h, va))) {
+		h->value = bytes_get((void *)(uintptr_t)(va + e->add), size);
+		return DONE_NEXT;
+	}
+	if (watched(h, va, size, true, false))
+		return DONE_STOP_HERE;
+	if (first == size ? !tlb_translate(h, va, MMU_READ, &pa)
+			  : !translate_both(h, va, size, MMU_READ, &pa, &second))
+		return DONE_TRAP;
+	memcpy(&value, bytes + pa, first);
+	hart_saw(h, va, MMU_READ);
+	if (first < size) {
 		memcpy((uint8_t *)&value + first, bytes + second, size - first);
-		hart_saw(h, va, MMU_READ);
 		hart_saw(h, va + first, MMU_READ);
 	}
 	h->value = value;
+	return DONE_NEXT;
+}
+
+enum done mem_load(struct hart *h, uint64_t va, unsigned size)
+{
+	uint64_t pa;
+
+	if (unlikely(va & (size - 1)))
+		return load_unaligned(h, va, size);
+	if (watched(h, va, size, true, false))
+		return DONE_STOP_HERE;
+	if (!tlb_translate(h, va, MMU_READ, &pa))
+		return DONE_TRAP;
+	h->value = bytes_get(h->m->ram.bytes + pa, size);
+	if (unlikely(h->seen != NULL))
+		hart_saw(h, va, MMU_READ);
 	return DONE_NEXT;
 }
 
@@ -132,38 +140,49 @@ static bool store_noticed(struct hart *h, uint64_t pa, unsigned size)
 	return true;
 }
 
-enum done mem_store(struct hart *h, uint64_t va, unsigned size, uint64_t value)
+static __attribute__((noinline)) enum done store_unaligned(struct hart *h, uint64_t va, unsigned size,
+							   uint64_t value)
 {
 	uint8_t *bytes = h->m->ram.bytes;
+	unsigned first = (unsigned)min_u64(size, PAGE_SIZE - (va & (PAGE_SIZE - 1)));
+	const struct tlb_entry *e = &h->store[tlb_index(va)];
 	uint64_t pa, second;
-	bool leave;
 
-	if (likely(!crosses(va, size))) {
-		const struct tlb_entry *e = &h->store[tlb_index(va)];
-		if (likely(e->key == hart_key(h, va))) {
-			memcpy((void *)(uintptr_t)(va + e->add), &value, size);
-			return DONE_NEXT;
-		}
-		if (watched(h, va, size, false, true))
-			return DONE_STOP_HERE;
-		if (!tlb_translate(h, va, MMU_WRITE, &pa))
-			return DONE_TRAP;
-		leave = store_noticed(h, pa, size);
-		memcpy(bytes + pa, &value, size);
-		hart_saw(h, va, MMU_WRITE);
-	} else {
-		unsigned first = PAGE_SIZE - (va & (PAGE_SIZE - 1));
-		if (watched(h, va, size, false, true))
-			return DONE_STOP_HERE;
-		if (!translate_both(h, va, size, MMU_WRITE, &pa, &second))
-			return DONE_TRAP;
-		leave = store_noticed(h, pa, first);
+	if (likely(first == size && e->key == hart_key(h, va))) {
+		memcpy((void *)(uintptr_t)(va + e->add), &value, size);
+		return DONE_NEXT;
+	}
+	if (watched(h, va, size, false, true))
+		return DONE_STOP_HERE;
+	if (first == size ? !tlb_translate(h, va, MMU_WRITE, &pa)
+			  : !translate_both(h, va, size, MMU_WRITE, &pa, &second))
+		return DONE_TRAP;
+	bool leave = store_noticed(h, pa, first);
+	if (first < size)
 		leave |= store_noticed(h, second, size - first);
-		memcpy(bytes + pa, &value, first);
+	memcpy(bytes + pa, &value, first);
+	hart_saw(h, va, MMU_WRITE);
+	if (first < size) {
 		memcpy(bytes + second, (uint8_t *)&value + first, size - first);
-		hart_saw(h, va, MMU_WRITE);
 		hart_saw(h, va + first, MMU_WRITE);
 	}
+	return leave ? DONE_LEAVE : DONE_NEXT;
+}
+
+enum done mem_store(struct hart *h, uint64_t va, unsigned size, uint64_t value)
+{
+	uint64_t pa;
+
+	if (unlikely(va & (size - 1)))
+		return store_unaligned(h, va, size, value);
+	if (watched(h, va, size, false, true))
+		return DONE_STOP_HERE;
+	if (!tlb_translate(h, va, MMU_WRITE, &pa))
+		return DONE_TRAP;
+	bool leave = store_noticed(h, pa, size);
+	memcpy(h->m->ram.bytes + pa, &value, size);
+	if (unlikely(h->seen != NULL))
+		hart_saw(h, va, MMU_WRITE);
 	return leave ? DONE_LEAVE : DONE_NEXT;
 }
 

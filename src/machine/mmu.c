@@ -11,13 +11,7 @@
 #include "base/bits.h"
 #include "machine/mmu_check.h"
 
-#define PTE_RESERVED  (UINT64_C(0x7f) << 54) /* bits 60-54 */
-#define PTE_PBMT      (UINT64_C(3) << 61)    /* Svpbmt is not implemented, so reserved */
-#define PTE_N	      (UINT64_C(1) << 63)    /* Svnapot is not implemented, so reserved */
-#define PTE_PPN_MASK  ((UINT64_C(1) << 44) - 1)
 #define SATP_PPN_MASK ((UINT64_C(1) << 44) - 1)
-
-static uint64_t pte_ppn(uint64_t pte) { return pte >> PTE_PPN_SHIFT & PTE_PPN_MASK; }
 
 static uint64_t ram_read64(const struct ram *ram, uint64_t pa)
 {
@@ -139,79 +133,63 @@ enum mmu_result mmu_check(const struct ram *ram, uint64_t satp, uint64_t va, enu
 	return check(ram, satp, va, access, &w);
 }
 
-/* The walk as it nearly always goes: a low address, pointers with nothing but V set, and then a page
- * of 4 KiB that may be accessed so, all of it in RAM (MMU_OK), or an entry that is 0 (MMU_PAGE_FAULT).
- * MMU_ACCESS_FAULT: whatever else there is, walk finds it. */
-static enum mmu_result walk_common(const struct ram *ram, uint64_t satp, uint64_t va, enum mmu_access access,
-			uint64_t *ret_pte_pa, uint64_t *ret_pte)
+#define PTE_POINTER (PTE_NEVER | PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D)
+
+/* The walk as it nearly always goes: a low address, pointers with nothing but V set, all of them in RAM,
+ * and then a table of pages. Results as of mmu_translate_in. */
+static enum mmu_result walk_common(struct ram *ram, uint64_t satp, uint64_t va, enum mmu_access access,
+				   struct mmu_leaf *ret_leaf)
 {
-	const uint64_t reserved = PTE_RESERVED | PTE_PBMT | PTE_N;
-	const uint64_t pointer = reserved | PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D;
-	const uint64_t frames = ram->frames;
 	enum mmu_mode mode = (enum mmu_mode)(satp >> 60);
-	uint64_t table = satp & SATP_PPN_MASK, pte_pa, pte;
+	uint64_t table = satp & SATP_PPN_MASK;
 
 	if (mode < MMU_SV39 || mode > MMU_SV57 || va >> (mmu_va_bits(mode) - 1))
 		return MMU_ACCESS_FAULT;
-	for (unsigned shift = PAGE_SHIFT + 9 * (mmu_levels(mode) - 1);; shift -= 9) {
-		if (table >= frames)
-			return MMU_ACCESS_FAULT;
-		pte_pa = (table << PAGE_SHIFT) + (va >> shift & (MMU_ENTRIES - 1)) * sizeof(uint64_t);
-		pte = ram_read64(ram, pte_pa);
+	for (unsigned level = mmu_levels(mode) - 1; table < ram->frames; level--) {
+		if (level == 0)
+			return mmu_translate_in(ram, table, va, access, ret_leaf);
+		uint64_t pte = ram_read64(ram, (table << PAGE_SHIFT) + mmu_index(va, level) * sizeof(pte));
 		if (pte == 0)
 			return MMU_PAGE_FAULT;
-		if (shift == PAGE_SHIFT)
-			break;
-		if ((pte & pointer) != PTE_V)
+		if ((pte & PTE_POINTER) != PTE_V)
 			return MMU_ACCESS_FAULT;
 		table = pte >> PTE_PPN_SHIFT; /* nothing lies above */
 	}
-	bool usable = (pte & (reserved | PTE_V)) == PTE_V && pte_allows(pte, access) &&
-		      (pte & (PTE_R | PTE_W)) != PTE_W && pte_ppn(pte) < frames;
-	*ret_pte_pa = pte_pa;
-	*ret_pte = pte;
-	return usable ? MMU_OK : MMU_ACCESS_FAULT;
+	return MMU_ACCESS_FAULT;
 }
 
 enum mmu_result mmu_translate_leaf(struct ram *ram, uint64_t satp, uint64_t va,
-				   enum mmu_access access, uint64_t *ret_pa, uint64_t *ret_pte,
-				   unsigned *ret_level)
+				   enum mmu_access access, struct mmu_leaf *ret_leaf)
 {
 	struct mmu_walk w;
-	uint64_t pte_pa, found;
-	enum mmu_result result = walk_common(ram, satp, va, access, &pte_pa, &found);
+	enum mmu_result result = walk_common(ram, satp, va, access, ret_leaf);
 
-	if (result == MMU_PAGE_FAULT)
+	if (likely(result != MMU_ACCESS_FAULT))
 		return result;
-	if (likely(result == MMU_OK)) {
-		uint64_t after = found | PTE_A | (access == MMU_WRITE ? PTE_D : 0); /* 7 */
-		if (after != found)
-			memcpy(ram->bytes + pte_pa, &after, sizeof(after));
-		*ret_pa = pte_ppn(found) << PAGE_SHIFT | (va & (PAGE_SIZE - 1));
-		*ret_pte = after;
-		*ret_level = 0;
-		return MMU_OK;
-	}
 	result = check(ram, satp, va, access, &w);
 	if (result != MMU_OK)
 		return result;
 	struct mmu_step *leaf = &w.step[w.steps - 1];
-	uint64_t pte = leaf->pte | PTE_A | (access == MMU_WRITE ? PTE_D : 0); /* 7 */
+	uint64_t pte = pte_used(leaf->pte, access);
 	if (pte != leaf->pte)
 		memcpy(ram->bytes + leaf->pte_pa, &pte, sizeof(pte));
-	*ret_pa = w.pa;
-	*ret_pte = pte;
-	*ret_level = leaf->level;
+	*ret_leaf = (struct mmu_leaf){
+		.pa = w.pa, .pte = pte, .table = leaf->pte_pa >> PAGE_SHIFT, .level = leaf->level};
 	return MMU_OK;
 }
 
 enum mmu_result mmu_translate(struct ram *ram, uint64_t satp, uint64_t va, enum mmu_access access,
 			      uint64_t *ret_pa, uint64_t *ret_pte)
 {
-	uint64_t pte;
-	unsigned level;
+	struct mmu_leaf leaf;
+	enum mmu_result result = mmu_translate_leaf(ram, satp, va, access, &leaf);
 
-	return mmu_translate_leaf(ram, satp, va, access, ret_pa, ret_pte ? ret_pte : &pte, &level);
+	if (result != MMU_OK)
+		return result;
+	*ret_pa = leaf.pa;
+	if (ret_pte)
+		*ret_pte = leaf.pte;
+	return MMU_OK;
 }
 
 void mmu_walk(const struct ram *ram, uint64_t satp, uint64_t va, struct mmu_walk *ret_walk)

@@ -15,6 +15,8 @@ static void tables_clear(struct hart *h)
 	for (unsigned i = 0; i < TLB_FETCH_SETS; i++)
 		for (unsigned w = 0; w < TLB_FETCH_WAYS; w++)
 			h->tlb.fetch[i][w].key = TLB_EMPTY;
+	for (unsigned i = 0; i < TLB_TABLES; i++)
+		h->tlb.table[i].key = TLB_EMPTY;
 	memset(h->tlb.of_asid, 0, sizeof(h->tlb.of_asid));
 	h->tlb.contexts = 0;
 }
@@ -56,6 +58,19 @@ static struct tlb_fetch *fetch_set(struct hart *h, uint64_t va)
 	return h->tlb.fetch[tlb_index(va) % TLB_FETCH_SETS];
 }
 
+/* Where the leaf table of va's span is, if it is known. */
+static struct tlb_table *table_of(struct hart *h, uint64_t va)
+{
+	unsigned index = (va >> TLB_SPAN_SHIFT) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - TLB_TABLE_BITS);
+
+	return &h->tlb.table[index];
+}
+
+static uint64_t table_key(uint64_t va, uint64_t context)
+{
+	return va >> TLB_SPAN_SHIFT << TLB_SPAN_SHIFT | context;
+}
+
 void tlb_flush_page(struct hart *h, unsigned asid, uint64_t va)
 {
 	unsigned context = h->tlb.of_asid[asid & 0xffff];
@@ -67,6 +82,9 @@ void tlb_flush_page(struct hart *h, unsigned asid, uint64_t va)
 		tlb_flush_space(h, asid);
 		return;
 	}
+	struct tlb_table *table = table_of(h, va);
+	if (table->key == table_key(va, key & (PAGE_SIZE - 1)))
+		table->key = TLB_EMPTY;
 	if (h->load[tlb_index(va)].key == key)
 		h->load[tlb_index(va)].key = TLB_EMPTY;
 	if (h->store[tlb_index(va)].key == key)
@@ -105,38 +123,49 @@ static bool reserved_by_other(const struct hart *h, uint64_t frame)
 	return false;
 }
 
-/* The page walk of all three kinds. */
-static bool walk(struct hart *h, uint64_t va, enum mmu_access access, uint64_t *ret_pa,
-		 uint64_t *ret_pte)
+/* What is not known yet, or not usual: the whole walk. Sets h->trap where it fails. */
+static __attribute__((noinline)) bool walk_whole(struct hart *h, uint64_t va, enum mmu_access access,
+						 struct mmu_leaf *ret_leaf)
 {
-	unsigned level;
-	enum mmu_result result =
-		mmu_translate_leaf(&h->m->ram, h->satp, va, access, ret_pa, ret_pte, &level);
+	enum mmu_result result = mmu_translate_leaf(&h->m->ram, h->satp, va, access, ret_leaf);
 
-	h->miss_count++;
 	if (result != MMU_OK) {
 		hart_fault(h, result, va, access);
 		return false;
 	}
-	if (level > 0)
+	if (ret_leaf->level == 0)
+		*table_of(h, va) = (struct tlb_table){table_key(va, h->context), ret_leaf->table};
+	else
 		h->tlb.context[tlb_context_of(h->context)].superpages = true;
 	return true;
 }
 
+/* The page walk of all three kinds: from the leaf table on, where that is known. */
+static inline bool walk(struct hart *h, uint64_t va, enum mmu_access access, struct mmu_leaf *ret_leaf)
+{
+	const struct tlb_table *near = table_of(h, va);
+
+	h->miss_count++;
+	return (likely(near->key == table_key(va, h->context)) &&
+		likely(mmu_translate_in(&h->m->ram, near->frame, va, access, ret_leaf) == MMU_OK)) ||
+	       walk_whole(h, va, access, ret_leaf);
+}
+
 bool tlb_translate(struct hart *h, uint64_t va, enum mmu_access access, uint64_t *ret_pa)
 {
-	uint64_t pte;
+	struct mmu_leaf leaf;
 
-	if (!walk(h, va, access, ret_pa, &pte))
+	if (!walk(h, va, access, &leaf))
 		return false;
+	*ret_pa = leaf.pa;
 	if (h->seen || (unlikely(h->watch_count) && hart_watches_page(h, va)))
 		return true;
-	uint64_t frame = *ret_pa >> PAGE_SHIFT;
-	uint64_t host = (uint64_t)(uintptr_t)h->m->ram.bytes + *ret_pa;
+	uint64_t frame = leaf.pa >> PAGE_SHIFT;
+	uint64_t host = (uint64_t)(uintptr_t)h->m->ram.bytes + leaf.pa;
 	struct tlb_entry entry = {hart_key(h, va), host - va};
-	if (pte & PTE_R)
+	if (leaf.pte & PTE_R)
 		h->load[tlb_index(va)] = entry;
-	if ((pte & PTE_W) && (pte & PTE_D) && !code_holds(&h->m->code, frame) &&
+	if ((leaf.pte & PTE_W) && (leaf.pte & PTE_D) && !code_holds(&h->m->code, frame) &&
 	    (h->m->hart_count == 1 || !reserved_by_other(h, frame))) {
 		h->store[tlb_index(va)] = entry;
 		h->m->stored[frame] = 1;
@@ -161,16 +190,17 @@ void tlb_deny_writes(struct machine *m, uint64_t frame)
 bool tlb_fetch(struct hart *h, uint64_t pc, uint64_t *ret_frame)
 {
 	struct tlb_fetch *set = fetch_set(h, pc), *free = NULL;
-	uint64_t key = hart_key(h, pc), pa, pte;
+	uint64_t key = hart_key(h, pc);
+	struct mmu_leaf leaf;
 
 	for (unsigned w = 0; w < TLB_FETCH_WAYS; w++)
 		if (set[w].key == key) {
 			*ret_frame = set[w].frame;
 			return true;
 		}
-	if (!walk(h, pc, MMU_EXEC, &pa, &pte))
+	if (!walk(h, pc, MMU_EXEC, &leaf))
 		return false;
-	*ret_frame = pa >> PAGE_SHIFT;
+	*ret_frame = leaf.pa >> PAGE_SHIFT;
 	if (h->seen)
 		return true;
 
@@ -181,6 +211,6 @@ bool tlb_fetch(struct hart *h, uint64_t pc, uint64_t *ret_frame)
 		free = &set[h->miss_count % TLB_FETCH_WAYS];
 		jumps_drop(h, tlb_context_of(free->key));
 	}
-	*free = (struct tlb_fetch){key, pa >> PAGE_SHIFT};
+	*free = (struct tlb_fetch){key, *ret_frame};
 	return true;
 }

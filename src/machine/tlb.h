@@ -16,10 +16,15 @@
  * a new number and leaves the entries of the old one to be overwritten; only when the numbers run
  * out are the tables cleared. The lowest bits are those that an aligned address has clear.
  *
+ * Beside them stand the leaf tables that walks came through, by 2 MiB: where the next miss is
+ * near an earlier one, its walk begins there and takes one step of four. Only tables are kept, never
+ * entries of them, so that a walk by this way sees and sets A and D as the whole one does.
+ *
  * Invariants. A key is in a table only if the leaf entry has A set and allows the access; in the
  * store table only if D is set too, the frame holds no decoded code, and no other hart holds a
  * reservation in it. A page in the jump cache (hart's table from pc to code) is in the fetch
- * table: when an entry of that is dropped, the jump cache of its context is too.
+ * table: when an entry of that is dropped, the jump cache of its context is too. A leaf table is
+ * kept only while the upper levels lead to it.
  *
  * Counted: tlb_misses, one for each load, store or fetch that had to walk.
  */
@@ -37,6 +42,9 @@ enum {
 	TLB_SIZE = 1 << TLB_BITS,
 	TLB_FETCH_SETS = 256,
 	TLB_FETCH_WAYS = 4,
+	TLB_TABLE_BITS = 7, /* leaf tables: 256 MiB of them */
+	TLB_TABLES = 1 << TLB_TABLE_BITS,
+	TLB_SPAN_SHIFT = PAGE_SHIFT + 9, /* what one maps */
 	TLB_CONTEXTS = 511, /* numbers 1 to 510; 511 marks an empty entry */
 	TLB_CONTEXT_SHIFT = 3,
 };
@@ -53,6 +61,12 @@ struct tlb_fetch {
 	uint64_t frame;
 };
 
+/* key: as above, of the span's first page. */
+struct tlb_table {
+	uint64_t key;
+	uint64_t frame;
+};
+
 struct tlb_context {
 	uint64_t satp;
 	uint64_t jump_gen; /* see struct hart */
@@ -61,6 +75,7 @@ struct tlb_context {
 
 struct tlb {
 	struct tlb_fetch fetch[TLB_FETCH_SETS][TLB_FETCH_WAYS];
+	struct tlb_table table[TLB_TABLES];
 	struct tlb_context context[TLB_CONTEXTS];
 	uint16_t of_asid[65536]; /* context of an asid; 0: none */
 	unsigned contexts;	 /* numbers given out */

@@ -65,7 +65,7 @@ void sv_table_free(struct mm *mm, struct table *t)
 
 /* Lists. */
 
-static void sv_link_add(struct mm *mm, uint32_t frame, struct table *t, unsigned index)
+static inline void sv_link_add(struct mm *mm, uint32_t frame, struct table *t, unsigned index)
 {
 	struct sv_state *st = mm->pmap_state;
 	struct frame *f = &mm->frame[frame];
@@ -138,6 +138,8 @@ void sv_table_detach(struct sv *s, struct table *upper, unsigned index)
 	if (t->pmap)
 		t->pmap->tables_shared--;
 	*entry = 0;
+	if (t->level == 0)
+		machine_flush_page(s->state->machine, s->asid, sv_link_va(upper, index));
 	upper->present--;
 	s->tables--;
 	for (unsigned k = 0; k < RESIDENT_KINDS; k++)
@@ -283,6 +285,12 @@ static void sv_resident_add(const struct mm *mm, struct table *t, enum resident 
 		sv_link_table(mm->pmap_state, l)->pmap->pmap.resident[as] += n;
 }
 
+/* What a frame learns of an entry that goes. */
+static inline unsigned sv_handed_back(uint64_t was)
+{
+	return (was & PTE_A ? FRAME_ACCESSED : 0) | (was & PTE_D ? FRAME_DIRTY : 0);
+}
+
 /* The entry and its link, and what they hand back; how many pages the leaf then has is the caller's to
  * count: 1, or 0 for the zero frame, which is everybody's: no reverse map, and resident nowhere. */
 static inline unsigned sv_entry_put(struct mm *mm, struct table *t, unsigned index, uint64_t pte)
@@ -312,7 +320,7 @@ static inline unsigned sv_entry_take(struct mm *mm, struct table *t, unsigned in
 	sv_link_remove(mm, sv_pte_frame(was), t, index);
 	f->maps--;
 	if (hand_back)
-		f->flags |= (was & PTE_A ? FRAME_ACCESSED : 0) | (was & PTE_D ? FRAME_DIRTY : 0);
+		f->flags |= sv_handed_back(was);
 	return 1;
 }
 
@@ -331,41 +339,79 @@ uint64_t sv_entry_clear(struct mm *mm, struct table *t, unsigned index, bool han
 	return was;
 }
 
+/* As sv_entry_put and sv_entry_take of many, with what is the same for all in registers. */
 void sv_entries_set(struct mm *mm, struct table *t, unsigned index, const uint32_t *frame, unsigned n,
 		    uint64_t bits)
 {
-	const uint64_t *entry = sv_entries(mm, t->frame) + index;
-	int pages = 0;
+	struct sv_state *st = mm->pmap_state;
+	struct frame *frames = mm->frame;
+	uint64_t *entry = sv_entries(mm, t->frame) + index;
+	struct sv_link *own = t->link + index;
+	uint32_t link = t->id * MMU_ENTRIES + index, zero = mm->zero;
+	unsigned present = 0, pages = 0;
 
 	VM_ASSERT(t->owners == 1 && index + n <= MMU_ENTRIES);
-	for (unsigned i = 0; i < n; i++)
-		if (frame[i] != NO_FRAME && !entry[i])
-			pages += sv_entry_put(mm, t, index + i, (uint64_t)frame[i] << PTE_PPN_SHIFT | bits);
-	sv_resident_add(mm, t, sv_pte_as(bits), pages);
+	for (unsigned i = 0; i < n; i++) {
+		if (frame[i] == NO_FRAME || entry[i])
+			continue;
+		VM_ASSERT(frame[i] < mm->frames);
+		entry[i] = (uint64_t)frame[i] << PTE_PPN_SHIFT | bits;
+		present++;
+		if (frame[i] == zero)
+			continue;
+		struct frame *f = &frames[frame[i]];
+		own[i] = (struct sv_link){.next = f->rmap};
+		if (f->rmap)
+			sv_link_at(st, f->rmap)->prev = link + i;
+		f->rmap = link + i;
+		f->maps++;
+		pages++;
+	}
+	t->present += present;
+	sv_resident_add(mm, t, sv_pte_as(bits), (int)pages);
 }
 
 unsigned sv_entries_clear(struct mm *mm, struct table *t, unsigned from, unsigned to,
 			  uint16_t ret_cached[SV_CACHED_MAX])
 {
-	const uint64_t *entry = sv_entries(mm, t->frame);
+	struct sv_state *st = mm->pmap_state;
+	struct frame *frames = mm->frame;
+	uint64_t *entry = sv_entries(mm, t->frame);
+	uint32_t zero = mm->zero;
 	int pages[1 << 2] = {0}; /* by what RSW says */
-	unsigned cached = 0;
+	unsigned cached = 0, left = t->present;
 
 	VM_ASSERT(t->owners == 1 && to <= MMU_ENTRIES);
-	for (unsigned i = from; i < to && t->present; i++) {
+	for (unsigned i = from; i < to && left; i++) {
 		uint64_t was = entry[i];
 
 		if (!was)
 			continue;
-		pages[sv_pte_as(was)] += sv_entry_take(mm, t, i, true);
-		if (!sv_may_be_cached(was))
+		entry[i] = 0;
+		left--;
+		if (sv_may_be_cached(was)) {
+			if (cached < SV_CACHED_MAX)
+				ret_cached[cached] = i;
+			cached++;
+		}
+		if (sv_pte_frame(was) == zero)
 			continue;
-		if (cached < SV_CACHED_MAX)
-			ret_cached[cached] = i;
-		cached++;
+		struct frame *f = &frames[sv_pte_frame(was)];
+		struct sv_link own = t->link[i];
+		if (own.next)
+			sv_link_at(st, own.next)->prev = own.prev;
+		if (own.prev)
+			sv_link_at(st, own.prev)->next = own.next;
+		else
+			f->rmap = own.next;
+		f->maps--;
+		f->flags |= sv_handed_back(was);
+		pages[sv_pte_as(was)]++;
 	}
+	t->present = (uint16_t)left;
 	for (unsigned k = 0; k < RESIDENT_KINDS; k++)
-		sv_resident_add(mm, t, k, -pages[k]);
+		if (pages[k])
+			sv_resident_add(mm, t, k, -pages[k]);
 	return cached;
 }
 

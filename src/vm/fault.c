@@ -66,11 +66,15 @@ static bool plan_watched(const struct fault_request *q, struct fault_plan *p, ui
 	return true;
 }
 
+static bool region_has_anons(const struct region *r)
+{
+	return r->lineage && !(r->flags & REGION_SHARED);
+}
+
 /* The private page at va, if there is one. */
 static struct anon *region_anon(const struct space *s, const struct region *r, uint64_t va)
 {
-	bool may = r->lineage && !(r->flags & REGION_SHARED);
-	return may ? anon_map_get(&s->anons, va) : NULL;
+	return region_has_anons(r) ? anon_map_get(&s->anons, va) : NULL;
 }
 
 /* The upper layer: an anon of this space. */
@@ -353,14 +357,11 @@ static uint32_t fault_commit(struct space *s, const struct fault_request *q,
 	return frame;
 }
 
-/* The frame of a page that can be mapped just so, or NO_FRAME. */
-static uint32_t frame_around(const struct mm *mm, const struct object *o, uint64_t index)
+/* Can it be mapped just so? */
+static bool frame_is_ready(const struct mm *mm, uint32_t frame)
 {
-	uint32_t frame = object_cached(o, index);
-	if (frame == NO_FRAME)
-		return NO_FRAME;
 	const struct frame *f = frame_at(mm, frame);
-	return f->state == FRAME_OWNED && !(f->flags & FRAME_FAILED) ? frame : NO_FRAME;
+	return f->state == FRAME_OWNED && !(f->flags & FRAME_FAILED);
 }
 
 /* Maps what else of the file or shared memory is resident around the page that was just mapped: within
@@ -377,9 +378,15 @@ static void fault_around(struct space *s, const struct fault_plan *p)
 	start = max_u64(start, align_down(p->page, SPAN_SIZE));
 	uint64_t index = region_index(r, start), pages = page_up(r->object->size) >> PAGE_SHIFT;
 	uint32_t frame[FAULT_AROUND_MAX];
-	unsigned n = 0;
-	for (uint64_t va = start; va < end && index < pages; va += PAGE_SIZE, index++)
-		frame[n++] = region_anon(s, r, va) ? NO_FRAME : frame_around(mm, r->object, index);
+	unsigned n = (unsigned)min_u64((end - start) >> PAGE_SHIFT, pages - min_u64(index, pages));
+	object_cached_run(r->object, index, n, frame);
+	bool anons = region_has_anons(r);
+	for (unsigned i = 0; i < n; i++) {
+		if (frame[i] == NO_FRAME)
+			continue;
+		if (!frame_is_ready(mm, frame[i]) || (anons && region_anon(s, r, start + i * (uint64_t)PAGE_SIZE)))
+			frame[i] = NO_FRAME;
+	}
 	/* Of tracked pages each has permissions of its own. */
 	unsigned step = r->flags & REGION_TRACKED || s->tracks.root ? 1 : n;
 	for (unsigned i = 0; i < n; i += step) {

@@ -70,13 +70,28 @@ void object_get(struct object *o)
 	refs_get(&o->refs);
 }
 
+/* What a page's entry in object.pages says. */
+static inline uint32_t page_frame(enum object_kind kind, const void *page)
+{
+	if (kind == OBJECT_FILE)
+		return (uint32_t)(uintptr_t)page - 1;
+	return page ? ((const struct anon *)page)->frame : NO_FRAME;
+}
+
 uint32_t object_cached(const struct object *o, uint64_t index)
 {
-	if (o->kind == OBJECT_SHARED) {
-		const struct anon *a = object_anon(o, index);
-		return a ? a->frame : NO_FRAME;
+	return page_frame(o->kind, sparse_get(&o->pages, index));
+}
+
+void object_cached_run(const struct object *o, uint64_t index, unsigned n, uint32_t *ret_frame)
+{
+	const enum object_kind kind = o->kind;
+	for (unsigned done = 0, part; done < n; done += part) {
+		part = n - done;
+		void *const *page = sparse_run(&o->pages, index + done, &part);
+		for (unsigned i = 0; i < part; i++)
+			ret_frame[done + i] = page ? page_frame(kind, page[i]) : NO_FRAME;
 	}
-	return (uint32_t)(uintptr_t)sparse_get(&o->pages, index) - 1;
 }
 
 struct anon *object_anon(const struct object *o, uint64_t index)

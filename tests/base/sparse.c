@@ -106,6 +106,30 @@ TEST(an_entry_that_was_only_prepared_costs_nothing_once_it_is_removed)
 	sparse_finish(&s);
 }
 
+TEST(neighbours_are_found_at_once_however_they_lie_in_nodes)
+{
+	static uint64_t starts[] = {0, 1, 48, 60, 64, 4090, 4096, UINT64_MAX - 20};
+	struct sparse s;
+	fail_in = -1;
+	bytes = 0;
+	sparse_init(&s, &alloc);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+			for (unsigned k = 0; round > 0 && k < 20; k += round)
+				CHECK_EQ(sparse_set(&s, starts[i] + k, round == 1 || k % 3 ? &starts[i] : NULL), 0);
+			for (unsigned done = 0, part; done < 20; done += part) {
+				part = 20 - done;
+				void *const *run = sparse_run(&s, starts[i] + done, &part);
+				CHECK(part > 0 && part <= 20 - done);
+				for (unsigned k = 0; k < part; k++)
+					CHECK((run ? run[k] : NULL) == sparse_get(&s, starts[i] + done + k));
+			}
+		}
+	}
+	sparse_finish(&s);
+	CHECK_EQ(bytes, 0);
+}
+
 TEST(next_stops_where_it_is_told)
 {
 	struct sparse s;

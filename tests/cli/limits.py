@@ -256,4 +256,35 @@ def the_timeout_ends_whoever_sleeps_waits_or_computes():
     os.close(write_end)
 
 
+@test
+def the_timeout_and_an_alarm_end_a_call_of_seconds():
+    """Each moves 2 GiB by a single call, and would end with status 0 if that were not done in pieces."""
+    long_call = build('long_call', r'''
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	static struct iovec iov[1024];
+	char *p = mmap(0, 2 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 1024; i++)
+		iov[i] = (struct iovec){p, 2 << 20};
+	if (argc > 2)
+		ualarm(50000, 0);
+	if (argv[1][0] == 'x')
+		return readv(open("/dev/urandom", O_RDONLY), iov, 1023) != 1023l << 21;
+	int fd = open(".", O_TMPFILE | O_RDWR, 0600);
+	ftruncate(fd, 0x7ffff000);
+	return sendfile(open("/dev/null", O_WRONLY), fd, 0, 0x7ffff000) != 0x7ffff000;
+}
+''', '-static')
+    for what in 'x', 's':
+        r = carrel('run', '--timeout', '100ms', long_call, what)
+        equal((r.returncode, 'carrel: --timeout: the time is over\n' in r.stderr), (124, True), f'{what}: {r.stderr}')
+    equal(carrel('run', long_call, 'x', 'alarm').returncode, -signal.SIGALRM, 'an alarm')
+
+
 main()

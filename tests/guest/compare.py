@@ -141,6 +141,7 @@ SAME |= {
     'inotify': 'what_is_done_to_files_is_told_to_those_who_watch_them_in_linux_s_order',
     'fileops': 'files_are_locked_named_late_described_and_put_in_order_as_on_linux',
     'splice': 'bytes_go_from_file_to_file_by_themselves',
+    'longcalls': 'a_signal_ends_a_call_that_moves_much_where_it_does_on_linux',
     'timerfd': 'a_timerfd_counts_its_periods_once_again_and_from_the_past',
 }
 

@@ -49,6 +49,94 @@ TEST(flushing_one_page_of_a_superpage_forgets_all_of_it)
 	expect(9, TRAP_LOAD_PAGE, va, CODE, 0);
 }
 
+TEST(a_leaf_table_that_another_took_the_place_of_is_never_walked_again)
+{
+	const uint64_t va = UINT64_C(3) << 30;
+
+	start();
+	guest_map_new(&g, va, 4 * PAGE_SIZE, GUEST_RW);
+	CODE_AT(CODE, ld(T0, A0, 0), ECALL);
+	for (unsigned i = 0; i < 4; i++)
+		*guest_at(&g, va + i * PAGE_SIZE) = (uint8_t)(10 + i);
+	g.r->x[A0] = va;
+	expect(9, TRAP_ECALL, 0, CODE + 4, 1); /* from here on the table is known */
+	g.r->x[A0] = va + PAGE_SIZE;
+	g.r->pc = CODE;
+	expect(9, TRAP_ECALL, 0, CODE + 4, 1);
+	CHECK_EQ(g.r->x[T0], 11);
+	/* another table, then none, and the old one is there still, as a frame that is used anew */
+	uint64_t *upper = guest_pte(&g, va, 1), was = *upper;
+	*upper = 0;
+	guest_map_new(&g, va + 2 * PAGE_SIZE, PAGE_SIZE, GUEST_RW);
+	*guest_at(&g, va + 2 * PAGE_SIZE) = 99;
+	machine_flush_page(g.m, 1, va + 5 * PAGE_SIZE);
+	g.r->x[A0] = va + 2 * PAGE_SIZE;
+	g.r->pc = CODE;
+	expect(9, TRAP_ECALL, 0, CODE + 4, 1);
+	CHECK_EQ(g.r->x[T0], 99);
+	g.r->x[A0] = va + 3 * PAGE_SIZE;
+	g.r->pc = CODE;
+	expect(9, TRAP_LOAD_PAGE, va + 3 * PAGE_SIZE, CODE, 0);
+	*upper = 0;
+	machine_flush_space(g.m, 1);
+	g.r->x[A0] = va + 2 * PAGE_SIZE;
+	expect(9, TRAP_LOAD_PAGE, va + 2 * PAGE_SIZE, CODE, 0);
+	*upper = was;
+	expect(9, TRAP_ECALL, 0, CODE + 4, 1);
+	CHECK_EQ(g.r->x[T0], 12);
+	/* that of another space stays */
+	*upper = 0;
+	machine_flush_page(g.m, 2, va);
+	g.r->x[A0] = va + 3 * PAGE_SIZE;
+	g.r->pc = CODE;
+	expect(9, TRAP_ECALL, 0, CODE + 4, 1);
+	CHECK_EQ(g.r->x[T0], 13);
+}
+
+TEST(a_walk_from_a_known_leaf_table_faults_marks_and_counts_as_a_whole_one)
+{
+	struct hart_stats before, after;
+
+	start();
+	guest_map_new(&g, DATA + 2 * PAGE_SIZE, 3 * PAGE_SIZE, GUEST_RW);
+	uint64_t *e = guest_pte(&g, DATA, 0);
+	CODE_AT(CODE, ld(T0, A0, 0), ECALL, sd(T0, A0, 0), ECALL);
+	expect(9, TRAP_ECALL, 0, CODE + 4, 1);
+	hart_stats(g.h, &before);
+	/* A and D */
+	g.r->x[A0] = DATA + PAGE_SIZE;
+	g.r->pc = CODE;
+	expect(9, TRAP_ECALL, 0, CODE + 4, 1);
+	CHECK_EQ(e[1] & (PTE_A | PTE_D), PTE_A);
+	g.r->pc = CODE + 8;
+	expect(9, TRAP_ECALL, 0, CODE + 12, 1);
+	CHECK_EQ(e[1] & (PTE_A | PTE_D), PTE_A | PTE_D);
+	/* no entry; not for writing; reserved bits; outside RAM; another table instead of a page */
+	const uint64_t pte = e[2];
+	const struct {
+		uint64_t pte;
+		enum trap_cause load, store;
+	} is[] = {{0, TRAP_LOAD_PAGE, TRAP_STORE_PAGE},
+		  {pte & ~(uint64_t)PTE_W, TRAP_ECALL, TRAP_STORE_PAGE},
+		  {pte & ~(uint64_t)PTE_R, TRAP_LOAD_PAGE, TRAP_STORE_PAGE},
+		  {pte & ~(uint64_t)PTE_U, TRAP_LOAD_PAGE, TRAP_STORE_PAGE},
+		  {pte | UINT64_C(1) << 60, TRAP_LOAD_PAGE, TRAP_STORE_PAGE},
+		  {(pte & 0x3ff) | UINT64_C(4096) << PTE_PPN_SHIFT, TRAP_LOAD_ACCESS, TRAP_STORE_ACCESS},
+		  {(pte & ~(uint64_t)0x3ff) | PTE_V, TRAP_LOAD_PAGE, TRAP_STORE_PAGE}};
+	g.r->x[A0] = DATA + 2 * PAGE_SIZE;
+	for (unsigned i = 0; i < array_size(is); i++) {
+		e[2] = is[i].pte;
+		machine_flush_page(g.m, 1, DATA + 2 * PAGE_SIZE);
+		g.r->pc = CODE;
+		CHECK_EQ(hart_run(g.h, 9).cause, is[i].load);
+		CHECK_EQ(e[2], is[i].pte | (is[i].load == TRAP_ECALL ? PTE_A : 0));
+		g.r->pc = CODE + 8;
+		CHECK_EQ(hart_run(g.h, 9).cause, is[i].store);
+	}
+	hart_stats(g.h, &after);
+	CHECK_EQ(after.tlb_misses - before.tlb_misses, 2 + 2 * array_size(is));
+}
+
 TEST(spaces_keep_apart_and_are_flushed_apart)
 {
 	struct guest other;

@@ -62,7 +62,8 @@ static void describe(const struct signal_info *info, struct abi_signalfd_siginfo
 	}
 	if (by_kernel) {
 		ret->status = info->status;
-		ret->utime = info->retired / TICK;
+		ret->utime = (info->retired - info->system) / TICK;
+		ret->stime = info->system / TICK;
 	} else if (info->code < 0) {
 		ret->pointer = info->value;
 		ret->value = (int32_t)info->value;

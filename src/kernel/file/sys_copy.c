@@ -11,24 +11,30 @@
 #include "kernel/file/position.h"
 #include "kernel/file/transfer.h"
 #include "kernel/kernel.h"
+#include "kernel/sched.h"
 #include "kernel/uaccess.h"
 
 enum { COPY_PART = 16384, COPY_MAX = 0x7ffff000 };
 
 /* Copies up to size bytes. A task may wait for room in out, and for pages of in, which can seek: what
- * was read but not written is read again. */
+ * was read but not written is read again. A signal ends it with what is done. */
 static int64_t copy_bytes(struct task *t, struct file *in, uint64_t *in_pos, struct file *out,
 		    uint64_t *out_pos, uint64_t size)
 {
 	uint8_t bytes[COPY_PART];
+	uint64_t pause = t->call.done + WORK_BYTES;
 	size = min_u64(size, COPY_MAX);
 	while (t->call.done < size) {
+		if (t->call.done >= pause)
+			return t->call.interrupted ? (int64_t)t->call.done : wait_pause(t, PAUSE_OPEN);
 		uint64_t at = *in_pos;
 		int64_t n = in->ops->read(in, t, bytes,
 					  min_u64(size - t->call.done, sizeof(bytes)), &at);
 		if (n > 0)
 			n = out->ops->write(out, t, bytes, (size_t)n, out_pos);
-		if (n == CALL_WAIT)
+		if (n == CALL_WAIT && t->call.interrupted && t->call.done)
+			wait_forget(t);
+		else if (n == CALL_WAIT)
 			return n;
 		if (n <= 0)
 			return t->call.done ? (int64_t)t->call.done : n;
@@ -140,12 +146,14 @@ int64_t sys_copy_file_range(struct task *t, const uint64_t a[6])
 	if ((int64_t)in_pos < 0 || (int64_t)out_pos < 0)
 		return -EINVAL;
 	int64_t n = t->call.state[0] ? (int64_t)t->call.done : 0;
-	if (!t->call.state[0] && overlap(in, in_pos, out, out_pos, a[4]))
+	if (!t->call.done && overlap(in, in_pos, out, out_pos, a[4]))
 		return -EINVAL;
 	if (t->call.state[0]) {
 		in_pos = t->call.state[1];
 		out_pos = t->call.state[2];
 	} else {
+		in_pos += t->call.done;
+		out_pos += t->call.done;
 		n = copy(t, in, &in_pos, out, &out_pos, a[4]);
 		if (n < 0)
 			return n;

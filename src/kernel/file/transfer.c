@@ -155,10 +155,13 @@ static int64_t transfer_bytes(struct task *t, struct file *f, bool write,
 			return n;
 		t->call.done = (uint64_t)n;
 	}
+	uint64_t pause = t->call.done + WORK_BYTES;
 	while (remaining(iov, count, t->call.done, &va, &left)) {
 		struct hold h;
 		bool stop;
 		uint64_t there = UINT64_MAX;
+		if (t->call.done >= pause)
+			return wait_pause(t, stream ? PAUSE_OPEN : PAUSE_ALONE);
 		if (!write && f->ops->look) {
 			int64_t n = f->ops->look(f, t->call.done == 0 ? t : NULL, left, pos);
 			if (n <= 0)

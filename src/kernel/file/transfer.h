@@ -3,7 +3,9 @@
  *
  * A call that moved something before it had to wait, or met an error, returns what it moved: the
  * count is kept in call.done. Reading stops at the first short count; writing goes on until all is
- * written, and a write to a pipe or terminal of at most PIPE_ATOMIC bytes is given to it in one
+ * written, in pieces of WORK_BYTES. Between those a signal ends it where the file has no size, as of
+ * /dev/zero; of a file only one that ends the process, and no other program runs meanwhile, so that a
+ * write is one piece to all others, as on Linux. A write to a pipe or terminal of at most PIPE_ATOMIC bytes is given to it in one
  * piece, however it lies in memory.
  */
 #ifndef KERNEL_TRANSFER_H

@@ -122,7 +122,9 @@ static int fill_stat(struct kernel *k, struct process *p, struct task *t, struct
 		 tally_major(&p->tally), tally_major(&p->children_tally));
 	const struct task *of = t ? t : process_task((struct process *)(uintptr_t)p);
 	int32_t priority = of ? of->sched.priority : 0;
-	text_add(text, " %lu 0 %lu 0 %d %d %u 0 %lu", ticks(p->retired), ticks(p->children_retired),
+	text_add(text, " %lu %lu %lu %lu", ticks(p->retired - p->system), ticks(p->system),
+		 ticks(p->children_retired - p->children_system), ticks(p->children_system));
+	text_add(text, " %d %d %u 0 %lu",
 		 priority ? -1 - priority : 20 + p->nice, p->nice, p->threads, ticks(p->started));
 	text_add(text, " %lu %lu %lu", m.size * PAGE_SIZE, m.resident, p->limit[5].soft);
 	text_add(text, " %lu %lu %lu 0 0", s ? p->code_start : 0, s ? p->code_end : 0,

@@ -153,9 +153,9 @@ static int fill_stat(struct kernel *k, struct process *p, struct task *t, struct
 {
 	struct census c = census(k);
 	uint64_t now = kernel_now(k), idle = ticks(k->idle_ns - k->io_idle_ns),
-		 waits = ticks(k->io_idle_ns), user = ticks(now - k->idle_ns);
+		 waits = ticks(k->io_idle_ns), system = ticks(k->work_ns), user = ticks(now - k->idle_ns - k->work_ns);
 	for (int i = 0; i < 2; i++)
-		text_add(text, "cpu%s %lu 0 0 %lu %lu 0 0 0 0 0\n", i ? "0" : " ", user, idle, waits);
+		text_add(text, "cpu%s %lu 0 %lu %lu %lu 0 0 0 0 0\n", i ? "0" : " ", user, system, idle, waits);
 	text_add(text,
 		 "intr 0\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked %u\n",
 		 k->switches, (kernel_realtime(k) - now) / 1000000000, k->forks, c.runnable, c.blocked);

@@ -58,10 +58,9 @@ static void add_note(struct text *to, const char *owner, uint32_t type, const vo
 	text_add_bytes(to, zeros, -size & 3);
 }
 
-/* Instructions are nanoseconds, all of them the program's own. */
-static struct note_time time_of(uint64_t retired)
+static struct note_time time_of(uint64_t ns)
 {
-	return (struct note_time){(int64_t)(retired / 1000000000), (int64_t)(retired / 1000 % 1000000)};
+	return (struct note_time){(int64_t)(ns / 1000000000), (int64_t)(ns / 1000 % 1000000)};
 }
 
 static void add_thread(struct text *to, struct task *t, const struct signal_info *info)
@@ -77,8 +76,10 @@ static void add_thread(struct text *to, struct task *t, const struct signal_info
 	    .ppid = p->parent ? p->parent->pid : 0,
 	    .pgid = p->pgid,
 	    .sid = p->sid,
-	    .user = time_of(t->retired),
-	    .children_user = time_of(p->children_retired),
+	    .user = time_of(t->retired - t->system),
+	    .system = time_of(t->system),
+	    .children_user = time_of(p->children_retired - p->children_system),
+	    .children_system = time_of(p->children_system),
 	    .pc = r->pc,
 	    .fp_valid = 1,
 	};
