@@ -189,6 +189,7 @@ static void finish(struct task *t, int64_t result)
 void call_give_up(struct task *t)
 {
 	tell_exit(t, -ERESTARTSYS);
+	userfault_forget(t);
 	if (t->call.abandon)
 		t->call.abandon(t);
 	t->call.active = false;
@@ -203,7 +204,10 @@ static int64_t perform(struct task *t)
 	const struct call_info *info = call_info(t->call.number);
 	wait_forget(t);
 	t->call.woken = t->call.paused = t->call.held = false;
-	return info->handler ? info->handler(t, t->call.arg) : call_refused(t, info);
+	if (unlikely(t->tells.over))
+		return userfault_result(t, 0);
+	int64_t result = info->handler ? info->handler(t, t->call.arg) : call_refused(t, info);
+	return unlikely(t->tells.unread > 0) && result != CALL_WAIT ? userfault_result(t, result) : result;
 }
 
 void call_dispatch(struct task *t)

@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
+#include "kernel/event/userfault.h"
 #include "kernel/file/file.h"
 #include "kernel/file/mount.h"
 #include "kernel/file/shm.h"
@@ -196,7 +197,12 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 		m.offset = 0;
 	if (r != 0)
 		return r;
-	r = space_map(p->space, &m, &start);
+	struct userfault_list told = TAILQ_HEAD_INITIALIZER(told);
+	if (m.map_flags & MAP_AT)
+		r = userfault_expect_unmap(t, m.start, m.length, &told);
+	if (r == 0)
+		r = space_map(p->space, &m, &start);
+	userfault_tell(t, &told, r == 0);
 	if (m.object)
 		object_put(p->kernel->mm, m.object);
 	if (r == 0 && (lock || (flags & FLAG_POPULATE && !(flags & FLAG_NONBLOCK))))
@@ -206,10 +212,29 @@ int64_t sys_mmap(struct task *t, const uint64_t a[6])
 
 int64_t sys_munmap(struct task *t, const uint64_t a[6])
 {
-	return memory_result(t, space_unmap(t->process->space, a[0], a[1]));
+	struct userfault_list told = TAILQ_HEAD_INITIALIZER(told);
+	int r = userfault_expect_unmap(t, a[0], a[1], &told);
+	if (r == 0)
+		r = space_unmap(t->process->space, a[0], a[1]);
+	userfault_tell(t, &told, r == 0);
+	return memory_result(t, r);
 }
 
-enum { REMAP_FIXED = 2 };
+enum { REMAP_FIXED = 2, REMAP_DONTUNMAP = 4 };
+
+/* What who watches the old place or the new one is told, in Linux's order. */
+static int remap_expect(struct task *t, const uint64_t a[6], struct userfault_list *early, struct userfault_list *list)
+{
+	uint64_t old = page_up(a[1]), new = page_up(a[2]);
+	int r = a[3] & REMAP_FIXED ? userfault_expect_unmap(t, a[4], new, early) : 0;
+	if (r == 0 && (a[3] & (REMAP_FIXED | REMAP_DONTUNMAP) || new > old))
+		r = userfault_expect_remap(t, a[0], min_u64(old, new), early);
+	else if (r == 0 && new < old)
+		r = userfault_expect_unmap(t, a[0] + new, old - new, list);
+	if (r == 0 && (a[3] & REMAP_FIXED || new > old) && !(a[3] & REMAP_DONTUNMAP))
+		r = userfault_expect_unmap(t, a[0], old, list);
+	return r;
+}
 
 int64_t sys_mremap(struct task *t, const uint64_t a[6])
 {
@@ -223,7 +248,14 @@ int64_t sys_mremap(struct task *t, const uint64_t a[6])
 		return -EAGAIN;
 	if (a[3] & REMAP_FIXED && !may_name(p, a[4]))
 		return -EPERM;
-	int r = space_remap(p->space, a[0], a[1], a[2], (unsigned)a[3], a[4], &start);
+	struct userfault_list early = TAILQ_HEAD_INITIALIZER(early), told = TAILQ_HEAD_INITIALIZER(told);
+	int r = remap_expect(t, a, &early, &told);
+	if (r == 0)
+		r = space_remap(p->space, a[0], a[1], a[2], (unsigned)a[3], a[4], &start);
+	if (r == 0)
+		userfault_moved(&early, start);
+	userfault_tell(t, &early, r == 0);
+	userfault_tell(t, &told, r == 0 && (start != a[0] || new < old));
 	if (r == 0 && lock && new > old)
 		return populate(t, start + old, start + new, start);
 	return r == 0 ? (int64_t)start : memory_result(t, r);
@@ -272,7 +304,12 @@ int64_t sys_brk(struct task *t, const uint64_t a[6])
 	if (!limits_brk(s, a[0], p->data_end - p->data_start) ||
 	    (s->future & REGION_LOCKED && !may_lock(p, more)))
 		return (int64_t)s->brk;
-	uint64_t old = page_up(s->brk), brk = space_brk(s, a[0]);
+	struct userfault_list told = TAILQ_HEAD_INITIALIZER(told);
+	uint64_t old = page_up(s->brk), to = page_up(a[0]);
+	if (to < old && userfault_expect_unmap(t, to, old - to, &told) != 0)
+		return (int64_t)s->brk;
+	uint64_t brk = space_brk(s, a[0]);
+	userfault_tell(t, &told, page_up(brk) < old);
 	return more && s->future & REGION_LOCKED ? populate(t, old, page_up(brk), brk) : (int64_t)brk;
 }
 
@@ -306,7 +343,22 @@ int64_t sys_mprotect(struct task *t, const uint64_t a[6])
 	return memory_result(t, space_protect(s, start, length, prot & PROT_ALL));
 }
 
-enum { ADVICE_WILLNEED = 3, ADVICE_PAGEOUT = 21, ADVICE_POPULATE_WRITE = 23 };
+enum {
+	ADVICE_WILLNEED = 3,
+	ADVICE_DONTNEED = 4,
+	ADVICE_FREE = 8,
+	ADVICE_REMOVE = 9,
+	ADVICE_PAGEOUT = 21,
+	ADVICE_POPULATE_WRITE = 23,
+	ADVICE_DONTNEED_LOCKED = 24,
+};
+
+/* Are pages gone afterwards? */
+static bool advice_drops(int advice)
+{
+	return advice == ADVICE_DONTNEED || advice == ADVICE_FREE || advice == ADVICE_REMOVE ||
+	       advice == ADVICE_DONTNEED_LOCKED;
+}
 
 /* Does it bring pages in, or take them out, one after the other? */
 static bool advice_is_long(int advice)
@@ -341,7 +393,21 @@ int64_t memory_advise(struct task *t, struct space *s, uint64_t start, uint64_t 
 
 int64_t sys_madvise(struct task *t, const uint64_t a[6])
 {
-	return memory_advise(t, t->process->space, a[0], a[1], (int)a[2], t->call.state);
+	uint64_t *told = &t->call.state[2];
+	int advice = (int)a[2], r = 0;
+	if (!*told && advice_drops(advice))
+		r = userfault_removing(t, a[0], a[1]);
+	if (r != 0)
+		return r;
+	*told = 1;
+	if (t->tells.unread > 0) /* until it is read the pages stay */
+		return CALL_WAIT;
+	return memory_advise(t, t->process->space, a[0], a[1], advice, t->call.state);
+}
+
+int64_t sys_mseal(struct task *t, const uint64_t a[6])
+{
+	return a[2] ? -EINVAL : memory_result(t, space_seal(t->process->space, a[0], a[1]));
 }
 
 /* state: how far it is, and whether there was a hole, which is told in the end. */

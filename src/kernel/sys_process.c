@@ -10,6 +10,7 @@
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/event/pidfd.h"
+#include "kernel/event/userfault.h"
 #include "kernel/file/file.h"
 #include "kernel/file/path.h"
 #include "kernel/kernel.h"
@@ -150,6 +151,8 @@ static int clone_process(struct task *t, uint64_t flags, struct task **ret_task)
 	process_group_join(child, p->pgid);
 	child->exit_signal = flags & CLONE_PARENT_ ? p->exit_signal : (int)(flags & CLONE_SIGNAL_);
 	r = copy_process(p, child, flags);
+	if (r == 0 && !(flags & CLONE_VM_))
+		r = userfault_forked(t, child->space);
 	if (r == 0 && flags & CLONE_CLEAR_SIGHAND_)
 		signals_exec(child);
 	if (r != 0) {
@@ -236,8 +239,10 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 	uaccess_release(&pidfd_hold);
 	if (r == CALL_WAIT)
 		(void)wait_on_io(t); /* the first four cannot fail */
-	if (r != 0)
+	if (r != 0) {
+		userfault_forget(t);
 		return r;
+	}
 	if (flags & CLONE_CHILD_CLEARTID_)
 		child->clear_child_tid = child_tid;
 	if (flags & CLONE_CHILD_SETTID_ &&

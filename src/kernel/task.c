@@ -18,6 +18,7 @@
 #include "base/bits.h"
 #include "kernel/cred.h"
 #include "kernel/event/pidfd.h"
+#include "kernel/event/userfault.h"
 #include "kernel/file/file.h"
 #include "kernel/futex.h"
 #include "kernel/ipc/ipc.h"
@@ -287,6 +288,7 @@ static void task_end(struct task *t)
 	if (t->state == TASK_DEAD)
 		return;
 	wait_forget(t);
+	userfault_forget(t);
 	futex_abandon(t);
 	tell_memory(t);
 	sched_remove(t);

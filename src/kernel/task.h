@@ -96,6 +96,11 @@ struct task {
 		bool told;
 	} handed;
 	struct {
+		unsigned unread; /* events of its call that it waits for to be read: see userfault.h */
+		bool over;	 /* the call is done otherwise, with this result */
+		int64_t result;
+	} tells;
+	struct {
 		int32_t policy, priority; /* as sched_setscheduler has them; priority: 0, or 1 to 99 of real time */
 		bool reset_on_fork, yields;
 		/* What it ran, by weight; since it was last in line; since it last waited: see sched_order.c. */

@@ -110,14 +110,27 @@ static int advise_populate(struct space *s, uint64_t start, uint64_t end, enum a
 
 /* ---- Dropping ---- */
 
-/* As Linux does, what lies below the first region that is locked is dropped all the same. */
+/* Anonymous memory that is sealed shows what it shows, unless the program may write there anyway: Linux's
+ * can_madvise_modify. */
+static bool keeps_contents(const struct region *r)
+{
+	return r->flags & REGION_SEALED && !r->object && !(r->prot & PROT_W);
+}
+
+/* As Linux does, what lies below the first region that refuses is dropped all the same. */
 static int advise_drop(struct space *s, uint64_t start, uint64_t end, bool even_locked)
 {
 	uint64_t limit = end;
-	RANGE_REGIONS (r, s, start, end)
-		if (r->flags & REGION_LOCKED && !even_locked && limit == end)
+	int refused = 0;
+	RANGE_REGIONS (r, s, start, end) {
+		refused = keeps_contents(r)			       ? -EPERM
+			  : r->flags & REGION_LOCKED && !even_locked ? -EINVAL
+								     : 0;
+		if (refused) {
 			limit = max_u64(start, r->start);
-	int refused = limit < end ? -EINVAL : 0;
+			break;
+		}
+	}
 	if (start == limit)
 		return refused;
 	struct range g = {.space = s, .start = start, .end = limit};
@@ -254,6 +267,10 @@ static const struct {
 static int advise_region(struct space *s, struct region *r, uint64_t start, uint64_t end,
 			 enum advice advice)
 {
+	bool discards = advice == ADVICE_FREE || advice == ADVICE_REMOVE || advice == ADVICE_DONTFORK ||
+			advice == ADVICE_WIPEONFORK;
+	if (discards && keeps_contents(r))
+		return -EPERM;
 	switch (advice) {
 	case ADVICE_WILLNEED: advise_willneed(s, r, start, end); return 0;
 	case ADVICE_COLD:
@@ -332,6 +349,18 @@ int space_advise(struct space *s, uint64_t start, uint64_t length, int advice)
 	}
 	VM_ASSERT_DEEP(mm_verify(s->mm, NULL, 0));
 	return error ? error : beyond;
+}
+
+/* ---- mseal ---- */
+
+int space_seal(struct space *s, uint64_t start, uint64_t length)
+{
+	uint64_t end = start + page_up(length);
+	if (start % PAGE_SIZE || end < start || (length && !page_up(length)))
+		return -EINVAL;
+	if (start == end)
+		return 0;
+	return range_whole(s, start, end) ? range_flags(s, start, end, REGION_SEALED, 0) : -ENOMEM;
 }
 
 /* ---- mlock ---- */

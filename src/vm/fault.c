@@ -107,9 +107,9 @@ static void plan_shared(const struct space *s, const struct fault_request *q, st
 	p->anon = object_anon(p->region->object, index);
 	p->as = RESIDENT_SHMEM;
 	struct pmap_entry e;
-	if (!p->anon && !private && plan_watched(q, p, REGION_WATCH_MISSING))
+	if (!p->anon && plan_watched(q, p, REGION_WATCH_MISSING))
 		return;
-	if (p->anon && !private && !s->mm->pmap->lookup(s->pmap, p->page, &e) &&
+	if (p->anon && !s->mm->pmap->lookup(s->pmap, p->page, &e) &&
 	    plan_watched(q, p, REGION_WATCH_MINOR))
 		return;
 	if (p->anon && plan_absent(s, p))
@@ -178,9 +178,12 @@ static void plan_lower(const struct space *s, const struct fault_request *q, str
 {
 	const struct object *o = p->region->object;
 	uint64_t index = o ? region_index(p->region, p->page) : 0;
-	if (!o && plan_watched(q, p, REGION_WATCH_MISSING))
+	bool poisoned = unlikely(s->tracks.root) && !q->answered && track_get(s, p->page, TRACK_POISONED);
+	if (!poisoned && !o && plan_watched(q, p, REGION_WATCH_MISSING))
 		return;
-	if (!o) {
+	if (poisoned) {
+		plan_fail(p, CAUSE_bus_io);
+	} else if (!o) {
 		bool write = q->access == ACCESS_WRITE;
 		p->step = write ? STEP_ZERO : STEP_MAP;
 		p->cause = write ? CAUSE_zero_fill : CAUSE_zero_map;
@@ -189,6 +192,10 @@ static void plan_lower(const struct space *s, const struct fault_request *q, str
 		p->prot &= write ? PROT_ALL : ~PROT_W;
 	} else if (index << PAGE_SHIFT >= o->size) {
 		plan_fail(p, CAUSE_bus_beyond_end);
+	} else if (q->fresh && !(p->region->flags & REGION_SHARED)) {
+		p->step = STEP_ZERO;
+		p->cause = CAUSE_zero_fill;
+		p->as = RESIDENT_ANON;
 	} else if (o->kind == OBJECT_SHARED) {
 		plan_shared(s, q, p, index);
 	} else {
@@ -216,13 +223,15 @@ static void plan_track(const struct space *s, const struct fault_request *q, str
 	struct pmap_entry e;
 	if (p->step == STEP_FAIL || p->step == STEP_HAND_OVER)
 		return;
+	p->unguards = write && guarded && !q->answered && r->flags & REGION_WATCH_ASYNC;
+	guarded &= !p->unguards;
 	if (write && guarded && plan_watched(q, p, REGION_WATCH_GUARD))
 		return;
 	p->stores = write && !track_stored(s, r, p->page);
 	if (guarded || (!write && !track_may_store(s, r, p->page)))
 		p->prot &= ~PROT_W;
 	bool had = p->as == RESIDENT_ANON || s->mm->pmap->lookup(s->pmap, p->page, &e);
-	if (p->stores && p->step == STEP_MAP && had && cause_class(p->cause) == CLASS_minor)
+	if ((p->stores || p->unguards) && p->step == STEP_MAP && had && cause_class(p->cause) == CLASS_minor)
 		p->cause = CAUSE_soft_dirty;
 }
 
@@ -329,6 +338,8 @@ static uint32_t fault_commit(struct space *s, const struct fault_request *q,
 		frame_at(mm, p->from)->flags &= ~FRAME_FETCHED;
 	if (p->stores)
 		track_set(s, p->page, TRACK_STORED);
+	if (p->unguards)
+		track_clear(s, p->page, p->page + PAGE_SIZE, TRACK_GUARDED);
 	/* 7. */
 	mm->pmap->enter(s->pmap, p->page, frame, p->prot, p->as, r);
 	/* 8. */

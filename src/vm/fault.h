@@ -46,6 +46,7 @@ struct fault_request {
 	enum agent by;
 	uint64_t pc; /* 0 where the kernel did it */
 	bool answered;	     /* by who watches the region: not handed over again; protection is no matter */
+	bool fresh;	     /* with answered: a private page is made, whatever lies beneath */
 	bool force;	     /* as a debugger: private pages are read and written whatever the protection */
 	const uint8_t *fill; /* what a page that is made has, instead of zeros; NULL: zeros */
 };
@@ -78,6 +79,7 @@ struct fault_plan {
 	unsigned prot;		/* of the entry that will be made */
 	enum resident as;
 	bool stores;		/* the page is tracked, and stored to from now on */
+	bool unguards;		/* and it is guarded no more: REGION_WATCH_ASYNC */
 	uint32_t watched;	/* STEP_HAND_OVER: the REGION_WATCH_* that it is for */
 	struct need need;
 };

@@ -485,3 +485,34 @@ void object_drop_clean(struct mm *mm, struct object *o)
 		object_drop(mm, o, i);
 	}
 }
+
+static void count_frame(const struct mm *mm, const struct object *o, uint32_t frame, struct object_counts *n)
+{
+	const struct frame *f = frame_at(mm, frame);
+	n->cached++;
+	/* Linux marks no page of shared memory as one to be written back. */
+	n->dirty += o->kind == OBJECT_FILE && f->flags & FRAME_DIRTY;
+	n->writeback += (f->flags & FRAME_GOING) != 0;
+}
+
+void object_count(const struct mm *mm, const struct object *o, uint64_t first, uint64_t last,
+		  struct object_counts *ret_counts)
+{
+	struct object_counts n = {0};
+	const void *page;
+	last = min_u64(last, OBJECT_INDEX_MAX);
+	for (uint64_t i = first; i <= last && (page = sparse_next(&o->pages, &i, last)); i++) {
+		const struct anon *a = o->kind == OBJECT_SHARED ? page : NULL;
+		uint32_t frame = a ? a->frame : (uint32_t)(uintptr_t)page - 1;
+		if (frame != NO_FRAME)
+			count_frame(mm, o, frame, &n);
+		else
+			n.evicted++;
+	}
+	/* Linux calls recent what would have stayed in a RAM of twice the size. */
+	for (uint64_t i = first; i <= last && (page = sparse_next(&o->evicted, &i, last)); i++) {
+		n.evicted++;
+		n.recently_evicted += mm->evictions - (uintptr_t)page < mm->frames;
+	}
+	*ret_counts = n;
+}

@@ -142,6 +142,13 @@ void object_drop_clean(struct mm *mm, struct object *o);
 /* Writes the dirty pages of [first, last] back. Returns 0 or the first error. */
 int object_sync(struct mm *mm, struct object *o, uint64_t first, uint64_t last);
 
+/* What is in RAM of the pages first to last, and what was not long ago: cachestat. */
+struct object_counts {
+	uint64_t cached, dirty, writeback, evicted, recently_evicted;
+};
+void object_count(const struct mm *mm, const struct object *o, uint64_t first, uint64_t last,
+		  struct object_counts *ret_counts);
+
 /* The key of page index: file pages are named by object and index, shared ones by their anon. */
 uint64_t object_key(const struct object *o, uint64_t index);
 

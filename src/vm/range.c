@@ -147,6 +147,15 @@ void range_end(struct range *g)
 	VM_ASSERT_DEEP(mm_verify(s->mm, NULL, 0));
 }
 
+bool range_sealed(const struct space *s, uint64_t start, uint64_t end)
+{
+	RANGE_REGIONS (r, s, start, end) {
+		if (r->flags & REGION_SEALED)
+			return true;
+	}
+	return false;
+}
+
 bool range_next(const struct space *s, uint64_t *va, uint64_t end)
 {
 	uint64_t anon = *va, entry = *va;
@@ -166,6 +175,7 @@ void range_zap(struct space *s, uint64_t start, uint64_t end)
 	anon_map_clear(s->mm, &s->anons, start, end);
 	track_clear(s, start, end, TRACK_STORED);
 	track_clear(s, start, end, TRACK_GUARDED);
+	track_clear(s, start, end, TRACK_POISONED);
 }
 
 void range_remove(struct space *s, uint64_t start, uint64_t end)

@@ -49,6 +49,12 @@ void range_end(struct range *g);
 /* The first page at or after *va and below end that has an entry or an anon: moves *va to it. */
 bool range_next(const struct space *s, uint64_t *va, uint64_t end);
 
+/* Is any of it sealed? */
+bool range_sealed(const struct space *s, uint64_t start, uint64_t end);
+
+/* The private page at from, of an isolated range, is the one at to from then on. Returns 0 or -ENOMEM. */
+int range_move_page(struct space *s, uint64_t from, uint64_t to);
+
 /* Drops entries and private pages of an isolated range. */
 void range_zap(struct space *s, uint64_t start, uint64_t end);
 

@@ -54,7 +54,12 @@ enum region_flag {
 	REGION_WATCH_GUARD = 1 << 20,
 	REGION_WATCH_MINOR = 1 << 21,
 	REGION_TRACKED = 1 << 22, /* it is known which pages were stored to: see track.h */
-	REGION_WATCH_MASK = REGION_WATCH_MISSING | REGION_WATCH_GUARD | REGION_WATCH_MINOR,
+	REGION_SEALED = 1 << 23, /* never unmapped, moved, replaced or protected otherwise again */
+	REGION_WATCH_ASYNC = 1 << 24, /* with GUARD: a store ends it, and nobody is told */
+	REGION_WATCH_EMPTY = 1 << 25, /* what has no page yet can be guarded, too */
+	REGION_WATCH_MOVES = 1 << 26, /* mremap takes the watcher along */
+	REGION_WATCH_WHAT = REGION_WATCH_MISSING | REGION_WATCH_GUARD | REGION_WATCH_MINOR,
+	REGION_WATCH_MASK = REGION_WATCH_WHAT | REGION_WATCH_ASYNC | REGION_WATCH_EMPTY | REGION_WATCH_MOVES,
 	REGION_LOCK_MASK = REGION_LOCKED | REGION_LOCKONFAULT,
 };
 

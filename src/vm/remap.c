@@ -54,6 +54,8 @@ static int region_check(const struct remap *m)
 	bool special = r && r->flags & REGION_SPECIAL;
 	if (!r)
 		return -EFAULT;
+	if (r->flags & REGION_SEALED)
+		return -EPERM;
 	if (stays(m))
 		return 0;
 	if (m->old_length == 0 && !(r->flags & REGION_SHARED))
@@ -118,6 +120,21 @@ static int chunks_prepare(struct space *s, uint64_t old, uint64_t to, uint64_t l
 	return error;
 }
 
+int range_move_page(struct space *s, uint64_t from, uint64_t to)
+{
+	int error = anon_map_make(s->mm, &s->anons, to);
+	if (error)
+		return error;
+	int64_t resident = entry_move(s, from, to);
+	anon_move(s, from, to);
+	/* An eviction may have taken what MADV_FREE gave up. */
+	anon_map_trim(s->mm, &s->anons, to, to + PAGE_SIZE);
+	anon_map_trim(s->mm, &s->anons, from, from + PAGE_SIZE);
+	MM_EVENT(s->mm, s->tally, s->pid, region_move, .start = from, .end = from + PAGE_SIZE, .to = to,
+		 .resident = resident);
+	return 0;
+}
+
 static void range_move(struct space *s, uint64_t old, uint64_t to, uint64_t length)
 {
 	int64_t resident = 0;
@@ -137,9 +154,13 @@ static void region_copy(const struct remap *m, struct region *r)
 	*r = *m->region;
 	r->start = m->to;
 	r->end = m->to + m->length;
-	/* Nobody watches the new place, and as on Linux what moved counts as stored to. */
-	r->flags &= ~(uint32_t)(REGION_WATCH_MASK | REGION_TRACKED);
-	r->watcher = 0;
+	/* Nobody watches the new place who is not told of it, and as on Linux what moved counts as stored
+	 * to. */
+	r->flags &= ~(uint32_t)REGION_TRACKED;
+	if (!(r->flags & REGION_WATCH_MOVES)) {
+		r->flags &= ~(uint32_t)REGION_WATCH_MASK;
+		r->watcher = 0;
+	}
 	r->offset = r->object || r->lineage ? r->offset + (m->old - m->region->start) : m->to;
 	if (r->object)
 		object_get(r->object);
@@ -196,6 +217,8 @@ static int remap_move(struct remap *m)
 	m->region = regions_find(&s->regions, m->old);
 	/* 4. */
 	if (!error)
+		error = track_prepare_move(s, m->old, m->to, moved);
+	if (!error)
 		error = chunks_prepare(s, m->old, m->to, moved);
 	if (error) {
 		if (begun)
@@ -208,6 +231,7 @@ static int remap_move(struct remap *m)
 	space_insert(s, r);
 	if (begun) {
 		range_move(s, m->old, m->to, moved);
+		track_move(s, m->old, m->to, moved, r->flags & REGION_WATCH_MOVES);
 		if (m->flags & DONTUNMAP) {
 			region_left(m);
 		} else {
@@ -314,6 +338,9 @@ static int remap_each(const struct remap *all)
 		va = min_u64(end, r->end);
 		m.to += m.old - all->old;
 		m.length = m.old_length = va - m.old;
+		/* One that is watched moves alone. */
+		if (r->watcher && (m.old > all->old || va < end))
+			return -EFAULT;
 		int error = remap_one(&m);
 		if (error)
 			return error;

@@ -188,6 +188,17 @@ int space_map(struct space *s, const struct map_request *m, uint64_t *ret_start)
 	return 0;
 }
 
+/* Before it meets what is sealed Linux has cut the region that the range begins in, which shows. */
+static void unmap_refused(struct space *s, uint64_t start, uint64_t end)
+{
+	struct range g;
+	struct region *first = regions_at_or_after(&s->regions, start);
+	if (first->start >= start || first->flags & REGION_SEALED || range_begin(&g, s, start, end, false) != 0)
+		return;
+	(void)range_take(&g, first);
+	range_end(&g);
+}
+
 int space_unmap(struct space *s, uint64_t start, uint64_t length)
 {
 	uint64_t end;
@@ -196,6 +207,10 @@ int space_unmap(struct space *s, uint64_t start, uint64_t length)
 		return -EINVAL;
 	if (is_free(s, start, end))
 		return 0;
+	if (range_sealed(s, start, end)) {
+		unmap_refused(s, start, end);
+		return -EPERM;
+	}
 	struct range g;
 	error = range_begin(&g, s, start, end, true);
 	if (error)
@@ -238,6 +253,8 @@ static int protect_limit(const struct space *s, uint64_t start, uint64_t end, un
 			break;
 		if (prot & ~r->prot_max)
 			error = -EACCES;
+		else if (r->flags & REGION_SEALED)
+			error = -EPERM;
 		if (error)
 			break;
 		at = r->end;

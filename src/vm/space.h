@@ -42,6 +42,7 @@ struct space {
 	struct regions regions;
 	struct anon_map anons;
 	struct pmap *pmap;
+	uint64_t track_spans;
 	struct sparse tracks; /* va >> SPAN_SHIFT -> struct track_span: see track.h */
 	struct space_layout layout;
 	uint64_t brk_start, brk;
@@ -98,6 +99,11 @@ int space_remap(struct space *s, uint64_t old, uint64_t old_length, uint64_t len
  * that it would make (Linux says EAGAIN). As on Linux what lies below the first region that refuses
  * is done. */
 int space_advise(struct space *s, uint64_t start, uint64_t length, int advice);
+/* mseal: what is mapped there stays as it is until the space goes. -ENOMEM: there are holes, or no memory
+ * for the regions that it would make. From then on unmap, protect and remap say -EPERM, as does what
+ * would map over it, and advice that would change what it shows (space_advise) where it is anonymous and
+ * cannot be written. As on Linux it may still be locked, named, watched, written to and forked. */
+int space_seal(struct space *s, uint64_t start, uint64_t length);
 /* Gives the anonymous memory in the range a name, or takes it away (NULL). name: shorter than
  * REGION_NAME_SIZE. -EBADF: a file's; -ENOMEM: there are holes, or no memory for the name; -ENOBUFS: none
  * for the regions that it would make (Linux says EAGAIN). As on Linux what lies below the first region

@@ -22,6 +22,7 @@ static struct track_span *span_of(const struct space *s, uint64_t va)
 static void span_free(struct space *s, uint64_t index, struct track_span *t)
 {
 	sparse_set(&s->tracks, index, NULL);
+	s->track_spans--;
 	alloc_put(&s->mm->host.alloc, t, sizeof(*t));
 }
 
@@ -50,6 +51,8 @@ int track_prepare(struct space *s, uint64_t va)
 	uint64_t index = va >> SPAN_SHIFT;
 	if (span_of(s, va))
 		return 0;
+	if (s->track_spans >= s->mm->frames)
+		return -ENOMEM;
 	struct track_span *t = alloc_get(&s->mm->host.alloc, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
@@ -59,6 +62,8 @@ int track_prepare(struct space *s, uint64_t va)
 		error = sparse_set(&s->tracks, index, t);
 	if (error)
 		alloc_put(&s->mm->host.alloc, t, sizeof(*t));
+	else
+		s->track_spans++;
 	return error;
 }
 
@@ -96,6 +101,40 @@ void track_clear(struct space *s, uint64_t start, uint64_t end, enum track which
 	}
 }
 
+bool track_next(const struct space *s, uint64_t *va, uint64_t end)
+{
+	uint64_t index = *va >> SPAN_SHIFT;
+	if (!s->tracks.root || *va >= end || !sparse_next(&s->tracks, &index, (end - 1) >> SPAN_SHIFT))
+		return false;
+	*va = max_u64(*va, index << SPAN_SHIFT);
+	return true;
+}
+
+static bool any_set(const struct space *s, uint64_t va)
+{
+	return track_get(s, va, TRACK_GUARDED) || track_get(s, va, TRACK_POISONED);
+}
+
+int track_prepare_move(struct space *s, uint64_t from, uint64_t to, uint64_t length)
+{
+	int error = 0;
+	for (uint64_t va = from; !error && track_next(s, &va, from + length); va += PAGE_SIZE)
+		error = any_set(s, va) ? track_prepare(s, va - from + to) : 0;
+	return error;
+}
+
+void track_move(struct space *s, uint64_t from, uint64_t to, uint64_t length, bool guards)
+{
+	for (uint64_t va = from; track_next(s, &va, from + length); va += PAGE_SIZE) {
+		if (track_get(s, va, TRACK_POISONED))
+			track_set(s, va - from + to, TRACK_POISONED);
+		if (guards && track_get(s, va, TRACK_GUARDED))
+			track_set(s, va - from + to, TRACK_GUARDED);
+	}
+	track_clear(s, from, from + length, TRACK_POISONED);
+	track_clear(s, from, from + length, TRACK_GUARDED);
+}
+
 bool track_may_store(const struct space *s, const struct region *r, uint64_t va)
 {
 	if (likely(!s->tracks.root && !(r->flags & REGION_TRACKED)))
@@ -114,14 +153,16 @@ int track_fork(const struct space *parent, struct space *child)
 	for (uint64_t i = 0; (t = sparse_next(&parent->tracks, &i, UINT64_MAX)); i++) {
 		uint64_t any = 0;
 		for (unsigned n = 0; n < SPAN_PAGES / 64; n++)
-			any |= t->bit[TRACK_STORED][n];
+			any |= t->bit[TRACK_STORED][n] | t->bit[TRACK_POISONED][n];
 		if (!any)
 			continue;
 		if (track_prepare(child, i << SPAN_SHIFT) != 0)
 			return -ENOMEM;
 		struct track_span *copy = span_of(child, i << SPAN_SHIFT);
-		for (unsigned n = 0; n < SPAN_PAGES / 64; n++)
+		for (unsigned n = 0; n < SPAN_PAGES / 64; n++) {
 			copy->bit[TRACK_STORED][n] = t->bit[TRACK_STORED][n];
+			copy->bit[TRACK_POISONED][n] = t->bit[TRACK_POISONED][n];
+		}
 	}
 	return 0;
 }

@@ -4,9 +4,11 @@
  *	stored	 (soft-dirty) since clear_refs; counts only in regions of REGION_TRACKED, since in all
  *		 others, those mapped since, every page counts as stored to
  *	guarded	 write-protected by a userfaultfd (watch.h)
+ *	poisoned what is missing there stays so: whoever touches it gets SIGBUS (UFFDIO_POISON)
  *
- * Linux keeps both in page table entries. Here entries are a cache, so they lie beside it: two bits a
+ * Linux keeps them in page table entries. Here entries are a cache, so they lie beside it: three bits a
  * page, in spans of 2 MiB that exist while a bit of theirs is set. Private pages and shared ones are alike.
+ * A space has at most as many spans as RAM has frames: more tables would not fit there, either.
  *
  *	tracked rule: an entry is writable only if its page is stored or not tracked, and not guarded
  *
@@ -24,7 +26,7 @@ struct mm;
 struct region;
 struct space;
 
-enum track { TRACK_STORED, TRACK_GUARDED, TRACKS };
+enum track { TRACK_STORED, TRACK_GUARDED, TRACK_POISONED, TRACKS };
 
 void track_init(struct space *s);
 void track_finish(struct space *s);
@@ -37,7 +39,14 @@ void track_clear(struct space *s, uint64_t start, uint64_t end, enum track which
 bool track_may_store(const struct space *s, const struct region *r, uint64_t va);
 /* Has the page been stored to, as pagemap tells it? */
 bool track_stored(const struct space *s, const struct region *r, uint64_t va);
-/* A child has what its parent stored, and no guards. Returns 0 or -ENOMEM. */
+/* The first page at or after *va and below end whose span has a bit set: moves *va to it. */
+bool track_next(const struct space *s, uint64_t *va, uint64_t end);
+/* What is poisoned in [from, from + length), and what is guarded with guards, is so at to instead, which is
+ * prepared by track_prepare_move. */
+void track_move(struct space *s, uint64_t from, uint64_t to, uint64_t length, bool guards);
+/* So that track_move cannot fail. Returns 0 or -ENOMEM. */
+int track_prepare_move(struct space *s, uint64_t from, uint64_t to, uint64_t length);
+/* A child has what its parent stored and what is poisoned, and no guards. Returns 0 or -ENOMEM. */
 int track_fork(const struct space *parent, struct space *child);
 /* Begins anew for all pages: clear_refs. Returns 0, -ENOMEM or -EAGAIN. */
 int track_restart(struct space *s);

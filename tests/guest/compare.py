@@ -197,6 +197,14 @@ SAME |= {
 }
 DROPPED += ['pollfiles', 'pollwakes']
 
+# Operations on memory.
+SAME |= {
+    'seals': 'what_is_sealed_stays_mapped_where_and_as_it_is_as_on_linux',
+    'pagescan': 'a_scan_of_pagemap_tells_which_pages_are_what_and_guards_them_anew',
+    'uffdevents': 'who_watches_memory_is_told_of_forks_moves_and_what_is_given_up_before_they_end',
+    'uffdpages': 'watched_pages_are_moved_poisoned_and_put_over_files_in_ram_as_on_linux',
+}
+
 # Those that root is not held to.
 PLAIN = ['limits']
 
@@ -223,11 +231,18 @@ def one_node():
         return False
 
 
+# Since when Linux does what these ask of it.
+SINCE = {'pagescan': (6, 17), 'seals': (6, 17), 'uffdevents': (6, 15), 'uffdpages': (6, 15)}
+
+
 def same_as_linux(name):
     """Carrel is asked once. Linux may be disturbed, by load or a page that it moves: up to six times."""
     plain = name in PLAIN
     if name in ROOT_ONLY and os.geteuid() != 0:
         raise Skip('this Linux shows it to root only')
+    release = tuple(int(n) for n in re.findall(r'\d+', os.uname().release)[:2])
+    if release < SINCE.get(name, (0, 0)):
+        raise Skip('Linux has it since {}.{}, and this one is older'.format(*SINCE[name]))
     if name == 'shm' and not is_tmpfs('/dev/shm'):
         raise Skip('/dev/shm of this host is no tmpfs')
     if name == 'pollfiles' and not os.path.exists('/sys/devices/system/cpu/online'):

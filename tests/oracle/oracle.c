@@ -229,6 +229,14 @@ void unlock(int page, int pages)
 	say("\n");
 }
 
+/* mseal, which few libraries know. */
+void seal(int page, int pages)
+{
+	say("seal %d %d", page, pages);
+	(void)CALL(syscall(462, at(page), (size_t)pages * PAGE, 0));
+	say("\n");
+}
+
 void sync_pages(int page, int pages, int flags)
 {
 	say("sync %d %d %d", page, pages, flags);

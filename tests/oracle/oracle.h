@@ -28,6 +28,7 @@ void lock(int page, int pages);
 void lock_on_fault(int page, int pages);
 void lock_all(int flags); /* 0: munlockall */
 void unlock(int page, int pages);
+void seal(int page, int pages);
 /* One of twelve calls with arguments that are wrong, or nearly so. */
 void odd(int which, int page, int start, int length, int third);
 void sync_pages(int page, int pages, int flags);

@@ -72,6 +72,7 @@ class Program:
         # Where there is no swap MADV_PAGEOUT frees what MADV_FREE gave up; what is lost then is the kernel's affair.
         self.without = r.choice(['MADV_FREE', 'MADV_PAGEOUT'])
         self.locks = r.random() < 0.4
+        self.seals = r.random() < 0.2
         for _ in range(r.randint(3, 6)):
             self.map()
         for _ in range(r.randint(20, 50)):
@@ -128,8 +129,8 @@ class Program:
         start, pages = self.range()
         which = r.choices(['load', 'store', 'map', 'unmap', 'protect', 'advise', 'move', 'fork', 'incore', 'lock', 'unlock',
                            'sync', 'receive', 'send', 'resize', 'maps', 'place', 'lock_on_fault', 'lock_all', 'odd',
-                           'protect_growing'],
-                          [16, 22, 6, 5, 10, 14, 8, 4, 4, 2, 2, 1, 3, 3, 2, 4, 2, 2, 0.4, 4, 0.4])[0]
+                           'protect_growing', 'seal'],
+                          [16, 22, 6, 5, 10, 14, 8, 4, 4, 2, 2, 1, 3, 3, 2, 4, 2, 2, 0.4, 4, 0.4, 1.5])[0]
         if which == 'load':
             self.say(depth, f'load({start}, {pages}, {r.choice([0, 8, 100, 4095])});')
         elif which == 'store':
@@ -162,6 +163,8 @@ class Program:
         elif which == 'maps':
             self.say(depth, 'maps();')
         elif which in ('lock', 'lock_on_fault') and not self.locks:
+            return
+        elif which == 'seal' and not self.seals:
             return
         elif which != 'fork':
             self.say(depth, f'{which}({start}, {pages});')

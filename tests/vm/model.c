@@ -45,7 +45,7 @@ static uint64_t draw(uint64_t below)
 static const unsigned weight[OP_KINDS] = {
     [OP_WRITE] = 260,  [OP_READ] = 130,    [OP_EXEC] = 30,    [OP_MAP] = 130, [OP_UNMAP] = 50,
     [OP_PROTECT] = 70, [OP_FORK] = 45,     [OP_EXIT] = 30,    [OP_BRK] = 30,  [OP_REMAP] = 60,
-    [OP_ADVISE] = 60,  [OP_POPULATE] = 20, [OP_SYNC] = 15,    [OP_LOCK] = 15, [OP_LOCK_ALL] = 2,
+    [OP_ADVISE] = 60,  [OP_POPULATE] = 20, [OP_SYNC] = 15,    [OP_LOCK] = 15, [OP_LOCK_ALL] = 2, [OP_SEAL] = 4,
     [OP_INCORE] = 10,  [OP_OPEN] = 10,     [OP_RESIZE] = 10,  [OP_REMOVE] = 40, [OP_HARVEST] = 10, [OP_TRACK] = 12,
 };
 

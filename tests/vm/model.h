@@ -41,6 +41,7 @@ enum op_kind {
 	OP_SYNC,
 	OP_LOCK,
 	OP_LOCK_ALL,
+	OP_SEAL,
 	OP_INCORE,
 	OP_OPEN,
 	OP_RESIZE,
@@ -62,7 +63,7 @@ struct op {
 struct model_page {
 	bool mapped, shared;
 	uint8_t prot, prot_max;
-	bool dont_fork, wipe, locked, on_fault; /* on_fault: locked so that nothing is brought in */
+	bool dont_fork, wipe, sealed, locked, on_fault; /* on_fault: locked so that nothing is brought in */
 	int8_t object; /* -1: none */
 	uint16_t index;
 	bool own; /* private contents, in bytes; else what lies beneath */

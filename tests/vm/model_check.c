@@ -92,7 +92,7 @@ static bool check_region(struct model *m, const struct model_space *s, unsigned 
 	    !(r->flags & REGION_SHARED) != !p->shared || !(r->flags & REGION_LOCKED) != !p->locked ||
 	    !(r->flags & REGION_LOCKONFAULT) != !p->on_fault ||
 	    !(r->flags & REGION_DONTFORK) != !p->dont_fork ||
-	    !(r->flags & REGION_WIPEONFORK) != !p->wipe)
+	    !(r->flags & REGION_WIPEONFORK) != !p->wipe || !(r->flags & REGION_SEALED) != !p->sealed)
 		return model_wrong(m,
 				   "page %u of pid %d: its region says prot %u of %u, flags 0x%x; "
 				   "not prot %u of %u, %s%s, object %d",

@@ -41,6 +41,14 @@ bool model_all_mapped(const struct model_space *s, unsigned first, unsigned end,
 	return true;
 }
 
+bool model_sealed(const struct model_space *s, unsigned first, unsigned end)
+{
+	for (unsigned i = first; i < end; i++)
+		if (s->page[i].sealed)
+			return true;
+	return false;
+}
+
 void model_clear(struct model_space *s, unsigned first, unsigned end)
 {
 	for (unsigned i = first; i < end; i++)
@@ -207,6 +215,8 @@ static bool do_map(struct model *m, struct model_space *s, const struct op *op)
 	    index, populate ? ", populate" : "");
 	if (at == 2 && !model_all_mapped(s, first, first + pages, false))
 		want = -EEXIST;
+	if (at < 2 && model_sealed(s, first, first + pages))
+		want = -EPERM;
 	if (at == 3) {
 		g.first = model_place(s, first, pages);
 		if (g.first == PAGES) /* it would go outside of the window */
@@ -237,7 +247,7 @@ static bool do_unmap(struct model *m, struct model_space *s, const struct op *op
 	model_touch(m, op->page, end);
 	int got =
 	    space_unmap(s->space, model_va(m, op->page), (uint64_t)(end - op->page) * PAGE_SIZE);
-	if (!model_outcome(m, got, 0))
+	if (!model_outcome(m, got, model_sealed(s, op->page, end) ? -EPERM : 0))
 		return false;
 	if (got == 0)
 		model_clear(s, op->page, end);
@@ -253,7 +263,10 @@ static int protect_want(const struct model_space *s, unsigned first, unsigned en
 	int want = 0;
 
 	for (; i < end && !want; i++)
-		want = !s->page[i].mapped ? -ENOMEM : prot & ~s->page[i].prot_max ? -EACCES : 0;
+		want = !s->page[i].mapped		? -ENOMEM
+		       : prot & ~s->page[i].prot_max	? -EACCES
+		       : s->page[i].sealed		? -EPERM
+							: 0;
 	*ret_limit = want ? i - 1 : i;
 	return want;
 }
@@ -355,6 +368,8 @@ static bool do_brk(struct model *m, struct model_space *s, const struct op *op)
 	else if (new > old &&
 		 !model_all_mapped(s, first, end + 1, false)) /* one page stays free above */
 		want = s->brk;
+	else if (new < old && model_sealed(s, first, end))
+		want = s->brk;
 	uint64_t got = space_brk(s->space, to);
 	if (got != want && !(got == s->brk && (m->world.failed || model_starved(m))))
 		return model_wrong(m, "returned 0x%llx", (unsigned long long)(got - m->base));
@@ -426,7 +441,7 @@ static op_function *const functions[OP_KINDS] = {
     [OP_MAP] = do_map,       [OP_UNMAP] = do_unmap,   [OP_PROTECT] = do_protect,
     [OP_FORK] = do_fork,     [OP_EXIT] = do_exit,     [OP_BRK] = do_brk,
     [OP_REMAP] = do_remap,   [OP_ADVISE] = do_advise, [OP_POPULATE] = do_populate,
-    [OP_SYNC] = do_sync,     [OP_LOCK] = do_lock,     [OP_LOCK_ALL] = do_lock_all,
+    [OP_SYNC] = do_sync,     [OP_LOCK] = do_lock,     [OP_LOCK_ALL] = do_lock_all, [OP_SEAL] = do_seal,
     [OP_INCORE] = do_incore, [OP_OPEN] = do_open,
     [OP_RESIZE] = do_resize, [OP_REMOVE] = do_frame,  [OP_HARVEST] = do_frame,
     [OP_TRACK] = do_track,

@@ -15,7 +15,7 @@
 typedef bool op_function(struct model *, struct model_space *, const struct op *);
 
 /* model_range.c and model_object.c */
-op_function do_remap, do_advise, do_populate, do_sync, do_lock, do_lock_all, do_incore;
+op_function do_remap, do_advise, do_populate, do_sync, do_lock, do_lock_all, do_seal, do_incore;
 op_function do_open, do_resize;
 
 struct mapping {
@@ -31,6 +31,8 @@ void model_touch(struct model *m, unsigned first, unsigned last);
 bool model_outcome(struct model *m, int got, int want);
 
 bool model_all_mapped(const struct model_space *s, unsigned first, unsigned end, bool want);
+/* Is one of these pages sealed? */
+bool model_sealed(const struct model_space *s, unsigned first, unsigned end);
 void model_clear(struct model_space *s, unsigned first, unsigned end);
 void model_map(struct model_space *s, const struct mapping *g);
 /* Where a mapping without an address goes: the wish if it is free, else the highest hole. PAGES:

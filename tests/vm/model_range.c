@@ -33,7 +33,7 @@ static bool alike(const struct model_space *s, unsigned first, unsigned end)
 		    p->shared != a->shared || p->object != a->object ||
 		    (a->object >= 0 && p->index != a->index + (i - first)) ||
 		    p->dont_fork != a->dont_fork || p->wipe != a->wipe ||
-		    p->locked != a->locked || p->on_fault != a->on_fault)
+		    p->sealed != a->sealed || p->locked != a->locked || p->on_fault != a->on_fault)
 			return false;
 	}
 	return true;
@@ -131,6 +131,10 @@ bool do_remap(struct model *m, struct model_space *s, const struct op *op)
 		   : one || (p->mapped && (stays || each)) ? 0
 							   : -EFAULT;
 	uint64_t start = 0;
+	if (want != -EINVAL && p->sealed)
+		want = -EPERM;
+	else if (want != -EINVAL && (model_sealed(s, from, from + n) || (fixed && model_sealed(s, to, to + pages))))
+		return true; /* of what failed half way nothing could tell how far it came */
 
 	SAY(m, "pid %d: remap %u pages at page %u to %u pages%s%s%s", s->space->pid, n, from, pages,
 	    flags & REMAP_MAYMOVE ? ", may move" : "", fixed ? ", fixed" : "",
@@ -185,8 +189,17 @@ bool do_remap(struct model *m, struct model_space *s, const struct op *op)
 
 /* Ranges that stay. */
 
+static bool advise_sealed(const struct model_page *p, int advice)
+{
+	bool discards = advice == ADVICE_DONTNEED || advice == ADVICE_DONTNEED_LOCKED || advice == ADVICE_FREE ||
+			advice == ADVICE_DONTFORK || advice == ADVICE_WIPEONFORK;
+	return discards && p->sealed && p->object < 0 && !(p->prot & PROT_W);
+}
+
 static bool advise_refused(const struct model_page *p, int advice)
 {
+	if (advise_sealed(p, advice))
+		return true;
 	switch (advice) {
 	case ADVICE_COLD:
 	case ADVICE_PAGEOUT:
@@ -245,7 +258,7 @@ bool do_advise(struct model *m, struct model_space *s, const struct op *op)
 	while (limit < end && !(s->page[limit].mapped && advise_refused(&s->page[limit], advice)))
 		limit++;
 	if (limit < end)
-		want = -EINVAL;
+		want = advise_sealed(&s->page[limit], advice) ? -EPERM : -EINVAL;
 	else if (!model_all_mapped(s, op->page, end, true))
 		want = -ENOMEM;
 	model_touch(m, op->page, end);
@@ -386,6 +399,24 @@ bool do_lock_all(struct model *m, struct model_space *s, const struct op *op)
 	for (unsigned i = 0; i < PAGES; i++)
 		if (s->page[i].mapped)
 			s->page[i].locked = s->page[i].on_fault = lock;
+	return true;
+}
+
+/* A few pages: what is sealed stays until its process ends. */
+bool do_seal(struct model *m, struct model_space *s, const struct op *op)
+{
+	unsigned end = op_end(op);
+
+	if (end - op->page > 4)
+		end = op->page + 4;
+	SAY(m, "pid %d: seal %u pages at page %u", s->space->pid, end - op->page, op->page);
+	model_touch(m, op->page, end);
+	int got = space_seal(s->space, model_va(m, op->page), (uint64_t)(end - op->page) * PAGE_SIZE);
+	m->refused += got != 0;
+	if (!model_outcome(m, got, model_all_mapped(s, op->page, end, true) ? 0 : -ENOMEM))
+		return false;
+	for (unsigned i = op->page; got == 0 && i < end; i++)
+		s->page[i].sealed = true;
 	return true;
 }
 

@@ -426,3 +426,38 @@ int64_t sys_readahead(struct task *t, const uint64_t a[6])
 		return err;
 	return f->ops->object ? 0 : -EINVAL;
 }
+
+/* Who may not write to a file is not told what others made of it: Linux's can_do_cachestat. */
+static bool may_count(struct file *f, const struct task *t)
+{
+	struct stat st;
+	if ((f->flags & ABI_O_ACCMODE) != ABI_O_RDONLY || !f->ops->stat || f->ops->stat(f, &st) != 0)
+		return true;
+	return stat_owned(&st, t) || stat_access(&st, t, W_OK) == 0;
+}
+
+int64_t sys_cachestat(struct task *t, const uint64_t a[6])
+{
+	struct {
+		uint64_t offset, length;
+	} range;
+	struct object_counts counts = {0};
+	struct object *o;
+	struct file *f = fd_get(t->process->files, (int)a[0]);
+	if (!f || f->flags & ABI_O_PATH)
+		return -EBADF;
+	int r = uaccess_read(t, &range, a[1], sizeof(range));
+	if (r != 0)
+		return r;
+	if (!may_count(f, t))
+		return -EPERM;
+	if ((uint32_t)a[3] != 0)
+		return -EINVAL;
+	uint64_t last = range.length ? (range.offset + range.length - 1) >> PAGE_SHIFT : UINT64_MAX;
+	if (f->ops->object && f->ops->object(f, &o) == 0) {
+		object_count(t->process->kernel->mm, o, range.offset >> PAGE_SHIFT, last, &counts);
+		object_put(t->process->kernel->mm, o);
+	}
+	const uint64_t words[] = {counts.cached, counts.dirty, counts.writeback, counts.evicted, counts.recently_evicted};
+	return uaccess_write(t, a[2], words, sizeof(words));
+}

@@ -9,7 +9,7 @@
  *	proc_machine.c  zones, devices, interrupts, and what little of them there is
  *	proc_vm.c       sys/vm/... that says how far memory may be promised
  *	proc_settings.c sys/... that can be set otherwise
- *	proc_window.c   windows into memory: mem, pagemap, kpagecount, ...
+ *	proc_window.c   windows into memory: mem, kpagecount, ...; proc_pagemap.c  pagemap
  *
  * A file's text is made when it is read from its start, and stays until then. fill returns 0 or a
  * negative errno, and leaves running out of memory to the text.
@@ -42,6 +42,7 @@ struct proc_window {
 	int64_t (*read)(struct task *asker, struct process *p, void *ret_bytes, size_t size, uint64_t pos);
 	int64_t (*write)(struct task *asker, struct process *p, const void *bytes, size_t size,
 			 uint64_t pos); /* NULL: cannot be written */
+	int64_t (*ioctl)(struct task *asker, struct process *p, uint64_t request, uint64_t arg); /* may be NULL */
 };
 
 struct proc_entry {
@@ -77,7 +78,7 @@ proc_store proc_set_compact_memory, proc_set_core_pattern, proc_set_core_uses_pi
 
 proc_fill proc_sysvipc_shm, proc_sysvipc_sem, proc_sysvipc_msg;
 
-/* proc_window.c */
+/* proc_window.c, proc_pagemap.c */
 extern const struct proc_window proc_mem, proc_pagemap, proc_kpagecount, proc_kpageflags, proc_kpagecgroup;
 proc_store proc_clear_refs;
 proc_fill proc_nothing;

@@ -194,6 +194,16 @@ static int64_t window_write(struct file *f, struct task *t, const void *bytes, s
 	return n;
 }
 
+static int64_t window_ioctl(struct file *f, struct task *t, uint64_t request, uint64_t arg)
+{
+	struct proc_file *pf = f->ctx;
+	const struct proc_window *w = pf->node.entry->window;
+	if (!w->ioctl)
+		return -ENOTTY;
+	int err = revive(f->kernel, pf);
+	return err ? err : w->ioctl(t, pf->node.process, request, arg);
+}
+
 static int window_size(struct file *f, uint64_t *ret_size)
 {
 	*ret_size = 0;
@@ -218,6 +228,7 @@ static int64_t words_look(struct file *f, struct task *t, size_t size, uint64_t 
 /* Those of words are read in one piece, so that no word is cut. */
 #define WORDS_OPS                                                                                          \
 	.name = "proc", .records = true, .look = words_look, .read = window_read, .seek = proc_seek,      \
+	.ioctl = window_ioctl,                                                                             \
 	.stat = proc_file_stat, .release = proc_release
 static const struct file_ops words_ops[] = {[UNWATCHED] = {WORDS_OPS}, [ALWAYS] = {WORDS_OPS, .poll = always_poll}};
 

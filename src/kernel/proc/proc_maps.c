@@ -195,7 +195,8 @@ static void vm_flags(const struct region *r, struct text *t)
 		    {REGION_RAND_READ, "rr"},	{REGION_DONTFORK, "dc"},    {REGION_SPECIAL, "de"},
 		    {REGION_LOCKONFAULT, "lf"}, {REGION_ACCOUNT, "ac"},	    {REGION_NORESERVE, "nr"},
 		    {REGION_WIPEONFORK, "wf"},	{REGION_DONTDUMP, "dd"},    {REGION_HUGEPAGE, "hg"},
-		    {REGION_NOHUGEPAGE, "nh"},	{REGION_MERGEABLE, "mg"}};
+		    {REGION_NOHUGEPAGE, "nh"},	{REGION_MERGEABLE, "mg"},   {REGION_WATCH_MISSING, "um"},
+		    {REGION_WATCH_GUARD, "uw"},	{REGION_WATCH_MINOR, "ui"}, {REGION_SEALED, "sl"}};
 	static const char *const now[] = {"rd", "wr", "ex"}, *const may[] = {"mr", "mw", "me"};
 	text_add_bytes(t, "VmFlags:", 8);
 	for (unsigned i = 0; i < 3; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* proc_window.c - windows into memory: /proc/PID/mem, pagemap, clear_refs; /proc/kpagecount, kpageflags */
+/* proc_window.c - windows into memory: /proc/PID/mem, clear_refs; /proc/kpagecount, kpageflags */
 #include <errno.h>
 #include <string.h>
 
@@ -84,87 +84,6 @@ static int64_t mem_write(struct task *asker, struct process *p, const void *byte
 
 const struct proc_window proc_mem = {mem_read, mem_write};
 
-/* ---- pagemap ---- */
-
-enum {
-	BIT_SOFT_DIRTY = 55,
-	BIT_EXCLUSIVE = 56,
-	BIT_GUARDED = 57,
-	BIT_FILE = 61,
-	BIT_SWAPPED = 62,
-	BIT_PRESENT = 63,
-	SWAP_TYPE_BITS = 5,
-};
-
-static uint64_t bit(unsigned n)
-{
-	return UINT64_C(1) << n;
-}
-
-/* A page that is in swap only: the area, and the slot's number in it. */
-static uint64_t swapped_word(const struct mm *mm, const struct anon *a)
-{
-	uint32_t number;
-	const struct swap_area *area = swap_area_of(mm, a->slot, &number);
-	if (!area)
-		return 0;
-	return bit(BIT_SWAPPED) | (uint64_t)(area - mm->swap.area) | (uint64_t)number << SWAP_TYPE_BITS;
-}
-
-static uint64_t frame_word(struct mm *mm, uint32_t frame, bool names)
-{
-	bool anon = frame_at(mm, frame)->kind == FRAME_ANON, zero = frame == mm->zero;
-	bool alone = !zero && mm->pmap->places(mm, frame, NULL, 0) == 1;
-	return bit(BIT_PRESENT) | (names ? frame : 0) | (alone ? bit(BIT_EXCLUSIVE) : 0) |
-	       (anon || zero ? 0 : bit(BIT_FILE));
-}
-
-/* Private pages that are in RAM are present whether or not an entry shows them just now: the map is a
- * cache. Of what is shared, as on Linux, those that are mapped. */
-static uint64_t page_word(const struct space *s, const struct region *r, uint64_t va, bool names)
-{
-	struct mm *mm = s->mm;
-	struct pmap_entry e;
-	uint64_t word = track_stored(s, r, va) ? bit(BIT_SOFT_DIRTY) : 0;
-	if (track_get(s, va, TRACK_GUARDED))
-		word |= bit(BIT_GUARDED);
-	const struct anon *a = r->flags & REGION_SHARED ? NULL : anon_map_get(&s->anons, va);
-	if (a && (a->frame == NO_FRAME || frame_reading(mm, a->frame)))
-		return word | swapped_word(mm, a);
-	if (a) {
-		bool alone = a->refs == 1 && anon_map_chunk(&s->anons, va)->refs == 1;
-		return word | bit(BIT_PRESENT) | (names ? a->frame : 0) | (alone ? bit(BIT_EXCLUSIVE) : 0);
-	}
-	if (mm->pmap->lookup(s->pmap, va, &e))
-		return word | frame_word(mm, e.frame, names) |
-		       (e.as == RESIDENT_SHMEM ? bit(BIT_FILE) : 0);
-	return word;
-}
-
-static int64_t pagemap_read(struct task *asker, struct process *p, void *ret_bytes, size_t size,
-			    uint64_t pos)
-{
-	const struct space *s = p->space;
-	uint64_t *words = ret_bytes, n = 0;
-	if (!s)
-		return 0;
-	if (!cred_may_trace(asker, p, true))
-		return -EACCES;
-	if (pos % sizeof(*words) || size % sizeof(*words))
-		return -EINVAL;
-	uint64_t page = pos / sizeof(*words), end = s->layout.top >> PAGE_SHIFT;
-	const struct region *r = page < end ? regions_at_or_after(&s->regions, page << PAGE_SHIFT) : NULL;
-	for (; n < size / sizeof(*words) && page < end; n++, page++) {
-		uint64_t va = page << PAGE_SHIFT;
-		if (r && va >= r->end)
-			r = region_next(r);
-		words[n] = r && va >= r->start ? page_word(s, r, va, task_can(asker, CAP_SYS_ADMIN)) : 0;
-	}
-	return (int64_t)(n * sizeof(*words));
-}
-
-const struct proc_window proc_pagemap = {pagemap_read, NULL};
-
 /* ---- clear_refs ---- */
 
 static void forget_references(struct space *s, bool anon, bool file)
@@ -198,6 +117,11 @@ int proc_clear_refs(struct kernel *k, struct process *p, struct task *t, const c
 int proc_nothing(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
 	return -EINVAL;
+}
+
+static uint64_t bit(unsigned n)
+{
+	return UINT64_C(1) << n;
 }
 
 /* ---- kpagecount, kpageflags, kpagecgroup: a word for each frame ---- */
