@@ -22,15 +22,12 @@ enum {
 	OP_TRYLOCK_PI = 8,
 	OP_WAIT_BITSET = 9,
 	OP_WAKE_BITSET = 10,
+	OP_WAIT_REQUEUE_PI = 11,
+	OP_CMP_REQUEUE_PI = 12,
 	OP_LOCK_PI2 = 13,
 	OP_PRIVATE = 128,
 	OP_CLOCK_REALTIME = 256,
 };
-
-/* The bits of a lock's word beside its owner's tid. */
-#define OWNER_DIED (UINT32_C(1) << 30)
-#define WAITERS    (UINT32_C(1) << 31)
-#define OWNER_MASK (OWNER_DIED - 1)
 
 struct word futex_word_at(const struct space *s, uint64_t va)
 {
@@ -72,6 +69,18 @@ static bool waits_for(const struct task *t, struct word w, uint32_t bits)
 	       s[FUTEX_OFFSET] == w.offset && s[FUTEX_BITS] & bits;
 }
 
+/* Does somebody wait there who can only be given a lock? */
+static bool lock_is_due(struct kernel *k, struct word w)
+{
+	struct wait_entry *e;
+	TAILQ_FOREACH (e, futex_queue_of(k, w), link) {
+		const uint64_t *s = e->task->call.state;
+		if (s[FUTEX_PHASE] == PHASE_DUE && s[FUTEX_WHERE] == w.where && s[FUTEX_OFFSET] == w.offset)
+			return true;
+	}
+	return false;
+}
+
 /* Wakes the first of them; false: there is none. */
 static bool call_one(struct kernel *k, struct word w, uint32_t bits)
 {
@@ -93,7 +102,7 @@ int64_t futex_call_some(struct kernel *k, struct word w, uint32_t bits, uint64_t
 	uint64_t n = 0;
 	while (n < count && call_one(k, w, bits))
 		n++;
-	return (int64_t)n;
+	return n < count && lock_is_due(k, w) ? -EINVAL : (int64_t)n;
 }
 
 int64_t futex_wake(struct kernel *k, struct space *s, uint64_t va, uint64_t count)
@@ -246,155 +255,10 @@ static int64_t move(struct task *t, const uint64_t a[6], bool compare)
 		return -EAGAIN;
 	struct word from = futex_word_at(s, a[0]), to = futex_word_at(s, a[4]);
 	int64_t n = futex_call_some(k, from, UINT32_MAX, (uint32_t)a[2]);
+	if (n < 0)
+		return n;
 	int64_t moved = futex_move(k, from, to, (uint32_t)a[3]);
 	return compare ? n + moved : n;
-}
-
-/* --- locks with an owner (FUTEX_LOCK_PI): the kernel passes them on ------------------------------
- *
- * Linux lends the owner the priority of who waits. Here all tasks have the same, so that what is left
- * is the order in which they get the lock, and that it is not lost when its owner dies:
- *
- *	NEW --> LOCKS --- unlocked: it is the owner ---> CALLED
- *	          |  ^
- *	          v  | taken by another first
- *	        ORPHANED: its owner died; takes the lock, marked OWNER_DIED
- */
-
-static bool waits_for_lock(const struct task *t, struct word w)
-{
-	const uint64_t *s = t->call.state;
-	return s[FUTEX_PHASE] == PHASE_LOCKS && s[FUTEX_WHERE] == w.where &&
-	       s[FUTEX_OFFSET] == w.offset;
-}
-
-static void lock_wait_ends(struct task *t)
-{
-	t->process->kernel->lock_waiters--;
-	t->call.abandon = NULL;
-}
-
-/* Who has waited longest for the lock, or NULL. */
-static struct task *lock_waiter(struct kernel *k, struct word w)
-{
-	struct wait_entry *e;
-	TAILQ_FOREACH (e, futex_queue_of(k, w), link)
-		if (waits_for_lock(e->task, w))
-			return e->task;
-	return NULL;
-}
-
-static void lock_owned_by(struct kernel *k, struct word w, uint32_t tid)
-{
-	struct wait_entry *e;
-	TAILQ_FOREACH (e, futex_queue_of(k, w), link)
-		if (waits_for_lock(e->task, w))
-			e->task->call.state[FUTEX_OWNER] = tid;
-}
-
-/* t dies: who waits for a lock of its is to look again. */
-static void locks_orphan(struct task *t)
-{
-	struct kernel *k = t->process->kernel;
-	struct wait_entry *e, *next;
-	for (unsigned i = 0; k->lock_waiters > 0 && i < array_size(k->futexes); i++)
-		for (e = TAILQ_FIRST(&k->futexes[i]); e; e = next) {
-			uint64_t *s = e->task->call.state;
-			next = TAILQ_NEXT(e, link);
-			if (s[FUTEX_PHASE] != PHASE_LOCKS || s[FUTEX_OWNER] != (uint32_t)t->tid)
-				continue;
-			s[FUTEX_PHASE] = PHASE_ORPHANED;
-			wait_wake(e->task);
-		}
-}
-
-/* Takes the lock if it is free, or its owner is known to be dead. Returns 0, CALL_WAIT for memory,
- * -EBUSY with the owner, or what is wrong. */
-static int lock_take(struct task *t, uint64_t va, bool orphaned, uint32_t *ret_word)
-{
-	struct kernel *k = t->process->kernel;
-	uint32_t word;
-	int r = uaccess_read(t, &word, va, sizeof(word));
-	if (r != 0)
-		return r;
-	uint32_t owner = word & OWNER_MASK;
-	if (owner == (uint32_t)t->tid)
-		return -EDEADLK;
-	if (owner != 0 && task_find(k, (int32_t)owner)) {
-		*ret_word = word;
-		return -EBUSY;
-	}
-	if (owner != 0 && !orphaned && !(word & OWNER_DIED))
-		return -ESRCH;
-	struct word w = futex_word_at(t->process->space, va);
-	uint32_t mine = (uint32_t)t->tid | (word & OWNER_DIED) | (owner != 0 ? OWNER_DIED : 0) |
-			(lock_waiter(k, w) ? WAITERS : 0);
-	r = uaccess_write(t, va, &mine, sizeof(mine));
-	if (r == 0)
-		lock_owned_by(k, w, (uint32_t)t->tid);
-	return r;
-}
-
-static int64_t lock_pi(struct task *t, const uint64_t a[6], int op)
-{
-	struct kernel *k = t->process->kernel;
-	struct call *c = &t->call;
-	uint64_t *s = c->state;
-	uint32_t word = 0;
-	if (s[FUTEX_PHASE] == PHASE_CALLED)
-		return 0;
-	if (s[FUTEX_PHASE] == PHASE_NEW && op != OP_TRYLOCK_PI) {
-		int r = deadline(t, a, op, &c->deadline);
-		if (r != 0)
-			return r;
-	}
-	/* One that was woken looks again, whatever woke it: see futex_wait. */
-	int r = lock_take(t, a[0], s[FUTEX_PHASE] != PHASE_NEW, &word);
-	if (r != -EBUSY)
-		return r;
-	if (op == OP_TRYLOCK_PI)
-		return -EAGAIN;
-	uint32_t contended = word | WAITERS;
-	r = uaccess_write(t, a[0], &contended, sizeof(contended));
-	if (r != 0)
-		return r;
-	struct word w = futex_word_at(t->process->space, a[0]);
-	s[FUTEX_WHERE] = w.where;
-	s[FUTEX_OFFSET] = w.offset;
-	s[FUTEX_OWNER] = word & OWNER_MASK;
-	s[FUTEX_PHASE] = PHASE_LOCKS;
-	c->again = true;
-	if (!c->abandon)
-		k->lock_waiters++;
-	c->abandon = lock_wait_ends;
-	if (c->deadline <= kernel_now(k))
-		return -ETIMEDOUT;
-	(void)wait_on(t, futex_queue_of(k, w));
-	wait_until(t, c->deadline);
-	return CALL_WAIT;
-}
-
-static int64_t unlock_pi(struct task *t, uint64_t va)
-{
-	struct kernel *k = t->process->kernel;
-	uint32_t word;
-	int r = uaccess_read(t, &word, va, sizeof(word));
-	if (r != 0)
-		return r;
-	if ((word & OWNER_MASK) != (uint32_t)t->tid)
-		return -EPERM;
-	if (va % 4 != 0)
-		return -EINVAL;
-	struct word w = futex_word_at(t->process->space, va);
-	struct task *next = lock_waiter(k, w);
-	uint32_t owner = next ? (uint32_t)next->tid | WAITERS : 0;
-	r = uaccess_write(t, va, &owner, sizeof(owner));
-	if (r != 0 || !next)
-		return r;
-	next->call.state[FUTEX_PHASE] = PHASE_CALLED;
-	wait_wake(next);
-	lock_owned_by(k, w, (uint32_t)next->tid);
-	return 0;
 }
 
 /* --- robust lists: locks whose owner ends with them --- */
@@ -415,17 +279,17 @@ static bool lock_abandon(struct task *t, uint64_t va, bool inherits, bool pendin
 	uint32_t value, owner;
 	if (va % sizeof(value) != 0 || uaccess_read(t, &value, va, sizeof(value)) != 0)
 		return false;
-	owner = value & OWNER_MASK;
+	owner = value & FUTEX_OWNER_MASK;
 	if (pending && !inherits && owner == 0) {
 		futex_wake(p->kernel, p->space, va, 1);
 		return true;
 	}
 	if (owner != (uint32_t)t->tid)
 		return true;
-	uint32_t now = (value & WAITERS) | OWNER_DIED;
+	uint32_t now = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
 	if (uaccess_write(t, va, &now, sizeof(now)) != 0)
 		return false;
-	if (!inherits && value & WAITERS)
+	if (!inherits && value & FUTEX_WAITERS)
 		futex_wake(p->kernel, p->space, va, 1);
 	return true;
 }
@@ -454,12 +318,48 @@ void futex_abandon(struct task *t)
 {
 	uint64_t list = t->robust_list;
 	t->robust_list = 0;
-	locks_orphan(t);
+	futex_locks_orphan(t);
 	if (!list || !t->process->space)
 		return;
 	robust_walk(t, list);
 	/* A page that cannot be had now keeps its old value: nobody is left to try again. */
 	wait_forget(t);
+}
+
+static int64_t lock(struct task *t, const uint64_t a[6], int op)
+{
+	if (t->call.state[FUTEX_PHASE] == PHASE_NEW && op != OP_TRYLOCK_PI) {
+		int r = deadline(t, a, op, &t->call.deadline);
+		if (r != 0)
+			return r;
+	}
+	return futex_lock(t, a[0], op == OP_TRYLOCK_PI);
+}
+
+static int64_t wait_for_lock(struct task *t, const uint64_t a[6])
+{
+	if (t->call.state[FUTEX_PHASE] == PHASE_NEW) {
+		int r = a[0] == a[4] || a[4] % 4 ? -EINVAL : deadline(t, a, OP_WAIT_REQUEUE_PI, &t->call.deadline);
+		if (r != 0)
+			return r;
+	}
+	return futex_wait_for_lock(t, a);
+}
+
+/* The word of a futex that is not private must be there to be named. */
+static int word_check(const struct task *t, uint64_t va)
+{
+	const struct space *s = t->process->space;
+	const struct region *r = regions_find(&s->regions, va);
+	bool beyond = r && r->flags & REGION_SHARED && r->object && region_index(r, va) << PAGE_SHIFT >= r->object->size;
+	return r && r->prot & (PROT_R | PROT_W) && !beyond ? 0 : -EFAULT;
+}
+
+/* The call names two words. */
+static bool has_second(int op)
+{
+	return op == OP_REQUEUE || op == OP_CMP_REQUEUE || op == OP_WAKE_OP || op == OP_WAIT_REQUEUE_PI ||
+	       op == OP_CMP_REQUEUE_PI;
 }
 
 int64_t sys_futex(struct task *t, const uint64_t a[6])
@@ -469,6 +369,8 @@ int64_t sys_futex(struct task *t, const uint64_t a[6])
 	if (a[0] % 4 != 0 && op != OP_UNLOCK_PI) /* which reads first */
 		return -EINVAL;
 	if (a[0] >= t->process->space->layout.top)
+		return -EFAULT;
+	if (!(a[1] & OP_PRIVATE) && (word_check(t, a[0]) != 0 || (has_second(op) && word_check(t, a[4]) != 0)))
 		return -EFAULT;
 	switch (op) {
 	case OP_WAIT:
@@ -483,8 +385,10 @@ int64_t sys_futex(struct task *t, const uint64_t a[6])
 	case OP_CMP_REQUEUE: return move(t, a, true);
 	case OP_LOCK_PI:
 	case OP_LOCK_PI2:
-	case OP_TRYLOCK_PI: return lock_pi(t, a, op);
-	case OP_UNLOCK_PI: return unlock_pi(t, a[0]);
+	case OP_TRYLOCK_PI: return lock(t, a, op);
+	case OP_UNLOCK_PI: return futex_unlock(t, a[0]);
+	case OP_WAIT_REQUEUE_PI: return wait_for_lock(t, a);
+	case OP_CMP_REQUEUE_PI: return futex_requeue_lock(t, a);
 	case OP_WAKE_OP: return a[4] % 4 != 0 ? -EINVAL : wake_op(t, a);
 	default: return -ENOSYS;
 	}

@@ -186,5 +186,5 @@ int64_t sys_futex_requeue(struct task *t, const uint64_t a[6])
 	struct kernel *k = t->process->kernel;
 	struct word from = futex_word_at(t->process->space, w[0].va), to = futex_word_at(t->process->space, w[1].va);
 	int64_t n = futex_call_some(k, from, UINT32_MAX, (uint32_t)a[2]);
-	return n + futex_move(k, from, to, (uint32_t)a[3]);
+	return n < 0 ? n : n + futex_move(k, from, to, (uint32_t)a[3]);
 }

@@ -22,6 +22,7 @@
 #include "kernel/file/file.h"
 #include "kernel/file/owners.h"
 #include "kernel/settings.h"
+#include "kernel/stall.h"
 #include "kernel/task.h"
 #include "kernel/trouble.h"
 #include "kernel/tty/tty.h"
@@ -173,6 +174,7 @@ struct kernel {
 	bool stop; /* kernel_stop was called */
 	bool refused_call[512]; /* told once */
 	bool thrash_said;
+	struct stalls stalls;
 	struct troubles troubles; /* of swap devices, told and only counted */
 	uint64_t forks;		/* processes made, for /proc/stat */
 	const struct debugger *debugger; /* NULL: none; see debug.h */

@@ -94,6 +94,8 @@ static void account(struct kernel *k, struct task *t)
 {
 	uint64_t retired = hart_retired(k->hart), more = retired - k->accounted;
 	k->accounted = retired;
+	if (more)
+		stall_pass(&k->stalls, more, true, !TAILQ_EMPTY(&k->ready));
 	t->retired += more;
 	t->process->retired += more;
 	sched_charge(t, more);
@@ -244,6 +246,7 @@ static uint64_t next_deadline(struct kernel *k)
 static void advance(struct kernel *k, uint64_t ns)
 {
 	k->idle_ns += ns;
+	stall_pass(&k->stalls, ns, false, false);
 	if (mm_next(k->mm) != NO_DEADLINE)
 		k->io_idle_ns += ns;
 	set_time(k);

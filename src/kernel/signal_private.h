@@ -43,4 +43,7 @@ int signal_stack_set(struct task *t, uint64_t sp, uint64_t stack, int32_t flags,
 /* SS_ONSTACK, SS_DISABLE or 0, for a stack pointer. */
 int signal_stack_state(const struct task *t, uint64_t sp);
 
+/* To all of a process group that from may signal. Returns 0, -EPERM (none of them) or -ESRCH. */
+int64_t signal_send_group(struct task *from, int32_t pgid, const struct signal_info *info);
+
 #endif

@@ -3,8 +3,10 @@
 #include <errno.h>
 
 #include "kernel/call.h"
+#include "kernel/event/epoll.h"
 #include "kernel/file/fd.h"
 #include "kernel/kernel.h"
+#include "kernel/uaccess.h"
 
 enum { KCMP_FILE, KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO, KCMP_SYSVSEM, KCMP_EPOLL };
 
@@ -19,6 +21,25 @@ static int kcmp_files(const struct process *p, const struct process *q, uint64_t
 	const struct file *f = p->files ? fd_get(p->files, (int)x) : NULL;
 	const struct file *g = q->files ? fd_get(q->files, (int)y) : NULL;
 	return f && g ? compare(f->serial, g->serial) : -EBADF;
+}
+
+/* Is a file of p's one that an epoll of q's watches? That is named by its number when it was added, and
+ * which of those it is. */
+static int kcmp_epoll(struct task *t, const struct process *p, const struct process *q, const uint64_t a[6])
+{
+	struct {
+		uint32_t epoll, fd, offset;
+	} slot;
+	int r = uaccess_read(t, &slot, a[4], sizeof(slot));
+	if (r != 0)
+		return r;
+	const struct file *f = p->files ? fd_get(p->files, (int)a[3]) : NULL;
+	const struct file *e = q->files ? fd_get(q->files, (int)slot.epoll) : NULL;
+	const struct file *g;
+	if (!f || !e)
+		return -EBADF;
+	r = epoll_target(e, (int)slot.fd, slot.offset, &g);
+	return r ? r : compare(f->serial, g->serial);
 }
 
 int64_t sys_kcmp(struct task *t, const uint64_t a[6])
@@ -37,7 +58,7 @@ int64_t sys_kcmp(struct task *t, const uint64_t a[6])
 	case KCMP_SIGHAND: return p->signals.actions == q->signals.actions ? 0 : order;
 	case KCMP_IO:
 	case KCMP_SYSVSEM: return order;
-	case KCMP_EPOLL: return -EOPNOTSUPP;
+	case KCMP_EPOLL: return kcmp_epoll(t, p, q, a);
 	default: return -EINVAL;
 	}
 }

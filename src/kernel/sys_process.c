@@ -114,7 +114,7 @@ static int clone_check(uint64_t flags)
 		return -EINVAL;
 	if (flags & CLONE_NAMESPACES_)
 		return -EPERM;
-	/* A pidfd of a thread is Linux 6.9's. */
+	/* A thread's is had by pidfd_open alone. */
 	if (flags & CLONE_PIDFD_ && flags & (CLONE_THREAD_ | CLONE_DETACHED_))
 		return -EINVAL;
 	if (flags & CLONE_THREAD_ && !(flags & CLONE_SIGHAND_))
@@ -181,7 +181,7 @@ static int clone_pidfd(struct task *t, struct process *child, const struct hold 
 {
 	struct process *p = t->process;
 	struct file *f;
-	int32_t fd = pidfd_create(child, 0, &f);
+	int32_t fd = pidfd_create(process_task(child), 0, &f);
 	if (fd == 0) {
 		fd = fd_install(p->files, f, 0, p->limit[RLIMIT_NOFILE].soft, true);
 		if (fd < 0)
@@ -228,7 +228,6 @@ int64_t task_clone(struct task *t, uint64_t flags, uint64_t stack, uint64_t pare
 		memcpy(child->comm, t->comm, sizeof(t->comm));
 		child->slack.now = child->slack.usual = t->slack.now;
 		child->mempolicy = t->mempolicy;
-		child->mempolicy_nodes = t->mempolicy_nodes;
 		start_registers(t, child, flags, stack, tls);
 		if (!(flags & CLONE_VM_))
 			rseq_fork(t, child);

@@ -258,6 +258,13 @@ int64_t sys_kill(struct task *t, const uint64_t a[6])
 	return s.sent ? 0 : s.result;
 }
 
+int64_t signal_send_group(struct task *from, int32_t pgid, const struct signal_info *info)
+{
+	struct sending s = {.info = *info, .from = from, .result = -ESRCH};
+	process_group_each(from->process->kernel, pgid, send_one, &s);
+	return s.sent ? 0 : s.result;
+}
+
 static struct task *find_thread(struct kernel *k, int32_t pid, int32_t tid)
 {
 	struct task *t = task_find(k, tid);

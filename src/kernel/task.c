@@ -293,6 +293,7 @@ static void task_end(struct task *t)
 	tell_memory(t);
 	sched_remove(t);
 	t->state = TASK_DEAD;
+	pidfd_thread_ended(t);
 	if (t->call.active && t->call.abandon)
 		t->call.abandon(t);
 	t->call.active = false;

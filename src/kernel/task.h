@@ -88,8 +88,7 @@ struct task {
 	struct {
 		uint64_t now, usual; /* of timers, in ns: see prctl */
 	} slack;
-	uint16_t mempolicy; /* kept and told: see sys_other.c */
-	uint64_t mempolicy_nodes;
+	struct mempolicy mempolicy; /* kept and told: see sys_numa.c */
 	struct {
 		uint64_t watcher, va; /* who was told of its fault, and where that is: see userfault.h */
 		uint32_t flags;
@@ -167,6 +166,7 @@ struct process {
 	int32_t next_timer_id;
 	LIST_HEAD(, sem_undo) sem_undos; /* see ipc_sem.c */
 	struct pidref *pidref;	   /* see pidfd.h; NULL: nobody has opened it */
+	LIST_HEAD(, pidref) thread_pidrefs; /* of further threads */
 	int oom_score_adj;
 	unsigned core_filter; /* coredump_filter: see core.h */
 	unsigned long personality;

@@ -61,7 +61,9 @@ int wait_on(struct task *t, struct wait_queue *q)
 int wait_on_io(struct task *t)
 {
 	struct kernel *k = t->process->kernel;
-	return wait_on(t, &k->io[k->mm->waits_for % array_size(k->io)]);
+	int err = wait_on(t, &k->io[k->mm->waits_for % array_size(k->io)]);
+	k->stalls.waiting += err == 0;
+	return err;
 }
 
 int64_t wait_result(struct task *t, int64_t result)
@@ -80,10 +82,14 @@ int64_t wait_pause(struct task *t, enum wait_pause how)
 	return CALL_WAIT;
 }
 
+static bool is_for_io(const struct kernel *k, const struct wait_queue *q)
+{
+	return q >= k->io && q < k->io + array_size(k->io);
+}
+
 bool wait_is_for_io(const struct task *t)
 {
-	const struct kernel *k = t->process->kernel;
-	return t->waits > 0 && t->wait[0].queue >= k->io && t->wait[0].queue < k->io + array_size(k->io);
+	return t->waits > 0 && is_for_io(t->process->kernel, t->wait[0].queue);
 }
 
 void wait_until(struct task *t, uint64_t ns)
@@ -100,12 +106,14 @@ void wait_until(struct task *t, uint64_t ns)
 
 void wait_forget(struct task *t)
 {
+	struct kernel *k = t->process->kernel;
 	while (t->waits > 0) {
 		struct wait_entry *e = entry_at(t, --t->waits);
 		TAILQ_REMOVE(e->queue, e, link);
+		k->stalls.waiting -= is_for_io(k, e->queue);
 	}
 	if (t->deadline != NO_DEADLINE) {
-		RB_REMOVE(task_sleep, &t->process->kernel->sleepers, t);
+		RB_REMOVE(task_sleep, &k->sleepers, t);
 		t->deadline = NO_DEADLINE;
 	}
 }

@@ -75,6 +75,26 @@ struct region_name {
 	char text[REGION_NAME_SIZE];
 };
 
+/* On which nodes a program wants memory: kept and told again, as there is one. Numbers are Linux's. */
+enum {
+	POLICY_DEFAULT,
+	POLICY_PREFERRED,
+	POLICY_BIND,
+	POLICY_INTERLEAVE,
+	POLICY_LOCAL,
+	POLICY_PREFERRED_MANY,
+	POLICY_WEIGHTED,
+	POLICIES,
+	POLICY_STATIC_NODES = 1 << 15,
+	POLICY_RELATIVE_NODES = 1 << 14,
+	POLICY_NUMA_BALANCING = 1 << 13,
+	POLICY_FLAGS = POLICY_STATIC_NODES | POLICY_RELATIVE_NODES | POLICY_NUMA_BALANCING,
+};
+struct mempolicy {
+	uint16_t mode; /* with its flags */
+	uint64_t nodes;
+};
+
 struct region {
 	uint64_t start, end;
 	uint64_t offset; /* bytes into object at start; page-aligned. Anonymous: see above */
@@ -82,6 +102,7 @@ struct region {
 	uint64_t source;       /* the open file that it was mapped by; 0: none */
 	uint64_t lineage;
 	struct region_name *name; /* NULL: it has none */
+	struct mempolicy policy;
 	uint64_t watcher;      /* whom its faults are handed over to; 0: nobody */
 	uint32_t flags;	       /* enum region_flag */
 	uint8_t prot;	       /* enum prot: what it allows now */

@@ -109,6 +109,9 @@ int space_seal(struct space *s, uint64_t start, uint64_t length);
  * for the regions that it would make (Linux says EAGAIN). As on Linux what lies below the first region
  * that refuses is done. */
 int space_name(struct space *s, uint64_t start, uint64_t length, const char *name);
+/* mbind: the memory in the range is to lie so. -EFAULT: there is a hole (the default may be asked for past
+ * holes); -ENOMEM. */
+int space_place_by(struct space *s, uint64_t start, uint64_t end, struct mempolicy policy);
 /* Sets the end of the heap; returns the end as it then is (unchanged if that cannot be). */
 uint64_t space_brk(struct space *s, uint64_t brk);
 /* Writes dirty pages of shared file mappings back; flags are Linux's MS_*. */

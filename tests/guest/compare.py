@@ -200,6 +200,7 @@ DROPPED += ['pollfiles', 'pollwakes']
 # Operations on memory.
 SAME |= {
     'seals': 'what_is_sealed_stays_mapped_where_and_as_it_is_as_on_linux',
+    'policies': 'where_memory_is_wanted_is_kept_with_it_and_told_again_on_one_node',
     'pagescan': 'a_scan_of_pagemap_tells_which_pages_are_what_and_guards_them_anew',
     'uffdevents': 'who_watches_memory_is_told_of_forks_moves_and_what_is_given_up_before_they_end',
     'uffdpages': 'watched_pages_are_moved_poisoned_and_put_over_files_in_ram_as_on_linux',
@@ -232,7 +233,7 @@ def one_node():
 
 
 # Since when Linux does what these ask of it.
-SINCE = {'pagescan': (6, 17), 'seals': (6, 17), 'uffdevents': (6, 15), 'uffdpages': (6, 15)}
+SINCE = {'pagescan': (6, 17), 'policies': (6, 9), 'seals': (6, 17), 'uffdevents': (6, 15), 'uffdpages': (6, 15)}
 
 
 def same_as_linux(name):
@@ -247,7 +248,7 @@ def same_as_linux(name):
         raise Skip('/dev/shm of this host is no tmpfs')
     if name == 'pollfiles' and not os.path.exists('/sys/devices/system/cpu/online'):
         raise Skip('/sys of this host is not mounted')
-    if name == 'numa' and not one_node():
+    if name in ('numa', 'policies') and not one_node():
         raise Skip('this Linux has not exactly one node')
     ran, linux = carrel(name, plain=plain), native(name, plain=plain)
     if name in ('mounts', 'netlink', 'settings') and 'no namespaces' in linux.out:

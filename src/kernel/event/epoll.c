@@ -43,6 +43,20 @@ struct epoll_item *epoll_item_next(struct epoll *e, struct epoll_item *i)
 	return i ? RB_NEXT(epoll_items, &e->items, i) : RB_MIN(epoll_items, &e->items);
 }
 
+int epoll_target(const struct file *epoll, int fd, unsigned offset, const struct file **ret_file)
+{
+	struct epoll *e = epoll_of(epoll);
+	if (!e)
+		return -EINVAL;
+	for (struct epoll_item *i = epoll_item_next(e, NULL); i; i = epoll_item_next(e, i)) {
+		if (i->fd == fd && offset-- == 0) {
+			*ret_file = i->file;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
 /* --- one item --- */
 
 static void item_ready(struct epoll_item *i)

@@ -24,5 +24,8 @@ struct file;
 
 /* f's last reference is gone, and with it every item that names it. */
 void epoll_forget_file(struct file *f);
+/* The file that an epoll watches by a number, the offset-th of those: not referenced. Returns 0, -EINVAL (no
+ * epoll) or -ENOENT. */
+int epoll_target(const struct file *epoll, int fd, unsigned offset, const struct file **ret_file);
 
 #endif

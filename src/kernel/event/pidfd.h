@@ -15,8 +15,11 @@ struct file;
 struct process;
 struct task;
 
-/* An open file for p. flags: O_NONBLOCK. Returns 0 or -ENOMEM. */
-int pidfd_create(struct process *p, uint32_t flags, struct file **ret_file);
+/* An open file for t's process, or, if t is not its first thread, for t. flags: O_NONBLOCK, O_EXCL: of a
+ * thread in any case. Returns 0 or -ENOMEM. */
+int pidfd_create(const struct task *t, uint32_t flags, struct file **ret_file);
+/* t is dead from now on. */
+void pidfd_thread_ended(const struct task *t);
 /* The process of a descriptor of t. Returns 0, -EBADF (no pidfd), or -ESRCH: it is gone; ret_flags may
  * be NULL: the open file's. */
 int pidfd_process(struct task *t, int fd, struct process **ret_process, uint32_t *ret_flags);

@@ -152,7 +152,7 @@ static int64_t userfault_read(struct file *f, struct task *t, void *ret_bytes, s
 	}
 	while (done + sizeof(struct message) <= size && !TAILQ_EMPTY(&u->events)) {
 		struct message m;
-		int r = userfault_event_read(u, t, &m);
+		int r = userfault_event_read(u, t ? t : u->kernel->current, &m);
 		if (r != 0)
 			return done ? (int64_t)done : r;
 		memcpy((uint8_t *)ret_bytes + done, &m, sizeof(m));

@@ -72,8 +72,8 @@ int64_t sys_openat2(struct task *t, const uint64_t a[6])
 	if (how.flags & ABI_O_PATH &&
 	    how.flags & ~(uint64_t)(ABI_O_PATH | ABI_O_DIRECTORY | ABI_O_NOFOLLOW | ABI_O_CLOEXEC))
 		return -EINVAL;
-	/* Whether the host has it at hand nobody can say: as Linux when it cannot. */
-	if (how.resolve & RESOLVE_CACHED)
+	/* No walk waits for anything; what may change the file is not even tried, as on Linux. */
+	if (how.resolve & RESOLVE_CACHED && (creates || how.flags & ABI_O_TRUNC))
 		return -EAGAIN;
 	return open_at(t, (int)a[0], a[1], (uint32_t)how.flags, (uint32_t)how.mode,
 		       (unsigned)restrictions(how.resolve));

@@ -337,7 +337,7 @@ static int peer_pidfd(const struct socket *s, struct task *t, uint64_t va, uint6
 	if (s->domain != SOCK_AF_UNIX || s->others.pid <= 0)
 		return -ENODATA;
 	p = process_find(s->kernel, s->others.pid);
-	err = p ? pidfd_create(p, 0, &f) : -ESRCH;
+	err = p ? pidfd_create(process_task(p), 0, &f) : -ESRCH;
 	if (err)
 		return err;
 	fd = fd_install(self->files, f, 0, self->limit[NOFILE].soft, true);

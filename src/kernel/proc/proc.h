@@ -7,6 +7,7 @@
  *	proc_kernel.c   what it asked of the kernel, what it is in, and where it belongs
  *	proc_system.c   the machine's own: meminfo, stat, sys/kernel/...
  *	proc_machine.c  zones, devices, interrupts, and what little of them there is
+ *	proc_stall.c    what is waited for: pressure/..., PID/wchan, PID/stack
  *	proc_vm.c       sys/vm/... that says how far memory may be promised
  *	proc_settings.c sys/... that can be set otherwise
  *	proc_window.c   windows into memory: mem, kpagecount, ...; proc_pagemap.c  pagemap
@@ -92,6 +93,9 @@ proc_fill proc_io, proc_syscall, proc_timers, proc_timer_slack, proc_id_map, pro
 /* The names in /proc/PID/ns, NULL after the last; and what the link says. */
 const char *proc_namespace(unsigned i);
 void proc_namespace_link(unsigned i, struct text *text);
+
+/* proc_stall.c */
+proc_fill proc_pressure_cpu, proc_pressure_memory, proc_wchan, proc_stack;
 
 /* proc_machine.c */
 proc_fill proc_buddyinfo, proc_pagetypeinfo, proc_zoneinfo, proc_slabinfo, proc_interrupts, proc_softirqs,

@@ -171,6 +171,26 @@ int proc_sched(struct kernel *k, struct process *p, struct task *t, struct text 
 }
 
 /* mapped: pages that are resident; anon and dirty among them; all of it on the one node. */
+/* As Linux's mpol_to_str; nodes that are not there are not told. */
+static void policy_text(struct mempolicy policy, struct text *text)
+{
+	static const char *const names[POLICIES] = {"default", "prefer",	"bind",		      "interleave",
+						    "local",   "prefer (many)", "weighted interleave"};
+	unsigned mode = policy.mode & ~POLICY_FLAGS;
+	text_add(text, "%s", names[mode]);
+	if (policy.mode & POLICY_FLAGS)
+		text_add(text, "=%s%s%s",
+			 policy.mode & POLICY_STATIC_NODES     ? "static"
+			 : policy.mode & POLICY_RELATIVE_NODES ? "relative"
+							       : "",
+			 policy.mode & POLICY_NUMA_BALANCING && policy.mode & (POLICY_STATIC_NODES | POLICY_RELATIVE_NODES)
+			     ? "|"
+			     : "",
+			 policy.mode & POLICY_NUMA_BALANCING ? "balancing" : "");
+	if (mode != POLICY_DEFAULT && mode != POLICY_LOCAL)
+		text_add(text, ":0");
+}
+
 int proc_numa_maps(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
 	if (!p->space)
@@ -180,7 +200,8 @@ int proc_numa_maps(struct kernel *k, struct process *p, struct task *t, struct t
 		uint64_t device, inode;
 		struct text name = TEXT;
 		space_usage(p->space, r, &u);
-		text_add(text, "%08lx default", r->start);
+		text_add(text, "%08lx ", r->start);
+		policy_text(r->policy.mode || !t ? r->policy : t->mempolicy, text);
 		if (r->object && object_file_name(r->object, &name, &device, &inode) && name.size)
 			text_add(text, " file=%s", text_str(&name));
 		else if (space_is_heap(p->space, r))

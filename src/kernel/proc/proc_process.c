@@ -288,12 +288,6 @@ static int fill_personality(struct kernel *k, struct process *p, struct task *t,
 	return 0;
 }
 
-static int fill_wchan(struct kernel *k, struct process *p, struct task *t, struct text *text)
-{
-	text_add(text, "0");
-	return 0;
-}
-
 static int fill_cgroup(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
 	text_add(text, "0::/\n");
@@ -347,6 +341,7 @@ const struct proc_entry proc_process_entries[] = {
     {"setgroups", proc_setgroups, 0444, NULL},
     {"smaps", proc_smaps, 0444, NULL},
     {"smaps_rollup", proc_smaps_rollup, 0444, NULL},
+    {"stack", proc_stack, 0400, NULL},
     {"stat", fill_stat, 0444, NULL},
     {"statm", proc_statm, 0444, NULL},
     {"status", fill_status, 0444, NULL},
@@ -354,7 +349,7 @@ const struct proc_entry proc_process_entries[] = {
     {"timers", proc_timers, 0444, NULL},
     {"timerslack_ns", proc_timer_slack, 0444, NULL},
     {"uid_map", proc_id_map, 0444, NULL},
-    {"wchan", fill_wchan, 0444, NULL},
+    {"wchan", proc_wchan, 0444, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -156,7 +156,7 @@ static void moving(void)
 	r[3] = move(to + 7 * PAGE, from, 2, 0);
 	r[4] = move(from, to, 1, 0);
 	r[5] = move(to + 7 * PAGE, from + 7 * PAGE, 2, 0);
-	r[6] = move(to + PAGE, (void *)0x10000, 1, 0);
+	r[6] = move(to + PAGE, (void *)0x7000000, 1, 0);
 	say("unaligned %s %s, nothing %s, too far %s, the other way %s, from too far %s, from nowhere %s", r[0], r[1], r[2], r[3],
 	    r[4], r[5], r[6]);
 	r[0] = move(to + PAGE, from + PAGE, 4, 0);
