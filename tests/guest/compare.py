@@ -164,7 +164,7 @@ SAME |= {
 DROPPED += ['mqueue', 'others', 'sysvshm', 'sysvsem', 'sysvmsg', 'softdirty', 'userfault']
 
 # Those that a Linux allows root only.
-ROOT_ONLY = ['mounts', 'numa', 'netlink', 'others', 'pieces', 'procfiles', 'settings', 'userfault', 'windows']
+ROOT_ONLY = ['asked', 'mounts', 'pagescan', 'pidfdthread', 'policies', 'uffdevents', 'uffdpages', 'numa', 'netlink', 'others', 'pieces', 'procfiles', 'settings', 'userfault', 'windows']
 
 # Users, rights, owners.
 SAME |= {
@@ -200,6 +200,9 @@ DROPPED += ['pollfiles', 'pollwakes']
 # Operations on memory.
 SAME |= {
     'seals': 'what_is_sealed_stays_mapped_where_and_as_it_is_as_on_linux',
+    'asked': 'files_tell_when_they_were_made_and_where_and_tasks_what_they_wait_in_as_on_linux',
+    'futexlocks': 'who_waits_for_a_word_is_given_a_lock_in_order_and_words_that_are_not_there_are_told',
+    'pidfdthread': 'a_descriptor_may_be_of_one_thread_and_signals_through_it_reach_whom_they_are_for',
     'policies': 'where_memory_is_wanted_is_kept_with_it_and_told_again_on_one_node',
     'pagescan': 'a_scan_of_pagemap_tells_which_pages_are_what_and_guards_them_anew',
     'uffdevents': 'who_watches_memory_is_told_of_forks_moves_and_what_is_given_up_before_they_end',
@@ -233,7 +236,7 @@ def one_node():
 
 
 # Since when Linux does what these ask of it.
-SINCE = {'pagescan': (6, 17), 'policies': (6, 9), 'seals': (6, 17), 'uffdevents': (6, 15), 'uffdpages': (6, 15)}
+SINCE = {'asked': (6, 9), 'pagescan': (6, 17), 'pidfdthread': (6, 16), 'policies': (6, 9), 'seals': (6, 17), 'uffdevents': (6, 15), 'uffdpages': (6, 15)}
 
 
 def same_as_linux(name):
@@ -248,6 +251,8 @@ def same_as_linux(name):
         raise Skip('/dev/shm of this host is no tmpfs')
     if name == 'pollfiles' and not os.path.exists('/sys/devices/system/cpu/online'):
         raise Skip('/sys of this host is not mounted')
+    if name == 'asked' and not os.path.exists('/proc/pressure/cpu'):
+        raise Skip('this Linux tells of no pressure (CONFIG_PSI)')
     if name in ('numa', 'policies') and not one_node():
         raise Skip('this Linux has not exactly one node')
     ran, linux = carrel(name, plain=plain), native(name, plain=plain)

@@ -92,13 +92,13 @@ int pidfd_create(const struct task *t, uint32_t flags, struct file **ret_file)
 		r->tid = t->tid == p->pid ? 0 : t->tid;
 		wait_queue_init(&r->queue);
 	}
-	int err = file_create(p->kernel, &pidfd_ops, ABI_O_RDWR | (flags & (ABI_O_NONBLOCK | ABI_O_EXCL)), NULL, r,
-			      ret_file);
+	int err = file_create(p->kernel, &pidfd_ops, ABI_O_RDWR | (flags & ABI_O_NONBLOCK), NULL, r, ret_file);
 	if (err) {
 		if (r->files == 0)
 			free(r);
 		return err;
 	}
+	(*ret_file)->flags |= flags & ABI_O_EXCL; /* which F_GETFL shows of these */
 	if (r->files++ > 0)
 		return 0;
 	if (r->tid)

@@ -136,6 +136,20 @@ static int hostfs_stat(const struct place *at, struct stat *ret_stat)
 	return err;
 }
 
+static int hostfs_birth(const struct place *at, struct timespec *ret_time)
+{
+	struct statx st;
+	int fd = host_open(at, O_PATH, 0);
+	if (fd < 0)
+		return fd;
+	int err = result(fd, statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st));
+	if (!err && !(st.stx_mask & STATX_BTIME))
+		err = -EOPNOTSUPP;
+	if (!err)
+		*ret_time = (struct timespec){st.stx_btime.tv_sec, st.stx_btime.tv_nsec};
+	return err;
+}
+
 static int hostfs_readlink(const struct place *at, char *ret_text, unsigned size)
 {
 	int fd = host_open(at, O_PATH, 0);
@@ -498,6 +512,7 @@ static int64_t hostfs_xattr(const struct place *at, enum xattr_op op, const char
 }
 
 const struct tree_ops hostfs_tree = {
+    .birth = hostfs_birth,
     .type = "ext4",
     .stat = hostfs_stat,
     .readlink = hostfs_readlink,

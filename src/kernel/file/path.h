@@ -48,6 +48,8 @@ enum xattr_op { XATTR_GET, XATTR_SET, XATTR_LIST, XATTR_REMOVE };
 struct tree_ops {
 	const char *type; /* as /proc/mounts names it */
 	int (*stat)(const struct place *at, struct stat *ret_stat);
+	/* When it was made, as far as that is known; NULL: it is not. */
+	int (*birth)(const struct place *at, struct timespec *ret_time);
 	/* Returns the length, at most size. */
 	int (*readlink)(const struct place *at, char *ret_text, unsigned size);
 	/* A symbolic link that leads to a thing instead of a name: /proc/PID/fd/N, exe, cwd, root. 0: it is

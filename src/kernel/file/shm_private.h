@@ -25,7 +25,7 @@ struct shm_node {
 	uint64_t rdev; /* of a device */
 	uint32_t links; /* as st_nlink says */
 	uint32_t refs;
-	struct timespec atime, mtime, ctime;
+	struct timespec atime, mtime, ctime, born;
 	/* A regular file. */
 	struct object *object;
 	uint32_t seals;

@@ -163,7 +163,7 @@ int shm_node_create(struct shm *s, const struct task *t, uint32_t mode, const ch
 	n->refs = 1;
 	n->links = S_ISDIR(mode) ? 2 : 0;
 	n->seals = SHM_SEAL_SEAL;
-	n->atime = n->mtime = n->ctime = now(s);
+	n->atime = n->mtime = n->ctime = n->born = now(s);
 	RB_INIT(&n->entries);
 	s->inodes++;
 	int err = node_fill(n, target);

@@ -210,6 +210,17 @@ static int shmtree_stat(const struct place *at, struct stat *ret_stat)
 	return 0;
 }
 
+static int shmtree_birth(const struct place *at, struct timespec *ret_time)
+{
+	struct spot s;
+	int err = spot_find(at, &s);
+	const struct shm_node *n = err == -EBUSY ? top_of(at->mount) : err || !s.entry ? NULL : s.entry->node;
+	if (!n)
+		return err ? err : -ENOENT;
+	*ret_time = n->born;
+	return 0;
+}
+
 static int shmtree_readlink(const struct place *at, char *ret_text, unsigned size)
 {
 	const struct shm_node *n = node_at(at);
@@ -466,6 +477,7 @@ static int shmtree_tmpfile(const struct place *at, uint32_t flags, uint32_t mode
 const struct tree_ops shm_tree = {
     .type = "tmpfs",
     .stat = shmtree_stat,
+    .birth = shmtree_birth,
     .readlink = shmtree_readlink,
     .open = shmtree_open,
     .list = shmtree_list,

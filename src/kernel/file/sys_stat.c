@@ -83,7 +83,7 @@ static struct abi_statx_time statx_time(struct timespec ts)
 
 int64_t sys_statx(struct task *t, const uint64_t a[6])
 {
-	enum { BASIC = 0x7ff, SYNC_TYPES = 0x6000, RESERVED = 0x80000000 };
+	enum { BASIC = 0x7ff, BIRTH = 0x800, MOUNT = 0x1000, MOUNT_UNIQUE = 0x4000, SYNC_TYPES = 0x6000, RESERVED = 0x80000000 };
 	struct place at;
 	uint32_t flags = (uint32_t)a[2];
 	if (flags & ~(uint32_t)(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_NO_AUTOMOUNT | ABI_AT_EMPTY_PATH |
@@ -95,6 +95,7 @@ int64_t sys_statx(struct task *t, const uint64_t a[6])
 	if (err)
 		return err;
 	const struct stat *st = &at.stat;
+	struct timespec born;
 	struct abi_statx x = {.mask = BASIC,
 			      .blksize = (uint32_t)st->st_blksize,
 			      .nlink = (uint32_t)st->st_nlink,
@@ -111,6 +112,16 @@ int64_t sys_statx(struct task *t, const uint64_t a[6])
 			      .rdev_minor = minor(st->st_rdev),
 			      .dev_major = major(st->st_dev),
 			      .dev_minor = minor(st->st_dev)};
+	if ((uint32_t)a[3] & BIRTH && !at.file && !at.synthetic && at.mount->ops->birth &&
+	    at.mount->ops->birth(&at, &born) == 0) {
+		x.mask |= BIRTH;
+		x.btime = statx_time(born);
+	}
+	/* What has no name is in no mount that could be seen. */
+	if (!at.file) {
+		x.mask |= (uint32_t)a[3] & MOUNT_UNIQUE ? MOUNT_UNIQUE : MOUNT;
+		x.mount_id = at.mount->number;
+	}
 	return uaccess_write(t, a[4], &x, sizeof(x));
 }
 
