@@ -423,6 +423,13 @@ static unsigned long fill(enum kind kind, char *s)
 
 /* --- where the type says too little ------------------------------------------------------------ */
 
+/* What the library's headers may not know yet. */
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
 #define S(name, argument, kind) [SYS_##name][argument] = kind
 static const unsigned char special[512][6] = {
 	S(setxattr, 2, BYTES), S(setxattr, 3, SMALL), S(setxattr, 4, ZERO), S(lsetxattr, 4, ZERO), S(fsetxattr, 4, ZERO), S(fsetxattr, 0, FILE_FD),
@@ -459,6 +466,8 @@ static const unsigned char special[512][6] = {
 	S(munlock, 0, WHERE), S(munlock, 1, LENGTH_OF_WHERE), S(mlockall, 0, SMALL), S(mincore, 0, WHERE), S(mincore, 1, LENGTH_OF_WHERE), S(madvise, 0, WHERE), S(madvise, 1, LENGTH_OF_WHERE),
 	S(remap_file_pages, 0, WHERE), S(remap_file_pages, 1, LENGTH_OF_WHERE), S(remap_file_pages, 2, ZERO), S(remap_file_pages, 3, ZERO), S(remap_file_pages, 4, ZERO),
 	S(mbind, 0, WHERE), S(mbind, 1, LENGTH_OF_WHERE), S(mbind, 2, ZERO), S(mbind, 3, ZERO), S(mbind, 4, ZERO), S(mbind, 5, ZERO),
+	/* What is sealed would not be mapped anew for who comes after. */
+	S(mseal, 0, WHERE), S(mseal, 1, ZERO), S(mseal, 2, ZERO), S(cachestat, 0, FILE_FD), S(cachestat, 1, OFFSET), S(cachestat, 3, ZERO),
 	S(get_mempolicy, 1, ZERO), S(get_mempolicy, 2, ZERO), S(get_mempolicy, 3, ZERO), S(get_mempolicy, 4, ZERO), S(set_mempolicy, 0, ZERO), S(set_mempolicy, 1, ZERO), S(set_mempolicy, 2, ZERO),
 	S(set_mempolicy_home_node, 3, ZERO), S(move_pages, 0, SELF), S(move_pages, 1, SMALL), S(move_pages, 5, ZERO), S(migrate_pages, 0, SELF), S(migrate_pages, 1, ZERO),
 	S(riscv_flush_icache, 2, ZERO), S(riscv_hwprobe, 1, SMALL), S(riscv_hwprobe, 2, ZERO), S(riscv_hwprobe, 3, ZERO), S(riscv_hwprobe, 4, ZERO), S(getrandom, 2, ZERO), S(membarrier, 0, ZERO), S(membarrier, 1, ZERO),
