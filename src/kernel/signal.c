@@ -413,6 +413,9 @@ bool signal_waiting(const struct task *t)
 {
 	const struct task_signals *s = &t->signals;
 
+	/* Asked after each trap. */
+	if (likely(!pending_of(t) && !s->restore_saved && !t->process->stopped))
+		return false;
 	if (t->state == TASK_DEAD)
 		return false;
 	if (pending_of(t) & signal_bit(SIGKILL))

@@ -123,12 +123,13 @@ static bool reserved_by_other(const struct hart *h, uint64_t frame)
 	return false;
 }
 
-/* What is not known yet, or not usual: the whole walk. Sets h->trap where it fails. */
-static __attribute__((noinline)) bool walk_whole(struct hart *h, uint64_t va, enum mmu_access access,
-						 struct mmu_leaf *ret_leaf)
+/* What walk came to is no page: a fault, or something that only the whole walk can tell. Sets h->trap
+ * where there is none. */
+static __attribute__((noinline)) bool walk_on(struct hart *h, uint64_t va, enum mmu_access access,
+					      enum mmu_result result, struct mmu_leaf *ret_leaf)
 {
-	enum mmu_result result = mmu_translate_leaf(&h->m->ram, h->satp, va, access, ret_leaf);
-
+	if (result == MMU_ACCESS_FAULT)
+		result = mmu_translate_leaf(&h->m->ram, h->satp, va, access, ret_leaf);
 	if (result != MMU_OK) {
 		hart_fault(h, result, va, access);
 		return false;
@@ -144,11 +145,12 @@ static __attribute__((noinline)) bool walk_whole(struct hart *h, uint64_t va, en
 static inline bool walk(struct hart *h, uint64_t va, enum mmu_access access, struct mmu_leaf *ret_leaf)
 {
 	const struct tlb_table *near = table_of(h, va);
+	enum mmu_result result = MMU_ACCESS_FAULT;
 
 	h->miss_count++;
-	return (likely(near->key == table_key(va, h->context)) &&
-		likely(mmu_translate_in(&h->m->ram, near->frame, va, access, ret_leaf) == MMU_OK)) ||
-	       walk_whole(h, va, access, ret_leaf);
+	if (likely(near->key == table_key(va, h->context)))
+		result = mmu_translate_in(&h->m->ram, near->frame, va, access, ret_leaf);
+	return likely(result == MMU_OK) || walk_on(h, va, access, result, ret_leaf);
 }
 
 bool tlb_translate(struct hart *h, uint64_t va, enum mmu_access access, uint64_t *ret_pa)

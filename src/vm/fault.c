@@ -247,48 +247,46 @@ static bool plan_allowed(const struct region *r, const struct fault_request *q)
  * 4. Count what it takes: frames, anons, the chunk, tables that are missing or shared. */
 void fault_plan(struct space *s, const struct fault_request *q, struct fault_plan *ret_plan)
 {
-	struct fault_plan p = {.page = page_down(q->va), .from = NO_FRAME};
+	struct fault_plan *p = ret_plan;
+	*p = (struct fault_plan){.page = page_down(q->va), .from = NO_FRAME};
 
 	/* 1. */
-	struct region *r = regions_at_or_after(&s->regions, p.page);
-	p.region = r;
-	if (!r || p.page < r->start) {
-		if (plan_growth(s, r, p.page)) {
-			p.grow_to = p.page;
+	struct region *r = regions_at_or_after(&s->regions, p->page);
+	p->region = r;
+	if (!r || p->page < r->start) {
+		if (plan_growth(s, r, p->page)) {
+			p->grow_to = p->page;
 		} else {
 			struct region *below = r ? region_prev(r) : regions_last(&s->regions);
-			bool is_below = below && (!r || p.page - below->end < r->start - p.page);
-			p.nearest = is_below ? below : r;
-			p.region = NULL;
-			plan_fail(&p, CAUSE_segv_unmapped);
+			bool is_below = below && (!r || p->page - below->end < r->start - p->page);
+			p->nearest = is_below ? below : r;
+			p->region = NULL;
+			plan_fail(p, CAUSE_segv_unmapped);
 		}
 	}
 	/* 2. */
-	if (p.region && !q->answered && !plan_allowed(r, q))
-		plan_fail(&p, CAUSE_segv_protection);
-	if (p.cause != CAUSE_none) {
-		*ret_plan = p;
+	if (p->region && !q->answered && !plan_allowed(r, q))
+		plan_fail(p, CAUSE_segv_protection);
+	if (p->cause != CAUSE_none)
 		return;
-	}
 	/* 3. */
-	p.prot = region_entry_prot(r);
-	p.anon = region_anon(s, r, p.page);
-	if (p.anon)
-		plan_upper(s, q, &p);
+	p->prot = region_entry_prot(r);
+	p->anon = region_anon(s, r, p->page);
+	if (p->anon)
+		plan_upper(s, q, p);
 	else
-		plan_lower(s, q, &p);
+		plan_lower(s, q, p);
 	if (unlikely(r->flags & REGION_TRACKED || s->tracks.root))
-		plan_track(s, q, &p);
-	if (p.grow_to && cause_class(p.cause) == CLASS_minor)
-		p.cause = CAUSE_stack_grow;
+		plan_track(s, q, p);
+	if (p->grow_to && cause_class(p->cause) == CLASS_minor)
+		p->cause = CAUSE_stack_grow;
 	/* 4. */
-	if (plan_makes_page(&p)) {
-		p.need.frames = p.need.anons = 1;
-		p.need.chunks = plan_is_private(&p) ? anon_map_needs(&s->anons, p.page) : 0;
+	if (plan_makes_page(p)) {
+		p->need.frames = p->need.anons = 1;
+		p->need.chunks = plan_is_private(p) ? anon_map_needs(&s->anons, p->page) : 0;
 	}
-	if (p.step != STEP_FAIL && p.step != STEP_HAND_OVER)
-		p.need.tables = s->mm->pmap->tables_needed(s->pmap, p.page);
-	*ret_plan = p;
+	if (p->step != STEP_FAIL && p->step != STEP_HAND_OVER)
+		p->need.tables = s->mm->pmap->tables_needed(s->pmap, p->page);
 }
 
 /* ---- The commit ---- */
