@@ -540,7 +540,7 @@ static int unknown(const struct options *o, const char *word, size_t length, cha
 		return say("%s has no option --%s; %s has", verb, other->name,
 			   verb_name(other->verbs));
 	char *name = strndup(word, length);
-	unsigned distance = 4;
+	unsigned distance = length > 4 ? 4 : (unsigned)length; /* of a letter, any other is near */
 	for (size_t i = 0; name && i < array_size(options); i++) {
 		unsigned d = word_distance(name, options[i].name);
 		if ((options[i].verbs & o->verb) && d < distance) {

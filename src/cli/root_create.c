@@ -120,7 +120,8 @@ static int dir_check(const char *dir)
 	/* A complete root stays one until something is unpacked in it. */
 	r = state == ROOT_COMPLETE ? 0 : root_mark(dir, false);
 	if (r < 0)
-		return root_error("cannot write in %s: %s", dir, strerror(-r));
+		return root_error("cannot write in %s: %s; name another directory: carrel root create DIR", dir,
+				  strerror(-r));
 	return 0;
 }
 

@@ -216,7 +216,7 @@ static int settle_files(const char *dir)
 	if (r == 0)
 		r = make_file(dir, "etc/group", "root:*:0:\nnogroup:*:65534:\n");
 	if (r == 0)
-		r = make_file(dir, "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
+		r = make_file(dir, "etc/hosts", "127.0.0.1 localhost\n127.0.1.1 carrel\n::1 localhost\n");
 	if (r == 0)
 		r = make_file(dir, "etc/hostname", "carrel\n");
 	return r == 0 ? settle_user(dir) : r;

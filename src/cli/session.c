@@ -377,9 +377,8 @@ static int ended(struct session *s)
 
 /* Ctrl-C while the program stands still for a debugger that nobody started, and other ends at any
  * time that it does. */
-static bool ends_wait(const struct session *s)
+static bool ends_wait(const struct session *s, int number)
 {
-	int number = s->wish.interrupted;
 	if (number == SIGINT || number == SIGQUIT)
 		return gdb_waits(s->gdb);
 	return (number == SIGTERM || number == SIGHUP) && !gdb_runs(s->gdb);
@@ -396,20 +395,21 @@ static int session_run(struct session *s)
 	}
 	for (;;) {
 		enum kernel_stop stop = s->gdb ? gdb_run(s->gdb, next_stop(s)) : kernel_run(s->kernel, next_stop(s));
+		/* Taken in one step: one that comes from here on is seen the next time. */
+		int interrupted = __atomic_exchange_n(&s->wish.interrupted, 0, __ATOMIC_RELAXED);
 		if (s->wish.timed_out) {
 			say("--timeout: the time is over");
 			return STATUS_TIMEOUT << 8;
 		}
 		if (stop == KERNEL_ENDED)
 			return ended(s);
-		if (s->wish.interrupted && s->hooks->ctrl_c_ends) {
+		if (interrupted && s->hooks->ctrl_c_ends) {
 			if (looks)
 				look_at_wanted(s);
 			return 0;
 		}
-		if (s->gdb && ends_wait(s))
-			return s->wish.interrupted;
-		s->wish.interrupted = 0;
+		if (s->gdb && ends_wait(s, interrupted))
+			return interrupted;
 		if (stop == KERNEL_TIME && kernel_now(s->kernel) < deadline(s)) {
 			tick(s);
 		} else if (stop == KERNEL_TIME) {

@@ -7,19 +7,20 @@
 #include "cli/session.h"
 #include "cli/verb.h"
 
-static struct figures *add(struct run_figures *st)
+/* A guest may make a million processes: then not each has figures of its own. */
+static void keep(struct run_figures *st, const struct figures *g)
 {
+	if (st->count >= PROCESSES_KEPT && g->pid != st->expect_pid)
+		return;
 	if (st->count == st->room) {
 		unsigned room = st->room ? 2 * st->room : 16;
 		struct figures *more = realloc(st->process, room * sizeof(*more));
 		if (!more)
-			return NULL;
+			return;
 		st->process = more;
 		st->room = room;
 	}
-	struct figures *g = &st->process[st->count++];
-	*g = (struct figures){0};
-	return g;
+	st->process[st->count++] = *g;
 }
 
 static uint64_t zero_pages(const struct kernel *k, const struct space *s)
@@ -41,25 +42,31 @@ static void stat_seen(struct session *s, const struct event *e)
 static void stat_look(struct session *s, struct process *p)
 {
 	struct run_figures *st = s->ctx;
-	struct figures *g = add(st);
+	struct figures *t = &st->total, g = {
+		.pid = p->pid,
+		.tally = p->tally,
+		.instructions = p->retired - p->system,
+		.time = kernel_now(s->kernel) - p->started,
+		.resident_peak = max_u64(p->space->resident_peak, pmap_resident(p->space->pmap)),
+		.zero_pages = zero_pages(s->kernel, p->space),
+	};
 	struct pmap_stats ps;
-	if (!g)
-		return;
-	g->pid = p->pid;
-	snprintf(g->name, sizeof(g->name), "%s", process_name(p));
-	g->tally = p->tally;
-	g->instructions = p->retired - p->system;
-	g->time = kernel_now(s->kernel) - p->started;
+	snprintf(g.name, sizeof(g.name), "%s", process_name(p));
 	s->kernel->mm->pmap->stats(p->space->pmap, &ps);
-	g->resident_peak = max_u64(p->space->resident_peak, pmap_resident(p->space->pmap));
-	g->tables = ps.tables;
-	g->tables_shared = ps.tables_shared;
-	g->zero_pages = zero_pages(s->kernel, p->space);
+	g.tables = ps.tables;
+	g.tables_shared = ps.tables_shared;
 	for (struct region *r = regions_first(&p->space->regions); r; r = region_next(r)) {
 		struct region_usage u;
 		space_usage(p->space, r, &u);
-		g->shared_pages += u.shared;
+		g.shared_pages += u.shared;
 	}
+	t->resident_peak = max_u64(t->resident_peak, g.resident_peak);
+	t->tables += g.tables;
+	t->tables_shared += g.tables_shared;
+	t->zero_pages += g.zero_pages;
+	t->shared_pages += g.shared_pages;
+	st->ended++;
+	keep(st, &g);
 }
 
 static int by_pid(const void *a, const void *b)
@@ -83,11 +90,6 @@ static void sum(struct run_figures *st, struct session *s)
 		const struct paging_counts *c = paging_of(&st->paging, g->pid);
 		if (c)
 			g->paging = *c;
-		t->resident_peak = max_u64(t->resident_peak, g->resident_peak);
-		t->tables += g->tables;
-		t->tables_shared += g->tables_shared;
-		t->zero_pages += g->zero_pages;
-		t->shared_pages += g->shared_pages;
 	}
 }
 

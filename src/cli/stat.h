@@ -20,8 +20,11 @@ struct figures {
 	struct paging_counts paging;
 };
 
+enum { PROCESSES_KEPT = 10000 };
+
 struct run_figures {
-	unsigned count, room;
+	uint64_t ended;		 /* processes; all are in the total */
+	unsigned count, room;	 /* those that have figures of their own: the first PROCESSES_KEPT, and expect_pid */
 	struct figures *process; /* in pid order once the run is over */
 	struct figures total;
 	struct paging paging;

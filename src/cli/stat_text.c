@@ -66,7 +66,7 @@ GET(read_time, g->paging.read_ns)
 GET(write_time, g->paging.write_ns)
 GET(access, g->paging.read_ns ? access_time(g) : 0)
 GET(used, st->frames_used)
-GET(processes, st->count)
+GET(processes, st->ended)
 #undef GET
 
 enum unit { COUNT, NS, PS };
@@ -191,15 +191,16 @@ static void print_table(FILE *f, const struct run_figures *st)
 		print_value(f, 10, g->resident_peak, COUNT);
 		fputc('\n', f);
 	}
-	if (shown < st->count)
-		fprintf(f, "and %u more: --json has each of them\n", st->count - shown);
+	if (shown < st->ended)
+		fprintf(f, "and %" PRIu64 " more: --json has %s\n", st->ended - shown,
+			st->count < st->ended ? "the first 10,000 of all" : "each of them");
 }
 
 void stat_print(FILE *f, const struct run_figures *st)
 {
 	char name[64];
-	fprintf(f, "\n%s: %u process%s in %" PRIu64 " frames\n\n%-24s%15s", st->command, st->count,
-		st->count == 1 ? "" : "es", st->frames, "", "total");
+	fprintf(f, "\n%s: %" PRIu64 " process%s in %" PRIu64 " frames\n\n%-24s%15s", st->command, st->ended,
+		st->ended == 1 ? "" : "es", st->frames, "", "total");
 	for (unsigned i = 0; i < columns(st); i++) {
 		snprintf(name, sizeof(name), "%.6s (%d)", st->process[i].name, st->process[i].pid);
 		fprintf(f, "%15s", name);

@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 
-from world import CARREL, DIR, MEM, SOURCE, build, carrel, has, look, threads, tiny
+from world import CARREL, DIR, MEM, SOURCE, build, carrel, from_json, has, look, threads, tiny
 from tap import Skip, equal, main, test
 
 STORY = r'''
@@ -50,6 +50,19 @@ int main(void)
 '''
 
 
+MANY = r'''
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+	for (int i = 0; i < 10005; i++) {
+		if (fork() == 0)
+			_exit(0);
+		wait(NULL);
+	}
+	return 0;
+}
+'''
 SLEEPS = r'''
 #include <fcntl.h>
 #include <time.h>
@@ -410,6 +423,18 @@ def ctrl_c_makes_a_looking_verb_look_print_and_end():
         p.stdout.close()
         equal('[heap]' in p.stderr.read(), True)
         equal(p.wait(), 0)
+
+
+@test
+def stat_counts_every_process_of_very_many_and_keeps_the_figures_of_the_first():
+    many = build('many', MANY, '-O1', '-static')
+    r = carrel('stat', '--json', many)
+    told = from_json(r)
+    equal((len(told['processes']), told['total']['processes'], r.returncode), (10000, 10006, 0))
+    equal(told['total']['calls'] > 3 * 10005, True, 'calls of all of them')
+    text = carrel('stat', '--expect', 'processes=10006', '--pid', '10006', '--expect', 'calls<100', many)
+    has(text.stderr, '^and 9,?906 more: --json has the first 10,000 of all$')
+    equal(text.returncode, 0, 'the one that was asked for is kept')
 
 
 main()
