@@ -67,7 +67,12 @@ void timer_destroy(struct timer *x)
 	free(x);
 }
 
-uint64_t timer_now(const struct timer *x) { return x->cpu ? x->process->retired : kernel_now(x->kernel); }
+uint64_t timer_now(const struct timer *x)
+{
+	if (!x->cpu)
+		return kernel_now(x->kernel);
+	return x->process->retired - (x->id == TIMER_VIRTUAL ? x->process->system : 0);
+}
 
 static void start(struct timer *x, uint64_t deadline)
 {
@@ -221,7 +226,7 @@ uint64_t timers_next_of(struct task *t)
 
 	LIST_FOREACH(x, &p->timers, link)
 		if (x->armed && x->cpu)
-			next = min_u64(next, x->deadline);
+			next = min_u64(next, x->deadline + (p->retired - timer_now(x)));
 	if (burst != NO_DEADLINE)
 		next = min_u64(next, time_after(p->retired, burst > t->sched.burst ? burst - t->sched.burst : 0));
 	if (next == NO_DEADLINE)
@@ -273,7 +278,7 @@ void timers_run(struct kernel *k)
 	struct process *p = k->current->process;
 	for (x = LIST_FIRST(&p->timers); x; x = next) {
 		next = LIST_NEXT(x, link);
-		if (x->armed && x->cpu && x->deadline <= p->retired)
+		if (x->armed && x->cpu && x->deadline <= timer_now(x))
 			expire(x);
 	}
 	limit_run(p);

@@ -351,12 +351,36 @@ int64_t sys_fallocate(struct task *t, const uint64_t a[6])
 	return wait_result(t, err);
 }
 
+/* Writes what was stored through mappings back, a piece at a time; call.state[0]: up to which page that is
+ * done. Returns 0, CALL_WAIT or an errno. */
+static int64_t sync_pieces(struct task *t, struct object *o)
+{
+	struct mm *mm = t->process->kernel->mm;
+	const uint64_t *written = &mm->events->total.event[EVENT_page_write], pause = *written + WORK_PAGES;
+	uint64_t *at = &t->call.state[0];
+	int err = 0;
+	for (; err == 0 && o->stored && *at < page_up(o->size) >> PAGE_SHIFT; *at += WORK_PAGES) {
+		if (*written >= pause)
+			return wait_pause(t, PAUSE_HELD);
+		err = object_sync(mm, o, *at, *at + WORK_PAGES - 1);
+	}
+	return err;
+}
+
 static int64_t sync_file(struct task *t, uint64_t fd)
 {
 	struct file *f = fd_get(t->process->files, (int)fd);
+	struct object *o;
+	int64_t err = 0;
 	if (!f || (f->flags & ABI_O_PATH))
 		return -EBADF;
-	return f->ops->sync ? f->ops->sync(f) : -EINVAL;
+	if (!f->ops->sync)
+		return -EINVAL;
+	if (f->ops->size && f->ops->object && f->ops->object(f, &o) == 0) {
+		err = sync_pieces(t, o);
+		object_put(t->process->kernel->mm, o);
+	}
+	return err ? err : f->ops->sync(f);
 }
 
 int64_t sys_fsync(struct task *t, const uint64_t a[6])

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/random.h>
 #include <sys/sendfile.h>
 #include <sys/time.h>
@@ -190,6 +191,48 @@ static void from_outside(void)
 	close(zero);
 }
 
+/* What the kernel does for a program is the system's time, which ITIMER_VIRTUAL does not count. */
+static void whose_time(void)
+{
+	const struct itimerval v = {{0, 0}, {0, 15000}};
+	struct iovec iov[1024];
+	int count = parts(iov, 1024), zero = open("/dev/zero", O_RDONLY);
+	struct rusage u;
+
+	handle(SIGVTALRM, on_alarm, SA_RESTART);
+	alarms = 0;
+	setitimer(ITIMER_VIRTUAL, &v, NULL);
+	long n = readv(zero, iov, count);
+	getrusage(RUSAGE_SELF, &u);
+	say("undisturbed: %s, system time was used: %d, user time was not: %d", cut(n, 1024l * MIB),
+	    u.ru_stime.tv_sec > 0 || u.ru_stime.tv_usec > 0, alarms == 0);
+	close(zero);
+}
+
+/* A file that was stored to through a mapping is written back whole, by pieces as it may be. */
+static void write_back(void)
+{
+	const long size = 20l * MIB;
+	int fd = temporary(), again = 0;
+	char got;
+
+	say("ftruncate: %s", result(ftruncate(fd, size)));
+	char *p = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	for (long at = 0; at < size; at += 4096)
+		p[at] = (char)(at >> 12);
+	say("fsync: %s", result(fsync(fd)));
+	for (long at = 0; at < size; at += 4096)
+		p[at] = (char)(at >> 12 ^ 85);
+	say("msync: %s", result(msync(p, (size_t)size, MS_SYNC)));
+	for (long at = 0; at < size; at += 4096)
+		again += pread(fd, &got, 1, at) == 1 && got == (char)(at >> 12 ^ 85);
+	say("pages that are right: %d", again);
+	munmap(p + 9l * MIB, 4096);
+	say("msync with a hole: %s", result(msync(p, (size_t)size, MS_SYNC)));
+	munmap(p, (size_t)size);
+	close(fd);
+}
+
 int main(void)
 {
 	bytes = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -202,5 +245,7 @@ int main(void)
 	between_files(file);
 	deaths(file);
 	from_outside();
+	whose_time();
+	write_back();
 	return 0;
 }
