@@ -183,6 +183,8 @@ void frame_unmap(struct mm *mm, uint32_t frame)
 static bool frame_locked(struct mm *mm, uint32_t frame)
 {
 	struct pmap_place place[16];
+	if (frame_at(mm, frame)->flags & FRAME_KEPT)
+		return true;
 	unsigned n = mm->pmap->places(mm, frame, place, array_size(place));
 	if (n > array_size(place))
 		return true;

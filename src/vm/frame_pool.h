@@ -47,6 +47,7 @@ enum frame_flag {
 	FRAME_FAILED = 1 << 4,	 /* could not be read: who looks next is told, and it is dropped */
 	FRAME_STUCK = 1 << 5,	 /* could not be written back: no victim until it can */
 	FRAME_LOCKED = 1 << 6,	 /* was mapped by a REGION_LOCKED: look whether it still is */
+	FRAME_KEPT = 1 << 7,	 /* of an object that is locked: stays, whoever maps it */
 	FRAME_PRISTINE = 1 << 8, /* its bytes are zeros still, as RAM's were at the start */
 	FRAME_GOING = 1 << 9,	 /* BUSY: it will be free when its write has ended */
 	FRAME_WANTED = 1 << 10,	 /* GOING: but somebody needs it, so it stays */

@@ -169,10 +169,13 @@ void object_lock(struct mm *mm, struct object *o, bool lock)
 {
 	const struct anon *a;
 	o->locked = lock;
-	for (uint64_t index = 0; lock && (a = sparse_next(&o->pages, &index, UINT64_MAX >> PAGE_SHIFT));
-	     index++) {
-		if (a->frame != NO_FRAME)
-			frame_at(mm, a->frame)->flags |= FRAME_LOCKED;
+	for (uint64_t index = 0; (a = sparse_next(&o->pages, &index, UINT64_MAX >> PAGE_SHIFT)); index++) {
+		if (a->frame == NO_FRAME)
+			continue;
+		if (lock)
+			frame_at(mm, a->frame)->flags |= FRAME_LOCKED | FRAME_KEPT;
+		else
+			frame_at(mm, a->frame)->flags &= ~FRAME_KEPT;
 	}
 }
 

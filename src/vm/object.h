@@ -66,7 +66,7 @@ struct object {
 	struct region *regions; /* that map it: region.c keeps them */
 	uint32_t sharers; /* of these: those through which a store may reach it */
 	bool stored; /* a page may be dirty */
-	bool locked; /* its pages stay in their frames while a region maps them: object_lock */
+	bool locked; /* its pages stay in their frames: object_lock */
 	struct object_quota *quota; /* SHARED: counts its pages; NULL: without limit. Owned by the file system */
 	struct sparse evicted; /* FILE: by page, the number of the eviction that took it */
 	const struct pager *pager;
@@ -123,7 +123,8 @@ bool object_has_grown(struct object *o);
 /* A region of a space maps it, or does so no more. */
 void object_mapped(struct object *o, struct region *r, struct regions *in);
 void object_unmapped(struct object *o, struct region *r);
-/* Pages of shared memory that are mapped, now or later, are no victims from now on; or are again. */
+/* Pages of shared memory that are in frames, now or later by a fault, are no victims from now on, whoever maps
+ * them; or are again. */
 void object_lock(struct mm *mm, struct object *o, bool lock);
 /* Writes back what was stored, if nobody is left who could store. */
 void object_settle(struct mm *mm, struct object *o);

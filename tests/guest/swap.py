@@ -172,6 +172,16 @@ def what_is_locked_is_there_at_once_though_others_must_go_to_swap_first():
 
 
 @test
+def a_locked_segment_stays_in_ram_while_nobody_has_it_and_waiting_for_swap_is_told():
+    program = os.path.join(GUEST, 'kept.rv')
+    need(program, 'which the cross compiler makes')
+    shutil.copy(program, DIR)
+    r = run('run', ['-m', '4M'] + stores()['hdd'], ['./kept.rv'])
+    equal(said(r), (0, b'lost before: 0 0\nlock 0\nfetched of what is locked: 0\nunlock 0\nfetched of what is not: 1\n'
+                       b'lost: 1, by all 1, the processor 0\n'), r.stderr.decode())
+
+
+@test
 def swap_that_is_full_ends_one_process_with_a_sentence():
     r = run('run', ['-m', '1M', '--overcommit', '1', '--swap', f'file:{new("a")},size=2M'], larger('3000'))
     text = r.stderr.decode()
