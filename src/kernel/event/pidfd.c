@@ -12,6 +12,7 @@
 #include "kernel/call.h"
 #include "kernel/file/fd.h"
 #include "kernel/kernel.h"
+#include "kernel/proc/proc.h"
 #include "kernel/signal_private.h"
 #include "kernel/uaccess.h"
 
@@ -193,10 +194,18 @@ int64_t sys_pidfd_send_signal(struct task *t, const uint64_t a[6])
 	if (to & ~(uint32_t)(TO_THREAD | TO_PROCESS | TO_GROUP) || to & (to - 1))
 		return -EINVAL;
 	int err = pidfd_process(t, (int)a[0], &p, &flags);
+	const struct file *f = err == -EBADF ? fd_get(t->process->files, (int)a[0]) : NULL;
+	/* As Linux had it before there were pidfds: a directory of /proc will do. */
+	struct task *thread = NULL;
+	if (f && !(f->flags & ABI_O_PATH) && (p = proc_process_of(f))) {
+		thread = process_task(p);
+		err = 0;
+	}
 	if (err == -EBADF)
 		return err;
 	to = to ? to : flags & ABI_O_EXCL ? TO_THREAD : TO_PROCESS;
-	struct task *thread = err ? NULL : pidfd_task(t, (int)a[0], p);
+	if (!err && !thread)
+		thread = pidfd_task(t, (int)a[0], p);
 	err = err || thread ? err : -ESRCH;
 	if (a[2]) {
 		uint8_t bytes[SIGINFO_SIZE];

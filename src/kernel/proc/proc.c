@@ -309,6 +309,15 @@ static int proc_permission(const struct place *at, int mode)
 	return err ? err : stat_access(&at->stat, at->task, mode);
 }
 
+struct process *proc_process_of(const struct file *f)
+{
+	struct place at;
+	struct proc_node n;
+	bool is = f->path && path_find(f->kernel, NULL, ABI_AT_FDCWD, f->path, 0, &at) == 0 && !at.file &&
+		  at.mount->ops == &procfs_tree && proc_find(&at, &n) == 0 && n.kind == NODE_PID_DIR;
+	return is ? n.process : NULL;
+}
+
 const struct tree_ops procfs_tree = {
     .type = "proc",
     .stat = proc_stat,

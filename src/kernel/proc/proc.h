@@ -24,6 +24,7 @@
 
 #include "vm/event.h"
 
+struct file;
 struct kernel;
 struct process;
 struct region;
@@ -100,6 +101,9 @@ proc_fill proc_pressure_cpu, proc_pressure_memory, proc_wchan, proc_stack;
 /* proc_machine.c */
 proc_fill proc_buddyinfo, proc_pagetypeinfo, proc_zoneinfo, proc_slabinfo, proc_interrupts, proc_softirqs,
 	  proc_partitions, proc_devices, proc_empty, proc_schedstat, proc_sched, proc_numa_maps;
+
+/* The process whose directory /proc/PID an open file is, or NULL. */
+struct process *proc_process_of(const struct file *f);
 
 /* map_files: the region of a name, "START-END"; NULL: there is none that shows a file. Its file's name;
  * false: it shows none. */

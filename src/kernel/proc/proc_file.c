@@ -30,8 +30,10 @@ static int fill_fdinfo(struct process *p, int fd, struct text *text)
 	struct stat st;
 	if (!f)
 		return -ENOENT;
+	/* What has no name is in a mount that is nowhere. */
+	unsigned mount = f->path ? mounts_at(f->kernel->mounts, f->path, strlen(f->path))->number : 0;
 	uint32_t flags = f->flags | (fd_cloexec(p->files, fd) ? ABI_O_CLOEXEC : 0);
-	text_add(text, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t20\nino:\t%lu\n", f->pos, flags,
+	text_add(text, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", f->pos, flags, mount ? mount : 20,
 		 f->ops->stat && f->ops->stat(f, &st) == 0 ? st.st_ino : 0);
 	if (f->ops->info)
 		f->ops->info(f, text);

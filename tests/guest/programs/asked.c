@@ -53,6 +53,25 @@ static void mounts(void)
 	    (root.mask & MNT_ID) != 0, (u.mask & (MNT_ID | MNT_ID_UNIQUE)) == MNT_ID_UNIQUE, root.mount != proc.mount);
 }
 
+/* What fdinfo calls its mount. */
+static void descriptors(void)
+{
+	int fd = open("/dev/shm/asked", O_CREAT | O_RDWR, 0600);
+	struct x x = ask("/dev/shm/asked", STATX_BASIC_STATS);
+	char path[64], line[128];
+	unsigned long id = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	while (fgets(line, sizeof(line), f))
+		sscanf(line, "mnt_id: %lu", &id);
+	fclose(f);
+	say("the same in fdinfo: %d", x.mount == id);
+	unlink("/dev/shm/asked");
+	close(fd);
+}
+
 static void births(void)
 {
 	struct statx a, b;
@@ -189,6 +208,7 @@ static void pressure(const char *name)
 int main(void)
 {
 	mounts();
+	descriptors();
 	births();
 	cached();
 	waits();

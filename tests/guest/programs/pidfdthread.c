@@ -120,6 +120,23 @@ static void threads(void)
 	close(mine);
 }
 
+/* A directory of /proc stands for its process. */
+static void directories(void)
+{
+	int self = open("/proc/self", O_RDONLY | O_DIRECTORY), path = open("/proc/self", O_PATH | O_DIRECTORY);
+	int other = open("/proc", O_RDONLY | O_DIRECTORY), below = open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
+
+	say("of /proc: %s", sent(self, SIGUSR1, NULL, 0));
+	r[0] = sent(path, 0, NULL, 0);
+	r[1] = sent(other, 0, NULL, 0);
+	r[2] = sent(below, 0, NULL, 0);
+	say("as a path %s, none %s, below %s", r[0], r[1], r[2]);
+	close(self);
+	close(path);
+	close(other);
+	close(below);
+}
+
 static void groups(void)
 {
 	pid_t a, b, c;
@@ -205,6 +222,7 @@ static void epolls(void)
 int main(void)
 {
 	threads();
+	directories();
 	groups();
 	epolls();
 	return 0;
