@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -139,8 +140,37 @@ int apt_init(struct apt *apt, const char *root)
 	return r;
 }
 
+int apt_lock(struct apt *apt)
+{
+	char *path = text_format("%s/carrel.lock", apt->cache);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), r = fd < 0 ? -1 : flock(fd, LOCK_EX | LOCK_NB);
+
+	if (fd >= 0 && r < 0 && errno == EWOULDBLOCK) {
+		progress_show("another carrel root create fetches packages; waiting until it has them");
+		while ((r = flock(fd, LOCK_EX)) < 0 && errno == EINTR)
+			;
+	}
+	if (r < 0) {
+		r = root_error("cannot lock %s: %s", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+	} else {
+		apt->lock = fd;
+	}
+	free(path);
+	return r;
+}
+
+void apt_unlock(struct apt *apt)
+{
+	if (apt->lock > 0)
+		close(apt->lock);
+	apt->lock = 0;
+}
+
 void apt_finish(struct apt *apt)
 {
+	apt_unlock(apt);
 	free(apt->cache);
 	free(apt->home);
 	free(apt->log);

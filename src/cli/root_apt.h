@@ -3,8 +3,9 @@
  *
  * apt-get runs with settings, lists and a record of installed packages of its own. It keeps what
  * the machine's own settings say about the way to the network, and never writes where the machine's
- * packages live. Lists and fetched packages are kept in ~/.cache/carrel/apt; the rest lies in the
- * root, under var/lib/carrel, so that two roots can be made at once.
+ * packages live. Lists and fetched packages are kept in ~/.cache/carrel/apt, which one apt-get at a time
+ * can use; the rest lies in the root, under var/lib/carrel. So two roots can be made at once: the second
+ * waits until the first has what it needs.
  */
 #ifndef CLI_ROOT_APT_H
 #define CLI_ROOT_APT_H
@@ -20,11 +21,15 @@ struct apt {
 	char *home;   /* settings, in the root */
 	char *log;    /* what apt-get said last */
 	char *source; /* the mirror that was found */
+	int lock;     /* a descriptor; 0: none */
 };
 
 /* Prepares the directories. All of these return 0, or EXIT_OWN after saying what went wrong. */
 int apt_init(struct apt *apt, const char *root);
 void apt_finish(struct apt *apt);
+/* Waits until nobody else uses the lists and packages. Until then apt_update and the rest may not be called. */
+int apt_lock(struct apt *apt);
+void apt_unlock(struct apt *apt);
 /* Finds a mirror that has riscv64, and reads its package lists. */
 int apt_update(struct apt *apt);
 /* Works out which packages are missing for those wanted: the names of their files. */

@@ -277,6 +277,8 @@ static int create_in(struct create *c)
 	struct words files = {0};
 	int r = apt_init(&c->apt, c->dir);
 
+	if (r == 0)
+		r = apt_lock(&c->apt);
 	progress_show("reading the package lists");
 	if (r == 0)
 		r = apt_update(&c->apt);
@@ -286,6 +288,7 @@ static int create_in(struct create *c)
 		progress_show("fetching %zu packages", files.n);
 	if (r == 0 && files.n > 0)
 		r = apt_fetch(&c->apt, &c->wanted);
+	apt_unlock(&c->apt);
 	if (r == 0 && files.n > 0 && root_mark(c->dir, false) < 0)
 		r = root_error("cannot write in %s", c->dir);
 	if (r == 0 && root_settle_links(c->dir) < 0)

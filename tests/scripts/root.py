@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 from bundle import a_bundle_runs_and_compiles_without_network_root_or_compiler
 from tap import Skip, equal, main, test
@@ -231,6 +232,22 @@ def a_mirror_without_riscv64_is_refused_by_name():
             refused(why, 'root', 'create', p('root'), PATH=path, XDG_CACHE_HOME=p('cache'))
             equal(carrel('default', CARREL_ROOT='', XDG_DATA_HOME=p.top)[1].startswith(p.top), False,
                   'a root that is not complete is the default')
+
+
+@test
+def roots_that_are_made_at_once_wait_for_each_other_s_packages():
+    with Place() as p:
+        apt = f"""case "$*" in
+indextargets*) echo 'Packages|Debian|some|http://mirror.example/debian/' ;;
+*update*) mkdir {p('busy')} || touch {p('both')}; sleep 0.3; rmdir {p('busy')}; echo "E: Could not resolve 'mirror.example'" >&2; exit 100 ;;
+esac"""
+        path = tools(p, apt_get=apt, dpkg_deb='', tar='')
+        for name in ('mkdir', 'touch', 'sleep', 'rmdir'):
+            os.symlink(shutil.which(name), f'{path}/{name}')
+        with ThreadPoolExecutor(3) as pool:
+            ends = list(pool.map(lambda n: carrel('root', 'create', p(f'root{n}'), PATH=path, XDG_CACHE_HOME=p('cache')), range(3)))
+        equal([(status, 'cannot reach' in err) for status, _, err in ends], [(125, True)] * 3, 'each by itself')
+        equal(os.path.exists(p('both')), False, 'two that fetched at once')
 
 
 @test
