@@ -46,6 +46,10 @@ int verb_help(int argc, char **argv)
 		return say("there is no verb %s; carrel help lists them all", argv[1]);
 	if (show_page(v->name))
 		return 0;
+	if (v->run == verb_exec || v->run == verb_ps || v->run == verb_root) {
+		char *words[] = {argv[1], "--help", NULL};
+		return v->run(2, words);
+	}
 	printf("carrel %s %s\n\n%c%s.\n", v->name, v->args, v->summary[0] & ~0x20, v->summary + 1);
 	if (options_verb(v->name)) {
 		printf("\n");

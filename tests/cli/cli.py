@@ -202,6 +202,8 @@ def help_lists_every_verb_and_its_options():
                  'completion', 'help'):
         equal(f'\n  {verb} ' in text, True, verb)
     equal('--memory SIZE' in carrel('run', '--help').stdout, True)
+    for verb, word in (('exec', '--user'), ('ps', '--json'), ('root', 'import'), ('trace', '--syscall-times')):
+        equal(word in carrel('help', verb).stdout, True, f'{verb}: {word}')
 
 
 def bash_completes(*words):
