@@ -455,12 +455,30 @@ int64_t sys_mincore(struct task *t, const uint64_t a[6])
 	return 0;
 }
 
+/* Brings in what is marked already, as locked when it is touched: from now on it is locked at once.
+ * state[0]: how far that is, and 1. */
+static int64_t lock_pieces(struct task *t, uint64_t start, uint64_t length)
+{
+	struct space *s = t->process->space;
+	const uint64_t piece = (uint64_t)WORK_PAGES * PAGE_SIZE, pause = pages_moved(s->mm) + WORK_PAGES;
+	for (uint64_t *done = &t->call.state[0]; *done < length; *done += piece) {
+		if (pages_moved(s->mm) >= pause)
+			return wait_pause(t, PAUSE_HELD);
+		int r = space_lock(s, start + *done - 1, min_u64(piece, length - (*done - 1)), REGION_LOCKED);
+		if (r != 0)
+			return memory_result(t, r);
+	}
+	return 0;
+}
+
 static int64_t lock_range(struct task *t, uint64_t start, uint64_t length, uint32_t lock)
 {
 	struct process *p = t->process;
 	length = page_up(length + start % PAGE_SIZE);
 	if (page_down(start) + length < page_down(start))
 		return -EINVAL;
+	if (t->call.state[0])
+		return lock_pieces(t, page_down(start), length);
 	if (!task_can(t, CAP_IPC_LOCK) && p->limit[RLIMIT_MEMLOCK].soft == 0)
 		return -EPERM;
 	/* What is locked already does not count twice. */
@@ -468,7 +486,12 @@ static int64_t lock_range(struct task *t, uint64_t start, uint64_t length, uint3
 	limits_range(p->space, page_down(start), page_down(start) + length, &in);
 	if (!may_lock(p, length) && !may_lock(p, length - in.locked * PAGE_SIZE))
 		return -ENOMEM;
-	return memory_result(t, space_lock(p->space, page_down(start), length, lock));
+	/* Before a hole all is marked, and nothing brought in. */
+	if (lock != REGION_LOCKED || length <= (uint64_t)WORK_PAGES * PAGE_SIZE ||
+	    space_lock(p->space, page_down(start), length, REGION_LOCK_MASK) != 0)
+		return memory_result(t, space_lock(p->space, page_down(start), length, lock));
+	t->call.state[0] = 1;
+	return lock_pieces(t, page_down(start), length);
 }
 
 int64_t sys_mlock(struct task *t, const uint64_t a[6])

@@ -287,4 +287,45 @@ int main(int argc, char **argv)
     equal(carrel('run', long_call, 'x', 'alarm').returncode, -signal.SIGALRM, 'an alarm')
 
 
+@test
+def what_is_locked_is_all_there_however_much_it_is_and_nothing_where_there_is_a_hole():
+    locks = build('locks', r'''
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+static const size_t size = 40 << 20;
+static long resident(char *p)
+{
+	unsigned char in;
+	long n = 0;
+	for (size_t at = 0; at < size; at += 4096)
+		n += mincore(p + at, 4096, &in) == 0 && in & 1;
+	return n;
+}
+int main(void)
+{
+	char *p = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), line[256];
+	int locked = mlock(p + 100, size - 200), mine = 0;
+	FILE *f = fopen("/proc/self/smaps", "r");
+	printf("%d, %ld", locked, resident(p));
+	while (fgets(line, sizeof(line), f)) {
+		unsigned long start, end;
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			mine = start < (unsigned long)p + size && end > (unsigned long)p;
+		else if (mine && strncmp(line, "VmFlags:", 8) == 0)
+			printf(", %s%s", strstr(line, " lo") ? "locked" : "not", strstr(line, " lf") ? " on fault" : "");
+	}
+	munlock(p, size);
+	madvise(p, size, MADV_DONTNEED);
+	munmap(p + (20 << 20), 4096);
+	printf("\n%s, %ld\n", mlock(p, size) ? strerrorname_np(errno) : "done", resident(p));
+	return 0;
+}
+''', '-static')
+    r = carrel('run', '--user', '0:0', '-m', '128M', locks)
+    equal((r.stdout, r.returncode), ('0, 10240, locked\nENOMEM, 0\n', 0), r.stderr)
+
+
 main()
