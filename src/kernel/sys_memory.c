@@ -540,23 +540,39 @@ int64_t sys_munlockall(struct task *t, const uint64_t a[6])
 
 /* --- order --- */
 
-/* One hart runs one task at a time: whoever comes next sees everything. */
+/* One hart runs one task at a time: whoever comes next sees everything. But as on Linux a process must have
+ * said that it will ask. */
 int64_t sys_membarrier(struct task *t, const uint64_t a[6])
 {
 	enum {
 		QUERY = 0,
 		GLOBAL = 1,
-		GLOBAL_EXPEDITED = 6,
-		PRIVATE_EXPEDITED = 24,
-		SYNC_CORE = 96
+		GLOBAL_EXPEDITED = 2,
+		REGISTER_GLOBAL = 4,
+		PRIVATE = 8,
+		REGISTER_PRIVATE = 16,
+		SYNC_CORE = 32,
+		REGISTER_SYNC_CORE = 64,
+		REGISTRATIONS = 512,
+		ALL = GLOBAL | GLOBAL_EXPEDITED | REGISTER_GLOBAL | PRIVATE | REGISTER_PRIVATE | SYNC_CORE |
+		      REGISTER_SYNC_CORE | REGISTRATIONS,
 	};
-	uint64_t known = GLOBAL | GLOBAL_EXPEDITED | PRIVATE_EXPEDITED | SYNC_CORE,
-		 command = a[0] & UINT32_MAX;
-	if (a[1] != 0)
+	struct process *p = t->process;
+	uint32_t command = (uint32_t)a[0];
+	if ((uint32_t)a[1] != 0)
 		return -EINVAL;
-	if (command == QUERY)
-		return (int64_t)known;
-	return command & known && (command & (command - 1)) == 0 ? 0 : -EINVAL;
+	switch (command) {
+	case QUERY: return ALL;
+	case GLOBAL:
+	case GLOBAL_EXPEDITED: return 0;
+	case REGISTER_GLOBAL:
+	case REGISTER_PRIVATE:
+	case REGISTER_SYNC_CORE: p->barriers |= command; return 0;
+	case PRIVATE:
+	case SYNC_CORE: return p->barriers & command << 1 ? 0 : -EPERM;
+	case REGISTRATIONS: return p->barriers;
+	default: return -EINVAL;
+	}
 }
 
 /* A change of code is seen by the hart at once. */

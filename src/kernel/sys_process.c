@@ -62,6 +62,7 @@ static int copy_names(const struct process *p, struct process *child)
 	child->oom_score_adj = p->oom_score_adj;
 	child->core_filter = p->core_filter;
 	child->personality = p->personality;
+	child->barriers = p->barriers;
 	child->dumpable = p->dumpable;
 	child->no_new_privs = p->no_new_privs;
 	child->thp_disable = p->thp_disable;

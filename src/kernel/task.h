@@ -165,6 +165,7 @@ struct process {
 	LIST_HEAD(, timer) timers; /* see timer.h */
 	int32_t next_timer_id;
 	LIST_HEAD(, sem_undo) sem_undos; /* see ipc_sem.c */
+	uint32_t barriers; /* of membarrier, what it has registered for */
 	struct pidref *pidref;	   /* see pidfd.h; NULL: nobody has opened it */
 	LIST_HEAD(, pidref) thread_pidrefs; /* of further threads */
 	int oom_score_adj;

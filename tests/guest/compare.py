@@ -209,6 +209,8 @@ SAME |= {
     'uffdpages': 'watched_pages_are_moved_poisoned_and_put_over_files_in_ram_as_on_linux',
 }
 
+DROPPED += ['futexlocks', 'policies', 'seals', 'uffdevents', 'uffdpages']
+
 # Those that root is not held to.
 PLAIN = ['limits']
 

@@ -393,6 +393,7 @@ static void become(struct exec *x, const struct memory *m, bool interpreted)
 	rseq_forget(t);
 	p->exit_signal = SIGCHLD;
 	p->executed = true;
+	p->barriers = 0;
 	/* What may not be read may not be looked into either. */
 	p->dumpable = x->readable && x->cred->euid == x->cred->uid && x->cred->egid == x->cred->gid;
 	if (x->secure)

@@ -186,6 +186,44 @@ static void waits(void)
 	wait(NULL);
 }
 
+/* membarrier: who wants to be met must have said so. */
+static const char *barrier(int command) { return result(syscall(SYS_membarrier, command, 0, 0)); }
+
+static void barriers(const char *self)
+{
+	enum { GLOBAL = 1, GLOBAL_EXPEDITED = 2, REGISTER_GLOBAL = 4, PRIVATE = 8, REGISTER_PRIVATE = 16, CORE = 32, REGISTER_CORE = 64,
+	       REGISTRATIONS = 512 };
+	int known = (int)syscall(SYS_membarrier, 0, 0, 0);
+
+	if (!self) {
+		say("executed: %s, registered %s", barrier(PRIVATE), barrier(REGISTRATIONS));
+		return;
+	}
+	say("barriers: %d; all %s, those that want it %s; private %s, of code %s; registered %s",
+	    known & (GLOBAL | GLOBAL_EXPEDITED | REGISTER_GLOBAL | PRIVATE | REGISTER_PRIVATE | REGISTRATIONS), barrier(GLOBAL),
+	    barrier(GLOBAL_EXPEDITED), barrier(PRIVATE), barrier(CORE), barrier(REGISTRATIONS));
+	r[0] = barrier(REGISTER_PRIVATE);
+	r[1] = barrier(PRIVATE);
+	r[2] = barrier(CORE);
+	r[3] = barrier(REGISTER_CORE);
+	r[4] = barrier(CORE);
+	r[5] = barrier(REGISTRATIONS);
+	r[6] = barrier(REGISTER_GLOBAL);
+	r[7] = barrier(REGISTRATIONS);
+	say("register %s: %s, of code %s, register %s: %s, registered %s; %s, %s", r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]);
+	if (fork() == 0) {
+		say("child: %s %s", barrier(PRIVATE), barrier(REGISTRATIONS));
+		execl(self, self, "barriers", NULL);
+		_exit(1);
+	}
+	wait(NULL);
+	r[0] = barrier(3);
+	r[1] = barrier(1 << 20);
+	r[2] = result(syscall(SYS_membarrier, PRIVATE, 1, 0));
+	r[3] = result(syscall(SYS_membarrier, REGISTRATIONS, 1, 0));
+	say("two %s, unknown %s, flags %s %s", r[0], r[1], r[2], r[3]);
+}
+
 static void pressure(const char *name)
 {
 	char path[64], line[128];
@@ -205,13 +243,18 @@ static void pressure(const char *name)
 		fclose(file);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1) {
+		barriers(NULL);
+		return 0;
+	}
 	mounts();
 	descriptors();
 	births();
 	cached();
 	waits();
+	barriers(argv[0]);
 	pressure("cpu");
 	pressure("io");
 	pressure("memory");
