@@ -64,6 +64,8 @@ def an_archive_becomes_a_root_with_the_links_and_files_that_programs_expect():
             equal(os.readlink(p('root/bin')), 'usr/bin', 'bin')
             equal(os.path.exists(p('root/bin/tool')), True, 'bin/tool')
             equal('root:' in open(p('root/etc/passwd'), encoding='utf-8').read(), True, 'passwd')
+            with open(p('root/etc/hosts'), encoding='utf-8') as file, open(p('root/etc/hostname'), encoding='utf-8') as name:
+                equal(f'127.0.1.1 {name.read()}' in file.read(), True, 'its own name')
             equal(carrel('default', CARREL_ROOT=p('root'))[1].strip(), p('root'), 'the default root')
 
 
