@@ -104,6 +104,7 @@ SAME = {
     'altstack': 'a_stack_overflow_can_be_handled_on_an_alternate_stack',
     'children': 'a_parent_is_told_of_its_children_and_orphans_are_taken_in',
     'faultinfo': 'a_handler_learns_the_address_and_the_cause_of_a_fault',
+    'threadtimes': 'proc_tells_the_time_of_each_thread_and_of_all_together',
     'threads': 'threads_end_in_any_order_lock_wait_and_are_met_by_signals_as_on_linux',
     'timers': 'timers_come_once_or_again_and_missed_ones_are_counted',
     'maps': 'mmap_and_its_family_keep_their_promises',

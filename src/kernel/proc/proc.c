@@ -115,6 +115,7 @@ static int find_of_process(const char *rel, struct proc_node *n, bool of_task)
 		return find_of_process(rel, n, true);
 	}
 	n->kind = NODE_PID_FILE;
+	n->of_task = of_task;
 	n->entry = entry_find(proc_process_entries, rel + 1);
 	return n->entry ? 0 : -ENOENT;
 }

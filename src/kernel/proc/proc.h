@@ -53,6 +53,7 @@ struct proc_entry {
 	uint16_t mode;
 	proc_store *store; /* NULL: cannot be written */
 	const struct proc_window *window; /* then fill is NULL */
+	proc_fill *thread_fill; /* below /proc/PID/task/TID; NULL: fill */
 };
 
 /* Sorted by name; a NULL name ends them. */

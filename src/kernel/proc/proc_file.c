@@ -55,6 +55,11 @@ static int revive(struct kernel *k, struct proc_file *pf)
 	return pf->tid && pf->tid != pf->pid && !pf->node.task ? -ESRCH : 0;
 }
 
+static proc_fill *fill_of(const struct proc_node *n)
+{
+	return n->of_task && n->entry->thread_fill ? n->entry->thread_fill : n->entry->fill;
+}
+
 static int proc_fill_text(struct file *f)
 {
 	struct proc_file *pf = f->ctx;
@@ -66,7 +71,7 @@ static int proc_fill_text(struct file *f)
 	if (pf->node.kind == NODE_FDINFO)
 		err = fill_fdinfo(pf->node.process, pf->node.fd, &pf->text);
 	else
-		err = pf->node.entry->fill(f->kernel, pf->node.process, pf->node.task, &pf->text);
+		err = fill_of(&pf->node)(f->kernel, pf->node.process, pf->node.task, &pf->text);
 	if (!err && text_failed(&pf->text))
 		err = -ENOMEM;
 	pf->filled = err == 0;

@@ -43,6 +43,7 @@ struct proc_node {
 	enum proc_kind kind;
 	struct process *process;
 	struct task *task; /* NULL: the process is a zombie, or init */
+	bool of_task;	   /* below /proc/PID/task/TID */
 	const struct proc_entry *entry;
 	int fd; /* NODE_NS: which */
 	const char *rel; /* NODE_SYSTEM_DIR: its name and nothing more */

@@ -107,7 +107,8 @@ static int fill_auxv(struct kernel *k, struct process *p, struct task *t, struct
 	return 0;
 }
 
-static int fill_stat(struct kernel *k, struct process *p, struct task *t, struct text *text)
+/* whole: the times of all threads. */
+static void stat_line(const struct process *p, const struct task *t, bool whole, struct text *text)
 {
 	enum { FORKED = 0x40, EXITING = 4 };
 	struct proc_memory m;
@@ -122,7 +123,8 @@ static int fill_stat(struct kernel *k, struct process *p, struct task *t, struct
 		 tally_major(&p->tally), tally_major(&p->children_tally));
 	const struct task *of = t ? t : process_task((struct process *)(uintptr_t)p);
 	int32_t priority = of ? of->sched.priority : 0;
-	text_add(text, " %lu %lu %lu %lu", ticks(p->retired - p->system), ticks(p->system),
+	uint64_t used = whole ? p->retired : t->retired, system = whole ? p->system : t->system;
+	text_add(text, " %lu %lu %lu %lu", ticks(used - system), ticks(system),
 		 ticks(p->children_retired - p->children_system), ticks(p->children_system));
 	text_add(text, " %d %d %u 0 %lu",
 		 priority ? -1 - priority : 20 + p->nice, p->nice, p->threads, ticks(p->started));
@@ -138,6 +140,17 @@ static int fill_stat(struct kernel *k, struct process *p, struct task *t, struct
 		 s ? p->data_end : 0, s ? s->brk_start : 0, s ? p->arg_start : 0,
 		 s ? p->arg_end : 0, s ? p->env_start : 0, s ? p->env_end : 0,
 		 p->zombie ? p->status : 0);
+}
+
+static int fill_stat(struct kernel *k, struct process *p, struct task *t, struct text *text)
+{
+	stat_line(p, t, true, text);
+	return 0;
+}
+
+static int fill_thread_stat(struct kernel *k, struct process *p, struct task *t, struct text *text)
+{
+	stat_line(p, t, !t, text);
 	return 0;
 }
 
@@ -342,7 +355,7 @@ const struct proc_entry proc_process_entries[] = {
     {"smaps", proc_smaps, 0444, NULL},
     {"smaps_rollup", proc_smaps_rollup, 0444, NULL},
     {"stack", proc_stack, 0400, NULL},
-    {"stat", fill_stat, 0444, NULL},
+    {"stat", fill_stat, 0444, .thread_fill = fill_thread_stat},
     {"statm", proc_statm, 0444, NULL},
     {"status", fill_status, 0444, NULL},
     {"syscall", proc_syscall, 0400, NULL},
