@@ -20,6 +20,27 @@ static void check_names(const struct space *s, uint64_t start, unsigned pages, c
 	CHECK_STR(said, wanted);
 }
 
+TEST(where_memory_is_wanted_is_kept_with_it_and_cuts_its_range_out)
+{
+	EACH_LAB (l, 64) {
+		struct space *s = l.space;
+		const struct mempolicy bind = {POLICY_BIND, 1}, none = {0};
+		uint64_t a = lab_map(s, 6, RW), to;
+		CHECK_EQ(space_place_by(s, a + P, a + 3 * P, bind), 0);
+		CHECK_EQ(s->regions.count, 3);
+		CHECK_EQ(regions_find(&s->regions, a + 2 * P)->policy.mode, POLICY_BIND);
+		CHECK_EQ(regions_find(&lab_fork(s, 2)->regions, a + 2 * P)->policy.nodes, 1);
+		CHECK_EQ(space_unmap(s, a + 4 * P, P), 0);
+		CHECK_EQ(space_place_by(s, a, a + 6 * P, bind), -EFAULT);
+		CHECK_EQ(space_place_by(s, a + 4 * P, a + 5 * P, none), -EFAULT);
+		CHECK_EQ(space_remap(s, a + P, P, P, 3, a + 4 * P, &to), 0);
+		CHECK_EQ(regions_find(&s->regions, to)->policy.mode, POLICY_BIND);
+		CHECK_EQ(space_place_by(s, a, a + 6 * P, none), 0);
+		CHECK_EQ(s->regions.count, 2); /* before the hole that it left, and behind */
+		lab_verify(&l);
+	}
+}
+
 TEST(a_name_cuts_its_range_out_and_neighbours_of_the_same_name_are_one)
 {
 	EACH_LAB (l, 64) {

@@ -197,6 +197,112 @@ TEST(a_page_that_another_put_into_shared_memory_is_mapped_when_told_to)
 	}
 }
 
+TEST(a_guard_that_tells_nobody_ends_with_the_first_store)
+{
+	EACH_LAB (l, 64) {
+		struct space *s = l.space;
+		const uint32_t quiet = REGION_WATCH_GUARD | REGION_WATCH_ASYNC | REGION_WATCH_EMPTY;
+		uint64_t a = lab_map(s, 4, RW);
+		lab_store(s, a, 1);
+		CHECK_EQ(watch_register(s, a, a + 4 * P, quiet, WATCHER), 0);
+		CHECK_EQ(watch_guard(s, a, a + 4 * P, true), 0);
+		CHECK_EQ(lab_load(s, a), 1);
+		CHECK(track_get(s, a, TRACK_GUARDED) && track_get(s, a + 3 * P, TRACK_GUARDED));
+		CHECK_EQ(lab_store(s, a, 2), CAUSE_soft_dirty);
+		CHECK_EQ(lab_store(s, a, 3), CAUSE_none);
+		CHECK_EQ(lab_store(s, a + P, 2), CAUSE_zero_fill);
+		CHECK(!track_get(s, a, TRACK_GUARDED) && !track_get(s, a + P, TRACK_GUARDED));
+		CHECK(track_get(s, a + 2 * P, TRACK_GUARDED));
+		lab_verify(&l);
+	}
+}
+
+TEST(a_page_moves_to_where_one_is_missing_and_is_nowhere_else)
+{
+	EACH_LAB (l, 64) {
+		struct space *s = l.space;
+		uint64_t a = lab_map(s, 4, RW), b = lab_map(s, 4, RW);
+		CHECK_EQ(watch_register(s, b, b + 4 * P, REGION_WATCH_MISSING, WATCHER), 0);
+		lab_store(s, a, 7);
+		CHECK_EQ(watch_move(s, a, b), 0);
+		CHECK_EQ(lab_load(s, b), 7);
+		CHECK_EQ(lab_load(s, a), 0);
+		CHECK_EQ(watch_move(s, a + P, b + P), -ENOENT);
+		lab_store(s, a + P, 8);
+		CHECK_EQ(watch_move(s, a + P, b), -EEXIST);
+		struct space *c = lab_fork(s, 2);
+		CHECK_EQ(watch_move(s, a + P, b + P), -EBUSY);
+		CHECK_EQ(lab_store(s, a + P, 9), CAUSE_cow_copy);
+		CHECK_EQ(watch_move(s, a + P, b + P), 0);
+		CHECK_EQ(lab_load(s, b + P), 9);
+		CHECK_EQ(lab_load(c, a + P), 8);
+		lab_verify(&l);
+	}
+}
+
+TEST(what_is_poisoned_stays_so_through_fork_and_moves_until_it_is_filled)
+{
+	EACH_LAB (l, 64) {
+		struct space *s = l.space;
+		struct fault_request q = {.access = ACCESS_READ, .by = BY_PROGRAM};
+		uint64_t a = lab_map(s, 4, RW), to = lab_map(s, 4, PROT_R), moved;
+		CHECK_EQ(watch_register(s, a, a + 4 * P, REGION_WATCH_MISSING, WATCHER), 0);
+		CHECK_EQ(watch_poison(s, a), 0);
+		CHECK_EQ(watch_poison(s, a), -EEXIST);
+		q.va = a;
+		CHECK_EQ(fault_handle(s, &q), FAULT_BUS_IO);
+		struct space *c = lab_fork(s, 2);
+		CHECK_EQ(fault_handle(c, &q), FAULT_BUS_IO);
+		CHECK_EQ(space_remap(s, a, P, P, 3, to, &moved), 0);
+		q.va = to;
+		CHECK_EQ(fault_handle(s, &q), FAULT_BUS_IO);
+		CHECK_EQ(watch_poison(s, a + P), 0);
+		CHECK_EQ(watch_fill(s, a + P, NULL, false), 0);
+		CHECK_EQ(lab_load(s, a + P), 0);
+		lab_verify(&l);
+	}
+}
+
+TEST(a_child_is_watched_by_whom_it_was_given_guards_and_all)
+{
+	EACH_LAB (l, 64) {
+		struct space *s = l.space;
+		uint64_t a = lab_map(s, 4, RW);
+		lab_store(s, a, 1);
+		CHECK_EQ(watch_register(s, a, a + 4 * P, REGION_WATCH_MISSING | REGION_WATCH_GUARD, WATCHER), 0);
+		CHECK_EQ(watch_guard(s, a, a + P, true), 0);
+		struct space *c = lab_fork(s, 2);
+		CHECK_EQ(watch_inherit(s, c, WATCHER, WATCHER + 1), 0);
+		CHECK(watch_is(c, a, a + 4 * P, REGION_WATCH_MISSING | REGION_WATCH_GUARD));
+		CHECK_EQ(regions_find(&c->regions, a)->watcher, WATCHER + 1);
+		CHECK(track_get(c, a, TRACK_GUARDED));
+		CHECK_EQ(lab_load(c, a), 1);
+		lab_verify(&l);
+	}
+}
+
+TEST(what_is_sealed_stays_and_its_neighbours_go)
+{
+	EACH_LAB (l, 64) {
+		struct space *s = l.space;
+		uint64_t a = lab_map(s, 4, RW), at;
+		lab_store(s, a + P, 5);
+		CHECK_EQ(space_seal(s, a + P, 2 * P), 0);
+		CHECK_EQ(s->regions.count, 3);
+		CHECK_EQ(space_unmap(s, a + P, P), -EPERM);
+		CHECK_EQ(space_unmap(s, a, 4 * P), -EPERM);
+		CHECK_EQ(space_protect(s, a + P, P, PROT_R), -EPERM);
+		CHECK_EQ(space_remap(s, a + P, P, 2 * P, 1, 0, &at), -EPERM);
+		CHECK_EQ(space_map(s, &(struct map_request){.start = a, .length = 4 * P, .map_flags = MAP_AT}, &at), -EPERM);
+		CHECK_EQ(space_advise(s, a + P, P, DONTNEED), 0);
+		CHECK_EQ(lab_load(s, a + P), 0);
+		CHECK_EQ(space_unmap(s, a, P), 0);
+		CHECK_EQ(space_unmap(s, a + 3 * P, P), 0);
+		CHECK_EQ(space_seal(s, a, 2 * P), -ENOMEM);
+		lab_verify(&l);
+	}
+}
+
 TEST(what_cannot_be_watched_is_refused_and_nothing_has_changed)
 {
 	EACH_LAB (l, 64) {
