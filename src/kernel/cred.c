@@ -209,7 +209,8 @@ void cred_fix_setfsuid(struct cred *c, const struct cred *old)
  * 2. Root, effective or real, has what is bounded and inherited; others have nothing of the file.
  * 3. Who shares what must not be shared, or may get no more, has no more than before.
  * 4. What is ambient stays, unless ids came from the file. */
-int cred_exec(const struct task *t, const struct stat *file, struct cred **ret_cred, bool *ret_secure)
+int cred_exec(const struct task *t, const struct stat *file, const struct cred_file *caps, struct cred **ret_cred,
+	      bool *ret_secure)
 {
 	const struct process *p = t->process;
 	const struct cred *old = t->cred;
@@ -224,7 +225,16 @@ int cred_exec(const struct task *t, const struct stat *file, struct cred **ret_c
 	if ((file->st_mode & group) == group && !p->no_new_privs)
 		c->egid = file->st_gid;
 	bool as_root = !(c->secure & SECURE_NOROOT), effective = as_root && c->euid == 0;
-	c->permitted = as_root && (c->euid == 0 || c->uid == 0) ? old->bounding | old->inheritable : 0;
+	c->permitted = caps->there ? (old->bounding & caps->permitted) | (old->inheritable & caps->inheritable) : 0;
+	if (caps->effective && caps->permitted & ~c->permitted) {
+		cred_put(c);
+		return -EPERM;
+	}
+	/* A program that is root's by its bit, but not its caller's, has just what the file says. */
+	bool said = caps->there && c->euid == 0 && c->uid != 0;
+	if (as_root && !said && (c->euid == 0 || c->uid == 0))
+		c->permitted = old->bounding | old->inheritable;
+	effective = (effective && !said) || (caps->there && caps->effective);
 	bool other = c->euid != old->uid || c->egid != old->gid;
 	if ((other || c->permitted & ~old->permitted) && (p->no_new_privs || fs_shared(p->fs))) {
 		if (!cred_can(old, CAP_SETUID) || p->no_new_privs) {
@@ -235,7 +245,7 @@ int cred_exec(const struct task *t, const struct stat *file, struct cred **ret_c
 	}
 	c->suid = c->fsuid = c->euid;
 	c->sgid = c->fsgid = c->egid;
-	if (other)
+	if (other || caps->there)
 		c->ambient = 0;
 	c->permitted |= c->ambient;
 	c->effective = effective ? c->permitted : c->ambient;

@@ -60,7 +60,8 @@ enum capability {
 	CAP_SYS_TTY_CONFIG = 26,
 	CAP_MKNOD,
 	CAP_LEASE,
-	CAP_MAC_OVERRIDE = 32,
+	CAP_SETFCAP = 31,
+	CAP_MAC_OVERRIDE,
 	CAP_WAKE_ALARM = 35,
 	CAP_LAST = 40,
 };
@@ -128,9 +129,17 @@ void cred_give(struct task *t, struct cred *c);
 void cred_fix_setuid(struct cred *c, const struct cred *old);
 void cred_fix_setfsuid(struct cred *c, const struct cred *old);
 
+/* The capabilities that a file gives to who executes it: security.capability. */
+struct cred_file {
+	bool there, effective;
+	uint64_t permitted, inheritable;
+};
+
 /* What execve of a file makes of t's: new ones for the caller, and whether the program must be wary of
- * its environment (AT_SECURE). Returns 0 or -ENOMEM. */
-int cred_exec(const struct task *t, const struct stat *file, struct cred **ret_cred, bool *ret_secure);
+ * its environment (AT_SECURE). Returns 0, -ENOMEM, or -EPERM: the file's capabilities would have to hold at once,
+ * and some of them cannot be had. */
+int cred_exec(const struct task *t, const struct stat *file, const struct cred_file *caps, struct cred **ret_cred,
+	      bool *ret_secure);
 
 /* --- what they say --- */
 

@@ -121,6 +121,7 @@ struct kernel {
 	uint64_t epoll_watches;	/* of all epolls together: see epoll.h */
 	uint64_t epoll_visit;	/* serial number of the last walk through them */
 	struct inotify_watches inotify[64]; /* by hash of device and inode: see inotify.h */
+	LIST_HEAD(, dnotify) dnotifies; /* see dnotify.h */
 	uint64_t inotify_watches, inotify_bytes;
 	uint32_t inotify_count, inotify_cookie;
 	uint64_t last_file;  /* serial number of the file that was opened last */

@@ -13,7 +13,7 @@ static uint64_t weight_of(const struct task *t)
 	uint64_t weight = (uint64_t)WEIGHT << 16;
 	if (t->sched.policy == SCHED_POLICY_IDLE)
 		return WEIGHT_IDLE;
-	for (int nice = t->process->nice; nice != 0; nice += nice < 0 ? 1 : -1)
+	for (int nice = t->sched.nice; nice != 0; nice += nice < 0 ? 1 : -1)
 		weight = nice < 0 ? weight * 5 / 4 : weight * 4 / 5;
 	return weight >> 16;
 }

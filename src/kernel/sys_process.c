@@ -66,8 +66,6 @@ static int copy_names(const struct process *p, struct process *child)
 	child->dumpable = p->dumpable;
 	child->no_new_privs = p->no_new_privs;
 	child->thp_disable = p->thp_disable;
-	child->nice = p->nice;
-	child->io_priority = p->io_priority;
 	return (p->exe && !child->exe) || !child->cmdline || !child->environ ? -ENOMEM : 0;
 }
 

@@ -41,8 +41,8 @@ void sched_inherit(const struct task *parent, struct task *child)
 	if (!parent->sched.reset_on_fork)
 		return;
 	child->sched.reset_on_fork = false;
-	if (child->process != parent->process && (real_time(child->sched.policy) || child->process->nice < 0))
-		child->process->nice = 0;
+	if (real_time(child->sched.policy) || child->sched.nice < 0)
+		child->sched.nice = 0;
 	if (real_time(child->sched.policy)) {
 		child->sched.policy = POLICY_OTHER;
 		child->sched.priority = 0;
@@ -196,7 +196,7 @@ static int read_attr(struct task *t, uint64_t va, struct abi_sched_attr *ret_att
 
 int64_t sys_sched_setattr(struct task *t, const uint64_t a[6])
 {
-	const struct task *of = task_or_self(t, a[0]);
+	struct task *of = task_or_self(t, a[0]);
 	struct abi_sched_attr attr;
 	int64_t r;
 
@@ -220,20 +220,20 @@ int64_t sys_sched_setattr(struct task *t, const uint64_t a[6])
 	}
 	if (attr.flags & ATTR_KEEP_PARAMS) {
 		attr.priority = (uint32_t)of->sched.priority;
-		attr.nice = of->process->nice;
+		attr.nice = of->sched.nice;
 	}
 	if (attr.policy == POLICY_DEADLINE && (attr.runtime < 1024 || attr.runtime > attr.deadline ||
 					       (attr.period && attr.period < attr.deadline)))
 		return -EINVAL;
 	int32_t nice = attr.nice < -20 ? -20 : attr.nice > 19 ? 19 : attr.nice;
 	bool niced = attr.policy == POLICY_OTHER || attr.policy == POLICY_BATCH;
-	if (niced && nice < of->process->nice && !may_nice(t, of->process, nice))
+	if (niced && nice < of->sched.nice && !may_nice(t, of->process, nice))
 		return -EPERM;
 	r = schedule(t, a[0], (int32_t)attr.policy, (int32_t)min_u64(attr.priority, INT32_MAX), reset);
 	if (r == 0 && niced) {
-		if (of->process->nice != nice)
+		if (of->sched.nice != nice)
 			rearrange(of->process->kernel);
-		of->process->nice = nice;
+		of->sched.nice = nice;
 	}
 	return r;
 }
@@ -251,7 +251,7 @@ int64_t sys_sched_getattr(struct task *t, const uint64_t a[6])
 	    .size = (uint32_t)min_u64(size, sizeof(attr)),
 	    .policy = (uint32_t)of->sched.policy,
 	    .flags = of->sched.reset_on_fork ? ATTR_RESET_ON_FORK : 0,
-	    .nice = real_time(of->sched.policy) ? 0 : of->process->nice,
+	    .nice = real_time(of->sched.policy) ? 0 : of->sched.nice,
 	    .priority = (uint32_t)of->sched.priority,
 	};
 	return uaccess_write(t, a[1], &attr, attr.size);
@@ -320,44 +320,47 @@ int64_t sys_sched_rr_get_interval(struct task *t, const uint64_t a[6])
 
 enum { WHICH_PROCESS = 0, WHICH_GROUP = 1, WHICH_USER = 2 };
 
-/* Is p among those that which and who name? */
+/* Is p among those that which and who name? A single thread is looked up. */
 static bool chosen(const struct task *t, const struct process *p, int32_t which, int32_t who)
 {
-	const struct process *self = t->process;
-
-	if (p == p->kernel->init && who != p->pid)
+	if (p == p->kernel->init)
 		return false;
-	switch (which) {
-	case WHICH_PROCESS:
-		return p->pid == (who ? who : self->pid);
-	case WHICH_GROUP:
-		return p->pgid == (who ? who : self->pgid);
-	default:
-		return process_cred(p)->uid == (who ? (uint32_t)who : t->cred->uid);
-	}
+	if (which == WHICH_GROUP)
+		return p->pgid == (who ? who : t->process->pgid);
+	return process_cred(p)->uid == (who ? (uint32_t)who : t->cred->uid);
 }
 
-/* Those to ask: of a process or a group nobody else is looked at. */
-static struct process *candidate(const struct task *t, const uint64_t a[6])
+/* The first of those processes from p on. */
+static struct task *chosen_from(const struct task *t, struct process *p, const uint64_t a[6])
 {
-	const struct process *self = t->process;
-	struct kernel *k = self->kernel;
+	while (p && (!chosen(t, p, (int32_t)a[0], (int32_t)a[1]) || TAILQ_EMPTY(&p->tasks)))
+		p = (uint32_t)a[0] == WHICH_GROUP ? process_group_next(p) : process_next(p);
+	return p ? TAILQ_FIRST(&p->tasks) : NULL;
+}
+
+/* Each thread that is named, of all processes of a group or a user, or one by its number. Of a group nobody
+ * else is looked at. */
+static struct task *chosen_first(struct task *t, const uint64_t a[6])
+{
+	struct kernel *k = t->process->kernel;
 	int32_t who = (int32_t)a[1];
 
 	switch ((uint32_t)a[0]) {
-	case WHICH_PROCESS: return process_find(k, who ? who : self->pid);
-	case WHICH_GROUP: return process_group_first(k, who ? who : self->pgid);
-	default: return process_first(k);
+	case WHICH_PROCESS: return who ? task_find(k, who) : t;
+	case WHICH_GROUP: return chosen_from(t, process_group_first(k, who ? who : t->process->pgid), a);
+	default: return chosen_from(t, process_first(k), a);
 	}
 }
 
-static struct process *candidate_next(struct process *p, const uint64_t a[6])
+static struct task *chosen_next(const struct task *t, struct task *of, const uint64_t a[6])
 {
-	switch ((uint32_t)a[0]) {
-	case WHICH_PROCESS: return NULL;
-	case WHICH_GROUP: return process_group_next(p);
-	default: return process_next(p);
-	}
+	struct process *p = of->process;
+
+	if ((uint32_t)a[0] == WHICH_PROCESS)
+		return NULL;
+	if (TAILQ_NEXT(of, sibling))
+		return TAILQ_NEXT(of, sibling);
+	return chosen_from(t, (uint32_t)a[0] == WHICH_GROUP ? process_group_next(p) : process_next(p), a);
 }
 
 int64_t sys_getpriority(struct task *t, const uint64_t a[6])
@@ -366,9 +369,9 @@ int64_t sys_getpriority(struct task *t, const uint64_t a[6])
 
 	if ((uint32_t)a[0] > WHICH_USER)
 		return -EINVAL;
-	for (struct process *p = candidate(t, a); p; p = candidate_next(p, a))
-		if (chosen(t, p, (int32_t)a[0], (int32_t)a[1]) && 20 - p->nice > best)
-			best = 20 - p->nice;
+	for (struct task *of = chosen_first(t, a); of; of = chosen_next(t, of, a))
+		if (20 - of->sched.nice > best)
+			best = 20 - of->sched.nice;
 	return best;
 }
 
@@ -380,20 +383,18 @@ int64_t sys_setpriority(struct task *t, const uint64_t a[6])
 	if ((uint32_t)a[0] > WHICH_USER)
 		return -EINVAL;
 	nice = nice < -20 ? -20 : nice > 19 ? 19 : nice;
-	for (struct process *p = candidate(t, a); p; p = candidate_next(p, a)) {
-		if (!chosen(t, p, (int32_t)a[0], (int32_t)a[1]))
-			continue;
-		if (!cred_may_schedule(t, p)) {
+	for (struct task *of = chosen_first(t, a); of; of = chosen_next(t, of, a)) {
+		if (!cred_may_schedule(t, of->process)) {
 			result = -EPERM;
 			continue;
 		}
-		if (nice < p->nice && !may_nice(t, p, nice)) {
+		if (nice < of->sched.nice && !may_nice(t, of->process, nice)) {
 			result = -EACCES;
 			continue;
 		}
-		if (nice != p->nice)
-			rearrange(p->kernel);
-		p->nice = nice;
+		if (nice != of->sched.nice)
+			rearrange(of->process->kernel);
+		of->sched.nice = nice;
 		if (result == -ESRCH)
 			result = 0;
 	}
@@ -419,9 +420,9 @@ int64_t sys_ioprio_get(struct task *t, const uint64_t a[6])
 
 	if (!io_who(a, who))
 		return -EINVAL;
-	for (struct process *p = candidate(t, who); p; p = candidate_next(p, who))
-		if (chosen(t, p, (int32_t)who[0], (int32_t)who[1]) && (best < 0 || p->io_priority < best))
-			best = p->io_priority;
+	for (struct task *of = chosen_first(t, who); of; of = chosen_next(t, of, who))
+		if (best < 0 || of->sched.io < best)
+			best = of->sched.io;
 	return best;
 }
 
@@ -437,15 +438,13 @@ int64_t sys_ioprio_set(struct task *t, const uint64_t a[6])
 		return -EPERM;
 	if (!io_who(a, who))
 		return -EINVAL;
-	for (struct process *p = candidate(t, who); p; p = candidate_next(p, who)) {
-		if (!chosen(t, p, (int32_t)who[0], (int32_t)who[1]))
-			continue;
-		const struct cred *of = process_cred(p);
-		if (of->uid != t->cred->euid && of->uid != t->cred->uid && !task_can(t, CAP_SYS_NICE)) {
+	for (struct task *of = chosen_first(t, who); of; of = chosen_next(t, of, who)) {
+		const struct cred *c = process_cred(of->process);
+		if (c->uid != t->cred->euid && c->uid != t->cred->uid && !task_can(t, CAP_SYS_NICE)) {
 			result = -EPERM;
 			continue;
 		}
-		p->io_priority = (uint16_t)priority;
+		of->sched.io = (uint16_t)priority;
 		result = 0;
 	}
 	return result;

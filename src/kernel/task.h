@@ -101,6 +101,8 @@ struct task {
 	} tells;
 	struct {
 		int32_t policy, priority; /* as sched_setscheduler has them; priority: 0, or 1 to 99 of real time */
+		int32_t nice;
+		uint16_t io; /* priority of its transfers, kept and shown: they keep their order */
 		bool reset_on_fork, yields;
 		/* What it ran, by weight; since it was last in line; since it last waited: see sched_order.c. */
 		uint64_t had, slice, burst;
@@ -175,8 +177,6 @@ struct process {
 	bool subreaper; /* orphans among its descendants become its children */
 	bool executed; /* it called execve since it was made: setpgid by its parent comes too late */
 	bool traced; /* a debugger is told what happens to it */
-	int nice;
-	uint16_t io_priority; /* kept and shown: transfers keep their order */
 	struct tty *tty; /* of its session; NULL: none */
 	int32_t hung_group; /* of a leader: who was in the foreground of the terminal it lost */
 	int death_signal; /* prctl(PR_SET_PDEATHSIG) */

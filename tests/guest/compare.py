@@ -165,13 +165,14 @@ SAME |= {
 DROPPED += ['mqueue', 'others', 'sysvshm', 'sysvsem', 'sysvmsg', 'softdirty', 'userfault']
 
 # Those that a Linux allows root only.
-ROOT_ONLY = ['asked', 'mounts', 'pagescan', 'pidfdthread', 'policies', 'uffdevents', 'uffdpages', 'numa', 'netlink', 'others', 'pieces', 'procfiles', 'settings', 'userfault', 'windows']
+ROOT_ONLY = ['asked', 'mounts', 'pagescan', 'pidfdthread', 'policies', 'uffdevents', 'uffdpages', 'numa', 'netlink', 'others', 'pieces', 'procfiles', 'settings', 'userfault', 'windows', 'rights']
 
 # Users, rights, owners.
 SAME |= {
     'creds': 'who_a_process_is_changes_by_linux_s_rules_and_says_whom_it_may_kill',
     'leases': 'who_has_a_lease_is_told_before_another_opens_his_file_and_may_finish',
     'owners': 'files_are_open_to_those_alone_whom_owner_group_and_mode_let_in',
+    'rights': 'threads_have_a_nice_value_files_attributes_programs_capabilities_and_owners_of_files_are_told_as_on_linux',
     'setid': 'a_set_id_program_has_its_owner_s_rights_and_nobody_else_s',
 }
 
@@ -259,6 +260,8 @@ def same_as_linux(name):
     if name in ('numa', 'policies') and not one_node():
         raise Skip('this Linux has not exactly one node')
     ran, linux = carrel(name, plain=plain), native(name, plain=plain)
+    if name == 'rights' and 'no attributes here' in linux.out:
+        raise Skip('/tmp or /dev/shm of this host keeps no extended attributes')
     if name in ('mounts', 'netlink', 'settings') and 'no namespaces' in linux.out:
         raise Skip('this Linux gives no namespaces, without which others would be disturbed')
     for _ in range(5):

@@ -18,6 +18,7 @@ struct async {
 	struct file *file;
 	enum async_kind kind;
 	int32_t id; /* of the owner; 0: none */
+	uint32_t uid, euid; /* who named him */
 	int number; /* 0: SIGIO */
 	int fd;
 	unsigned watches;
@@ -27,25 +28,39 @@ struct async {
 	} watch[QUEUES];
 };
 
-static void send_one(struct process *p, void *info)
+/* As Linux's sigio_perm. */
+static bool may_send(const struct async *a, const struct cred *to)
 {
-	(void)signal_send_process(p, info); /* a full queue loses it */
+	return a->euid == 0 || a->euid == to->suid || a->euid == to->uid || a->uid == to->suid || a->uid == to->uid;
 }
 
-static void send(struct kernel *k, const struct async *a, struct signal_info *info)
+struct sending {
+	const struct async *async;
+	const struct signal_info *info;
+};
+
+static void send_one(struct process *p, void *ctx)
 {
+	const struct sending *s = ctx;
+	if (may_send(s->async, process_cred(p)))
+		(void)signal_send_process(p, s->info); /* a full queue loses it */
+}
+
+static void send(struct kernel *k, const struct async *a, const struct signal_info *info)
+{
+	struct sending s = {a, info};
 	struct process *p;
 	struct task *t;
 	switch (a->kind) {
-	case ASYNC_GROUP: process_group_each(k, a->id, send_one, info); break;
+	case ASYNC_GROUP: process_group_each(k, a->id, send_one, &s); break;
 	case ASYNC_PROCESS:
 		p = process_find(k, a->id);
 		if (p)
-			send_one(p, info);
+			send_one(p, &s);
 		break;
 	case ASYNC_THREAD:
 		t = task_find(k, a->id);
-		if (t)
+		if (t && may_send(a, t->cred))
 			(void)signal_send_task(t, info);
 		break;
 	}
@@ -130,8 +145,11 @@ int async_set_owner(struct file *f, enum async_kind kind, int32_t id)
 	int err = async_get(f);
 	if (err)
 		return err;
+	const struct cred *c = f->kernel->current ? f->kernel->current->cred : process_cred(f->kernel->init);
 	f->async->kind = kind;
 	f->async->id = id;
+	f->async->uid = c->uid;
+	f->async->euid = c->euid;
 	return 0;
 }
 
@@ -183,7 +201,7 @@ void async_urgent(struct file *f)
 		send(f->kernel, f->async, &info);
 }
 
-void async_lease(struct file *f, int fd)
+void async_notify(struct file *f, int fd)
 {
 	const struct async *a = f->async;
 	struct signal_info info = {.number = a && a->number ? a->number : SIGIO, .code = SI_KERNEL};

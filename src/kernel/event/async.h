@@ -3,7 +3,8 @@
  *
  * An open file that was given an owner or O_ASYNC has a struct async; while O_ASYNC is set it holds
  * watches on the file's queues and sends a signal at each change. The owner is a process, a thread
- * or a group, by number: when nobody has that number any more, nothing is sent.
+ * or a group, by number: when nobody has that number any more, nothing is sent. Nor is it to whom the
+ * user who named him could not send a signal.
  */
 #ifndef KERNEL_ASYNC_H
 #define KERNEL_ASYNC_H
@@ -26,8 +27,8 @@ int async_signal(const struct file *f);
 int async_turn(struct file *f, int fd, bool on);
 /* Urgent data came to f: SIGURG for the owner, O_ASYNC or not. */
 void async_urgent(struct file *f);
-/* Somebody else wants what f has a lease of: a signal for the owner. */
-void async_lease(struct file *f, int fd);
+/* A signal for the owner: somebody else wants what f has a lease of; something happened in the directory f. */
+void async_notify(struct file *f, int fd);
 void async_forget_file(struct file *f);
 
 #endif

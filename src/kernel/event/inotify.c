@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "kernel/abi.h"
 #include "kernel/call.h"
+#include "kernel/event/dnotify.h"
 #include "kernel/file/fd.h"
 #include "kernel/file/path.h"
 #include "kernel/kernel.h"
@@ -165,6 +166,7 @@ struct happening {
 static void tell(struct kernel *k, uint64_t device, uint64_t inode, const struct happening *h)
 {
 	struct inotify_watch *w, *next;
+	dnotify_tell(k, device, inode, h->event, h->directory, h->name != NULL);
 	for (w = LIST_FIRST(bucket(k, device, inode)); w; w = next) {
 		next = LIST_NEXT(w, place);
 		if (w->device == device && w->inode == inode &&

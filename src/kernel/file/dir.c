@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "kernel/abi.h"
+#include "kernel/event/dnotify.h"
 #include "kernel/file/path.h"
 #include "kernel/kernel.h"
 
@@ -208,6 +209,7 @@ static const struct file_ops dir_ops = {
     .sync = dir_sync,
     .entry = dir_entry,
     .seek = dir_seek,
+    .closed = dnotify_closed,
     .release = dir_release,
 };
 

@@ -22,6 +22,7 @@
 #include "kernel/wait.h"
 
 struct abi_iovec;
+struct cred_file;
 struct kernel;
 struct task;
 struct process;
@@ -89,6 +90,8 @@ struct file_ops {
 	/* A process begins to execute it (by 1), ceases to (-1), or asks if it could (0): meanwhile
 	 * it cannot be opened for writing. -ETXTBSY where it is. NULL: nobody counts. */
 	int (*execute)(struct file *f, int by);
+	/* The capabilities that it gives to who executes it; untouched where there are none. NULL: none. */
+	void (*capability)(struct file *f, struct cred_file *ret_caps);
 	/* One of its descriptors is closed. May be NULL. */
 	void (*closed)(struct file *f, const struct fd_table *by);
 	/* Adds its lines of /proc/PID/fdinfo. NULL: none. */
@@ -108,6 +111,7 @@ struct file {
 	char *path;
 	struct mount *mount;    /* through which it was opened, counted; NULL: path is */
 	bool unlinked;          /* path was removed by the guest: "(deleted)" */
+	uint8_t write_hint;	/* F_SET_RW_HINT, of what keeps none elsewhere */
 	bool created;           /* by the open that made this */
 	void *ctx;              /* the kind's own */
 	LIST_ENTRY(file) named; /* those with a path, so that a rename finds them */

@@ -9,6 +9,7 @@
 
 #include "base/bits.h"
 #include "kernel/abi.h"
+#include "kernel/file/attributes.h"
 #include "kernel/file/hostfs.h"
 #include "kernel/file/hostnode_private.h"
 #include "kernel/file/owners.h"
@@ -310,6 +311,13 @@ static int host_own(struct file *f, uint32_t uid, uint32_t gid, uint32_t mode)
 	return err;
 }
 
+static void host_capability(struct file *f, struct cred_file *ret_caps)
+{
+	uint8_t value[CAPABILITY_SIZE_MAX];
+	int64_t size = owners_capability(f->kernel, node_of(f)->fd, value);
+	(void)capability_read(value, size, ret_caps); /* what is none gives none */
+}
+
 static int host_chmod(struct file *f, struct task *t, uint32_t mode)
 {
 	struct stat st;
@@ -392,6 +400,7 @@ static const struct file_ops host_ops = {
     .utimens = host_utimens,
     .link = host_link_to,
     .execute = host_execute,
+    .capability = host_capability,
     .release = host_release,
 };
 
@@ -421,6 +430,11 @@ int hostnode_openers(const struct file *f, unsigned *ret_others, unsigned *ret_w
 	*ret_others = node_of(f)->files - 1;
 	*ret_writers = node_of(f)->writers;
 	return 0;
+}
+
+uint8_t *hostnode_hint(const struct file *f)
+{
+	return f->ops == &host_ops || f->ops == &shared_ops ? &node_of(f)->write_hint : NULL;
 }
 
 int hostnode_open(struct kernel *k, int fd, uint32_t flags, const char *path, bool host_offset,

@@ -14,6 +14,7 @@
 
 #include "base/bits.h"
 #include "kernel/abi.h"
+#include "kernel/file/attributes.h"
 #include "kernel/file/dev.h"
 #include "kernel/file/hostfs.h"
 #include "kernel/file/hostnode.h"
@@ -490,6 +491,46 @@ static int host_attribute_path(const struct place *at, char ret_path[32])
 	return fd;
 }
 
+/* security.capability, which is the host's to show and Carrel's to change. */
+static int64_t capability_attribute(const struct place *at, int fd, enum xattr_op op, void *value, size_t size, int flags)
+{
+	enum { CREATE = 1, REPLACE = 2 };
+	uint8_t old[CAPABILITY_SIZE_MAX];
+	int64_t n = owners_capability(at->kernel, fd, old);
+	if (op == XATTR_GET) {
+		if (n > 0 && size && size < (size_t)n)
+			return -ERANGE;
+		if (n > 0 && size)
+			memcpy(value, old, (size_t)n);
+		return n;
+	}
+	if (op == XATTR_SET && n > 0 && flags & CREATE)
+		return -EEXIST;
+	if (n < 0 && (op == XATTR_REMOVE || flags & REPLACE))
+		return -ENODATA;
+	return owners_set_capability(at->kernel, at->mount, fd, op == XATTR_SET ? value : old, op == XATTR_SET ? size : 0);
+}
+
+/* The host's names, and that of what is Carrel's. */
+static int64_t list_attributes(const struct place *at, int fd, const char *path, char *names, size_t size)
+{
+	uint8_t value[CAPABILITY_SIZE_MAX];
+	ssize_t n = listxattr(path, names, size);
+	if (n < 0)
+		n = errno == EOPNOTSUPP ? 0 : -errno;
+	if (n >= 0 && (size_t)n + sizeof(ATTRIBUTE_CAPABILITY) <= size &&
+	    owners_capability(at->kernel, fd, value) > 0) {
+		bool there = false;
+		for (char *x = names; x < names + n; x += strlen(x) + 1)
+			there = there || strcmp(x, ATTRIBUTE_CAPABILITY) == 0;
+		if (!there) {
+			memcpy(names + n, ATTRIBUTE_CAPABILITY, sizeof(ATTRIBUTE_CAPABILITY));
+			n += (ssize_t)sizeof(ATTRIBUTE_CAPABILITY);
+		}
+	}
+	return n;
+}
+
 static int64_t hostfs_xattr(const struct place *at, enum xattr_op op, const char *name, void *value,
 			    size_t size, int flags)
 {
@@ -498,10 +539,16 @@ static int64_t hostfs_xattr(const struct place *at, enum xattr_op op, const char
 	ssize_t n = -1;
 	if (fd < 0)
 		return fd;
+	if (op == XATTR_LIST || strcmp(name, ATTRIBUTE_CAPABILITY) == 0) {
+		int64_t r = op == XATTR_LIST ? list_attributes(at, fd, path, value, size)
+					     : capability_attribute(at, fd, op, value, size, flags);
+		close(fd);
+		return r;
+	}
 	switch (op) {
 	case XATTR_GET: n = getxattr(path, name, value, size); break;
 	case XATTR_SET: n = setxattr(path, name, value, size, flags); break;
-	case XATTR_LIST: n = listxattr(path, value, size); break;
+	case XATTR_LIST: break;
 	case XATTR_REMOVE: n = removexattr(path, name); break;
 	}
 	int err = n < 0 ? -errno : 0;

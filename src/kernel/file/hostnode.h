@@ -53,6 +53,8 @@ bool hostnode_executed(struct kernel *k, const struct stat *st);
 /* How many others have f's file open, and how many of all write to it. Returns 0, or -EINVAL: it is no
  * file of the host. */
 int hostnode_openers(const struct file *f, unsigned *ret_others, unsigned *ret_writers);
+/* Where F_SET_RW_HINT of a file of the host is kept; NULL: it is none. */
+uint8_t *hostnode_hint(const struct file *f);
 /* Has a program this file open? */
 bool hostnode_in_use(struct kernel *k, const struct stat *st);
 /* The guest changed this file by name: what differs is no news. */

@@ -18,6 +18,7 @@ struct node {
 	unsigned files;    /* open ones */
 	unsigned writers;  /* of these, open for writing; none while there are programs */
 	unsigned programs; /* processes that execute it */
+	uint8_t write_hint; /* F_SET_RW_HINT */
 	bool kept;      /* the cache has a reference to object */
 	bool idle;      /* kept and in the idle list */
 	char *name;     /* the guest path it was opened by last */

@@ -155,7 +155,7 @@ static bool ask(struct leases *all, struct lease *l, bool writes, uint64_t now)
 	if (l->becomes == l->type)
 		l->deadline = now + l->file->kernel->settings.lease_break * UINT64_C(1000000000);
 	l->becomes = wanted;
-	async_lease(l->file, l->fd);
+	async_notify(l->file, l->fd);
 	return true;
 }
 

@@ -6,9 +6,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "kernel/cred.h"
+#include "kernel/file/attributes.h"
 #include "kernel/file/path.h"
 #include "kernel/file/permission.h"
 #include "kernel/kernel.h"
@@ -149,7 +152,7 @@ int owners_set(struct kernel *k, const struct mount *m, int fd, uint32_t uid, ui
 	if (seen.st_uid != uid || seen.st_gid != gid || (type != S_IFLNK && (seen.st_mode & 07777) != mode))
 		return remember(o, &st, uid, gid, type == S_IFLNK ? 0777 : mode);
 	const struct owner *x = owner_find(o, &st);
-	if (x && x->type)
+	if (x && (x->type || x->capable))
 		return remember(o, &st, uid, gid, mode);
 	owners_forget(k, &st);
 	return 0;
@@ -167,6 +170,39 @@ int owners_device(struct kernel *k, int fd, uint32_t type, uint64_t device)
 	x = owner_find(&k->owners, &st);
 	x->type = type;
 	x->rdev = device;
+	return 0;
+}
+
+int64_t owners_capability(const struct kernel *k, int fd, uint8_t ret_value[24])
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	const struct owner *x = owner_find(&k->owners, &st);
+	if (x && x->capable) {
+		memcpy(ret_value, x->capability, x->capability_size);
+		return x->capability_size ? x->capability_size : -ENODATA;
+	}
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ssize_t n = getxattr(path, ATTRIBUTE_CAPABILITY, ret_value, CAPABILITY_SIZE_MAX);
+	return n > 0 ? n : -ENODATA;
+}
+
+int owners_set_capability(struct kernel *k, const struct mount *m, int fd, const uint8_t *value, size_t size)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	struct stat seen = st;
+	owners_view(k, m, &seen);
+	int err = remember(&k->owners, &st, seen.st_uid, seen.st_gid, seen.st_mode & 07777);
+	if (err)
+		return err;
+	struct owner *x = owner_find(&k->owners, &st);
+	x->capable = true;
+	x->capability_size = (uint8_t)size;
+	memcpy(x->capability, value, size);
 	return 0;
 }
 

@@ -19,7 +19,8 @@
  * Where programs run as other users (--user) than who runs Carrel, and that is not root, what is his in
  * -L and /tmp is the guest's root's: for he made that tree.
  *
- * A device that the guest makes is an empty file on the host, and a device for the run.
+ * The capabilities of a file (security.capability) are read from the host, and remembered where the guest changes
+ * them. A device that the guest makes is an empty file on the host, and a device for the run.
  *
  * A file that the guest removes is forgotten; one that it makes has no past. So there is at most one
  * record for each file of the host that it may change, and OWNERS_MAX (-ENOSPC).
@@ -29,6 +30,7 @@
 
 #include <bsd/sys/tree.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -45,6 +47,9 @@ struct owner {
 	uint32_t uid, gid, mode; /* mode without its type */
 	uint32_t type;		 /* of a device, which is an empty file on the host; 0: what the host says */
 	uint64_t rdev;
+	bool capable;		    /* security.capability is remembered, not the host's */
+	uint8_t capability_size;    /* 0: there is none */
+	uint8_t capability[24];
 };
 RB_HEAD(owner_tree, owner);
 
@@ -66,6 +71,10 @@ int owners_set(struct kernel *k, const struct mount *m, int fd, uint32_t uid, ui
 int owners_made(const struct place *at, int fd, uint32_t mode);
 /* The file fd, which at's task just made, is seen as a device. Returns 0, -ENOMEM or -ENOSPC. */
 int owners_device(struct kernel *k, int fd, uint32_t type, uint64_t device);
+/* security.capability of the file fd: what is remembered, else the host's. Returns its size or -ENODATA. */
+int64_t owners_capability(const struct kernel *k, int fd, uint8_t ret_value[24]);
+/* For the run; size 0: it has none. Returns 0, -ENOMEM or -ENOSPC. */
+int owners_set_capability(struct kernel *k, const struct mount *m, int fd, const uint8_t *value, size_t size);
 /* The type of a directory's entry, of which the host says this one. */
 uint8_t owners_type(const struct kernel *k, uint64_t device, uint64_t inode, uint8_t type);
 /* The file is no more. */

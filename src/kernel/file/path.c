@@ -552,6 +552,9 @@ static int open_exec(struct place *at, struct task *t, struct file **ret_file)
 		return -EACCES;
 	if (t) {
 		int err = place_access(at, t, X_OK);
+		/* A program that a person starts cannot wait for who has a lease. */
+		if (!err && t->call.active)
+			err = lease_break(at, t, false, false);
 		if (err)
 			return err;
 	}

@@ -80,6 +80,9 @@ int shm_open(struct shm_node *n, uint32_t flags, const char *path, struct file *
 /* The node of such a file, or NULL. */
 struct shm_node *shm_node_of(const struct file *f);
 
+/* Where F_SET_RW_HINT of such a file is kept. */
+uint8_t *shm_hint(const struct file *f);
+
 /* Linux's numbers. */
 enum shm_seal {
 	SHM_SEAL_SEAL = 1 << 0,

@@ -6,6 +6,7 @@
 #include <bsd/sys/tree.h>
 #include <sys/queue.h>
 
+#include "kernel/file/attributes.h"
 #include "kernel/file/shm.h"
 #include "vm/object.h"
 
@@ -23,12 +24,14 @@ struct shm_node {
 	uint64_t inode;
 	uint32_t mode, uid, gid;
 	uint64_t rdev; /* of a device */
+	struct attributes attributes;
 	uint32_t links; /* as st_nlink says */
 	uint32_t refs;
 	struct timespec atime, mtime, ctime, born;
 	/* A regular file. */
 	struct object *object;
 	uint32_t seals;
+	uint8_t write_hint; /* F_SET_RW_HINT */
 	bool linkable; /* it has no name yet and may be given one: O_TMPFILE */
 	char *name;    /* the path it was opened by last, for maps; may be NULL */
 	bool gone;     /* that name is removed */
@@ -48,6 +51,7 @@ struct shm {
 	struct object_quota quota;
 	uint64_t inode; /* the last number given */
 	uint64_t inodes, inodes_max;
+	int64_t attribute_bytes; /* of all files */
 	struct shm_node *root;
 	LIST_HEAD(, shm_node) files;
 	LIST_ENTRY(shm) all;
@@ -55,6 +59,8 @@ struct shm {
 
 extern const struct pager shm_pager;
 
+/* Is there room for so many more files, and bytes of attributes? */
+bool shm_has_inodes(const struct shm *s, uint64_t nodes, int64_t bytes);
 /* Gives an open file that has no name yet (O_TMPFILE) the name to. */
 int shm_link(struct file *f, const struct place *to);
 

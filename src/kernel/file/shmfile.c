@@ -23,6 +23,11 @@ struct shm_node *shm_node_of(const struct file *f)
 	return f->ops == &shm_ops ? f->ctx : NULL;
 }
 
+uint8_t *shm_hint(const struct file *f)
+{
+	return &((struct shm_node *)f->ctx)->write_hint;
+}
+
 static struct mm *mm_of(const struct shm_node *n)
 {
 	return n->shm->kernel->mm;
@@ -386,6 +391,14 @@ static int shm_reopen(struct file *f, uint32_t flags, struct file **ret_file)
 	return err;
 }
 
+static void shm_capability(struct file *f, struct cred_file *ret_caps)
+{
+	const struct shm_node *n = f->ctx;
+	uint8_t value[CAPABILITY_SIZE_MAX];
+	int64_t size = attributes_get(&n->attributes, ATTRIBUTE_CAPABILITY, value, sizeof(value));
+	(void)capability_read(value, size, ret_caps); /* what is none gives none */
+}
+
 static void shm_release(struct file *f)
 {
 	shm_node_put(f->ctx);
@@ -409,6 +422,7 @@ static const struct file_ops shm_ops = {
     .utimens = shm_utimens,
     .reopen = shm_reopen,
     .link = shm_link,
+    .capability = shm_capability,
     .release = shm_release,
 };
 

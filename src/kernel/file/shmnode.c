@@ -101,12 +101,21 @@ void shm_statfs(const struct shm *s, struct statfs *ret_statfs)
 	}
 }
 
+bool shm_has_inodes(const struct shm *s, uint64_t nodes, int64_t bytes)
+{
+	enum { INODE_BYTES = 1024 };
+	uint64_t attributes = ((uint64_t)(s->attribute_bytes + bytes) + INODE_BYTES - 1) / INODE_BYTES;
+	return s->inodes_max == UINT64_MAX || s->inodes + nodes + attributes <= s->inodes_max;
+}
+
 /* ---- Beginning and end of a node ---- */
 
 static void node_free(struct shm_node *n)
 {
 	struct shm *s = n->shm;
 	s->inodes--;
+	s->attribute_bytes -= attributes_bytes(&n->attributes);
+	attributes_finish(&n->attributes);
 	free(n->target);
 	free(n->name);
 	free(n);
@@ -151,7 +160,7 @@ static int node_fill(struct shm_node *n, const char *target)
 int shm_node_create(struct shm *s, const struct task *t, uint32_t mode, const char *target,
 		    struct shm_node **ret_node)
 {
-	if (s->inodes >= s->inodes_max)
+	if (!shm_has_inodes(s, 1, 0))
 		return -ENOSPC;
 	struct shm_node *n = calloc(1, sizeof(*n));
 	if (!n)

@@ -474,6 +474,30 @@ static int shmtree_tmpfile(const struct place *at, uint32_t flags, uint32_t mode
 	return err;
 }
 
+static int64_t shmtree_xattr(const struct place *at, enum xattr_op op, const char *name, void *value, size_t size,
+			     int flags)
+{
+	struct shm_node *n = node_at(at);
+	int64_t more = 0, r;
+	if (!n)
+		return -ENOENT;
+	switch (op) {
+	case XATTR_GET: return attributes_get(&n->attributes, name, value, size);
+	case XATTR_LIST: return attributes_list(&n->attributes, value, size);
+	case XATTR_SET:
+		if (!shm_has_inodes(n->shm, 0, attributes_more(&n->attributes, name, size)))
+			return -ENOSPC;
+		r = attributes_set(&n->attributes, name, value, size, flags, &more);
+		break;
+	default: r = attributes_remove(&n->attributes, name, &more); break;
+	}
+	if (r)
+		return r;
+	n->shm->attribute_bytes += more;
+	shm_node_changed(n, false);
+	return 0;
+}
+
 const struct tree_ops shm_tree = {
     .type = "tmpfs",
     .stat = shmtree_stat,
@@ -493,4 +517,5 @@ const struct tree_ops shm_tree = {
     .utimens = shmtree_utimens,
     .truncate = shmtree_truncate,
     .tmpfile = shmtree_tmpfile,
+    .xattr = shmtree_xattr,
 };

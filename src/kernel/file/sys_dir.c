@@ -12,6 +12,7 @@
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/event/inotify.h"
+#include "kernel/file/attributes.h"
 #include "kernel/file/path.h"
 #include "kernel/kernel.h"
 #include "kernel/uaccess.h"
@@ -398,6 +399,13 @@ static int64_t set_owner(const struct place *at, uint32_t uid, uint32_t gid)
 	return at->mount->ops->chown ? at->mount->ops->chown(at, uid, gid) : -EPERM;
 }
 
+/* What it could do for its owner it cannot do for another. */
+static void lose_capability(const struct place *at)
+{
+	if (!at->file && S_ISREG(at->stat.st_mode) && at->mount->ops->xattr)
+		(void)at->mount->ops->xattr(at, XATTR_REMOVE, ATTRIBUTE_CAPABILITY, NULL, 0, 0);
+}
+
 /* Set-id bits go with the owner. */
 static int64_t change_owner(struct place *at, uint32_t uid, uint32_t gid)
 {
@@ -411,6 +419,8 @@ static int64_t change_owner(struct place *at, uint32_t uid, uint32_t gid)
 		at->stat.st_mode = (at->stat.st_mode & S_IFMT) | mode;
 		err = set_owner(at, uid == UINT32_MAX ? at->stat.st_uid : uid, gid == UINT32_MAX ? at->stat.st_gid : gid);
 	}
+	if (!err)
+		lose_capability(at);
 	if (!err && !at->file)
 		inotify_place(at, EVENT_ATTRIB);
 	return err;

@@ -7,7 +7,9 @@
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/event/async.h"
+#include "kernel/event/dnotify.h"
 #include "kernel/file/fd.h"
+#include "kernel/file/hostnode.h"
 #include "kernel/file/lock.h"
 #include "kernel/file/path.h"
 #include "kernel/file/pipe.h"
@@ -108,6 +110,7 @@ enum fcntl_command {
 	OFD_SETLKW = 38,
 	SETLEASE = 1024,
 	GETLEASE = 1025,
+	NOTIFY = 1026,
 	DUPFD_QUERY = 1027,
 	CREATED_QUERY = 1028,
 	DUPFD_CLOEXEC = 1030,
@@ -115,6 +118,8 @@ enum fcntl_command {
 	GETPIPE_SZ = 1032,
 	ADD_SEALS = 1033,
 	GET_SEALS = 1034,
+	GET_RW_HINT = 1035,
+	SET_RW_HINT = 1036,
 };
 
 /* fcntl's record locks, of a process or (OFD) of the open file */
@@ -259,6 +264,37 @@ static int get_owner_ex(struct task *t, const struct file *f, uint64_t va)
 	return uaccess_write(t, va, owner, sizeof(owner));
 }
 
+/* How long what is written to a file will live, which is kept and changes nothing. Files of the host and of a
+ * tmpfs have one whoever opens them; others have it with the open file. */
+static uint8_t *hint_of(struct file *f)
+{
+	uint8_t *hint = hostnode_hint(f);
+	if (!hint && shm_node_of(f))
+		hint = shm_hint(f);
+	return hint ? hint : &f->write_hint;
+}
+
+static int get_hint(struct task *t, struct file *f, uint64_t va)
+{
+	uint64_t hint = *hint_of(f);
+	return uaccess_write(t, va, &hint, sizeof(hint));
+}
+
+static int set_hint(struct task *t, struct file *f, uint64_t va)
+{
+	enum { HINTS = 6 };
+	struct stat st;
+	uint64_t hint;
+	if (!f->ops->stat || f->ops->stat(f, &st) != 0 || !stat_owned(&st, t))
+		return -EPERM;
+	int err = uaccess_read(t, &hint, va, sizeof(hint));
+	if (!err && hint >= HINTS)
+		err = -EINVAL;
+	if (!err)
+		*hint_of(f) = (uint8_t)hint;
+	return err;
+}
+
 int64_t sys_fcntl(struct task *t, const uint64_t a[6])
 {
 	struct fd_table *ft = t->process->files;
@@ -286,6 +322,7 @@ int64_t sys_fcntl(struct task *t, const uint64_t a[6])
 	case OFD_SETLKW: return record_lock(t, f, command, arg);
 	case SETLEASE: return lease_set(t, f, (int)a[0], arg);
 	case GETLEASE: return lease_get(f);
+	case NOTIFY: return dnotify_set(t, f, (int)a[0], (uint32_t)arg);
 	case DUPFD_QUERY: return fd_get(ft, (int)arg) ? fd_get(ft, (int)arg) == f : -EBADF;
 	case CREATED_QUERY: return f->created;
 	case SETOWN: return set_owner(f, (int32_t)arg);
@@ -298,6 +335,8 @@ int64_t sys_fcntl(struct task *t, const uint64_t a[6])
 	case SETPIPE_SZ: return pipe_set_size(f, arg);
 	case ADD_SEALS: return shm_seals_add(f, (uint32_t)arg);
 	case GET_SEALS: return shm_seals_get(f);
+	case GET_RW_HINT: return get_hint(t, f, arg);
+	case SET_RW_HINT: return set_hint(t, f, arg);
 	default: return -EINVAL;
 	}
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* sys_xattr.c - extended attributes
  *
- * Attributes named user.* of files and directories of the host are the host's, where it keeps any.
- * There are no others: those of the namespaces trusted, security and system are never there, and
- * cannot be set. Only what the guest may have is ever asked of the host.
+ * Attributes named user.* of files and directories of the host are the host's, where it keeps any; a tmpfs
+ * keeps them in Carrel. security.capability says what a program may (owners.h). There are no others: those of
+ * the namespaces trusted and system, and the rest of security, are never there, and cannot be set. Only what
+ * the guest may have is ever asked of the host.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "kernel/abi.h"
 #include "kernel/call.h"
 #include "kernel/event/inotify.h"
+#include "kernel/file/attributes.h"
 #include "kernel/file/fd.h"
 #include "kernel/file/path.h"
 #include "kernel/kernel.h"
@@ -24,6 +26,11 @@ enum { VALUE_MAX = 65536, FLAGS = 3 };
 static bool is_user(const char *name)
 {
 	return strncmp(name, "user.", 5) == 0 && name[5];
+}
+
+static bool is_capability(const char *name)
+{
+	return strcmp(name, ATTRIBUTE_CAPABILITY) == 0;
 }
 
 static bool is_known(const char *name)
@@ -47,6 +54,14 @@ static int read_name(struct task *t, uint64_t va, char ret_name[NAME_SIZE])
 static int attribute_check(const struct place *at, struct task *t, const char *name, bool write)
 {
 	mode_t type = at->stat.st_mode & S_IFMT;
+	bool none = at->file || at->synthetic || !at->mount->ops->xattr;
+	if (is_capability(name)) {
+		if (none || S_ISLNK(at->stat.st_mode))
+			return write ? -EOPNOTSUPP : -ENODATA;
+		if (!write)
+			return 0;
+		return at->mount->readonly ? -EROFS : task_can(t, CAP_SETFCAP) ? 0 : -EPERM;
+	}
 	if (!is_user(name))
 		return !is_known(name) ? -EOPNOTSUPP : write ? -EOPNOTSUPP : -ENODATA;
 	if (write && !at->file && (at->mount->readonly || at->synthetic))
@@ -56,7 +71,7 @@ static int attribute_check(const struct place *at, struct task *t, const char *n
 	int err = place_access(at, t, write ? W_OK : R_OK);
 	if (err)
 		return err;
-	return at->file || at->synthetic || !at->mount->ops->xattr ? -EOPNOTSUPP : 0;
+	return none ? -EOPNOTSUPP : 0;
 }
 
 static int64_t get(struct task *t, const struct place *at, const uint64_t a[6])
@@ -93,6 +108,9 @@ static int64_t set(struct task *t, const struct place *at, const uint64_t a[6])
 	}
 	if (!n)
 		n = attribute_check(at, t, name, true);
+	struct cred_file caps;
+	if (!n && is_capability(name))
+		n = capability_read(value, (int64_t)a[3], &caps);
 	if (!n)
 		n = at->mount->ops->xattr(at, XATTR_SET, name, value ? value : "", a[3], (int)a[4]);
 	free(value);
@@ -101,7 +119,7 @@ static int64_t set(struct task *t, const struct place *at, const uint64_t a[6])
 	return n;
 }
 
-/* Only those of user.* are the guest's to see. */
+/* Only those that it may have are the guest's to see. */
 static int64_t list(struct task *t, const struct place *at, const uint64_t a[6])
 {
 	size_t size = min_u64(a[2], VALUE_MAX), done = 0;
@@ -111,7 +129,7 @@ static int64_t list(struct task *t, const struct place *at, const uint64_t a[6])
 	int64_t n = names ? at->mount->ops->xattr(at, XATTR_LIST, NULL, names, VALUE_MAX, 0) : -ENOMEM;
 	for (int64_t i = 0; i < n;) {
 		size_t length = strlen(names + i) + 1;
-		if (is_user(names + i)) {
+		if (is_user(names + i) || is_capability(names + i)) {
 			memmove(names + done, names + i, length);
 			done += length;
 		}

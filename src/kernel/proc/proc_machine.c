@@ -166,7 +166,7 @@ int proc_sched(struct kernel *k, struct process *p, struct task *t, struct text 
 	text_add(text, "-------------------------------------------------------------------\n");
 	text_add(text, "%-45s:%21lu.%06lu\n", "se.sum_exec_runtime", ns / 1000000, ns % 1000000);
 	text_add(text, "%-45s:%21d\n%-45s:%21d\n", "policy",
-		 t ? t->sched.policy : 0, "prio", t && t->sched.priority ? 99 - t->sched.priority : 120 + p->nice);
+		 t ? t->sched.policy : 0, "prio", t && t->sched.priority ? 99 - t->sched.priority : 120 + (t ? t->sched.nice : 0));
 	return 0;
 }
 

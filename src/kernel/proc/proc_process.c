@@ -122,12 +122,11 @@ static void stat_line(const struct process *p, const struct task *t, bool whole,
 	text_add(text, " %lu %lu %lu %lu", tally_minor(&p->tally), tally_minor(&p->children_tally),
 		 tally_major(&p->tally), tally_major(&p->children_tally));
 	const struct task *of = t ? t : process_task((struct process *)(uintptr_t)p);
-	int32_t priority = of ? of->sched.priority : 0;
+	int32_t priority = of ? of->sched.priority : 0, nice = of ? of->sched.nice : 0;
 	uint64_t used = whole ? p->retired : t->retired, system = whole ? p->system : t->system;
 	text_add(text, " %lu %lu %lu %lu", ticks(used - system), ticks(system),
 		 ticks(p->children_retired - p->children_system), ticks(p->children_system));
-	text_add(text, " %d %d %u 0 %lu",
-		 priority ? -1 - priority : 20 + p->nice, p->nice, p->threads, ticks(p->started));
+	text_add(text, " %d %d %u 0 %lu", priority ? -1 - priority : 20 + nice, nice, p->threads, ticks(p->started));
 	text_add(text, " %lu %lu %lu", m.size * PAGE_SIZE, m.resident, p->limit[5].soft);
 	text_add(text, " %lu %lu %lu 0 0", s ? p->code_start : 0, s ? p->code_end : 0,
 		 s ? p->stack_start : 0);

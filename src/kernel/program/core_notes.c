@@ -100,7 +100,7 @@ static void add_info(struct text *to, const struct task *t)
 	const struct process *p = t->process;
 	struct note_info i = {
 	    .letter = 'R',
-	    .nice = (char)p->nice,
+	    .nice = (char)t->sched.nice,
 	    .uid = process_cred(p)->uid,
 	    .gid = process_cred(p)->gid,
 	    .pid = p->pid,

@@ -395,8 +395,9 @@ static void become(struct exec *x, const struct memory *m, bool interpreted)
 	p->executed = true;
 	p->barriers = 0;
 	/* What may not be read may not be looked into either. */
-	p->dumpable = x->readable && x->cred->euid == x->cred->uid && x->cred->egid == x->cred->gid;
-	if (x->secure)
+	bool gains = x->cred->permitted & ~t->cred->permitted;
+	p->dumpable = x->readable && !gains && x->cred->euid == x->cred->uid && x->cred->egid == x->cred->gid;
+	if (x->secure || gains)
 		p->death_signal = 0;
 	cred_give(t, x->cred);
 	x->cred = NULL;
@@ -422,8 +423,11 @@ static int choose_credentials(struct exec *x)
 	int r = x->file->ops->stat ? x->file->ops->stat(x->file, &st) : -EACCES;
 	if (r == 0 && x->file->mount && x->file->mount->flags & MOUNT_NOSUID)
 		st.st_mode &= ~(mode_t)(S_ISUID | S_ISGID);
+	struct cred_file caps = {0};
+	if (r == 0 && x->file->ops->capability && !(x->file->mount && x->file->mount->flags & MOUNT_NOSUID))
+		x->file->ops->capability(x->file, &caps);
 	if (r == 0)
-		r = cred_exec(x->task, &st, &x->cred, &x->secure);
+		r = cred_exec(x->task, &st, &caps, &x->cred, &x->secure);
 	if (r == 0)
 		x->readable = stat_access(&st, x->task, R_OK) == 0;
 	return r;
