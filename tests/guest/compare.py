@@ -165,7 +165,7 @@ SAME |= {
 DROPPED += ['mqueue', 'others', 'sysvshm', 'sysvsem', 'sysvmsg', 'softdirty', 'userfault']
 
 # Those that a Linux allows root only.
-ROOT_ONLY = ['asked', 'mounts', 'pagescan', 'pidfdthread', 'policies', 'uffdevents', 'uffdpages', 'numa', 'netlink', 'others', 'pieces', 'procfiles', 'settings', 'userfault', 'windows', 'rights']
+ROOT_ONLY = ['asked', 'mounts', 'pagescan', 'pidfdthread', 'policies', 'uffdevents', 'uffdpages', 'numa', 'netlink', 'others', 'pieces', 'procfiles', 'settings', 'userfault', 'windows', 'rights', 'loopback']
 
 # Users, rights, owners.
 SAME |= {
@@ -184,6 +184,7 @@ SAME |= {
     'netlink': 'programs_are_told_of_the_interface_and_threads_of_messages_as_on_linux',
     'msginfo': 'messages_come_with_their_time_address_and_hops_and_can_be_looked_at_again',
     'urgent': 'urgent_bytes_come_beside_the_stream_at_their_mark_as_on_linux',
+    'loopback': 'echoes_come_back_ports_wait_until_a_connection_is_over_for_good_and_sockets_are_listed_as_on_linux',
     'udpsock': 'datagrams_reach_whom_they_are_for_and_senders_hear_of_nobody_there',
     'sockopts': 'options_of_sockets_have_linux_s_values_limits_and_errors',
     'sockwait': 'waiting_on_a_socket_ends_by_bytes_signals_times_and_ends_as_on_linux',
@@ -262,7 +263,7 @@ def same_as_linux(name):
     ran, linux = carrel(name, plain=plain), native(name, plain=plain)
     if name == 'rights' and 'no attributes here' in linux.out:
         raise Skip('/tmp or /dev/shm of this host keeps no extended attributes')
-    if name in ('mounts', 'netlink', 'settings') and 'no namespaces' in linux.out:
+    if name in ('loopback', 'mounts', 'netlink', 'settings') and 'no namespaces' in linux.out:
         raise Skip('this Linux gives no namespaces, without which others would be disturbed')
     for _ in range(5):
         if linux.out != ran.out:
@@ -307,6 +308,7 @@ add('pagemap_tells_which_pages_were_stored_to_since_it_was_asked_to_forget', exp
 add('a_critical_section_that_was_preempted_begins_again', expected('rseq'))
 add('the_urgent_run_first_and_the_nice_get_less', expected('shares'))
 add('what_is_written_to_proc_sys_counts_for_the_whole_machine', expected('tuned'))
+add('the_port_of_a_connection_that_is_over_is_free_after_a_minute_of_the_machine_s_clock', expected('lasting'))
 add('a_thousand_forks_leave_the_free_frames_of_before', expected('thousand'))
 add('what_sockets_hold_takes_frames_of_ram_and_gives_them_back', expected('sockram'))
 

@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/kernel.h"
+#include "kernel/net/timewait.h"
 #include "kernel/uaccess.h"
 
 /* ip_local_port_range */
@@ -118,6 +119,18 @@ static bool covers(const uint8_t own[16], bool v6_only, const uint8_t ip[16])
 	return memcmp(own, any_v6, 16) == 0 && (!v6_only || !inet_is_v4(ip));
 }
 
+/* Is the port still taken by a connection that is over, and may s not have it all the same? */
+static bool waits(const struct socket *s, const uint8_t ip[16], uint16_t port)
+{
+	const struct timewait *w = NULL;
+	while ((w = timewait_next(s->kernel, (struct timewait *)(uintptr_t)w))) {
+		if (w->local.port == port && !(s->reuse_address && w->reuse_address) && !(s->reuse_port && w->reuse_port) &&
+		    (covers(ip, s->u.inet.v6_only, w->local.ip) || covers(w->local.ip, w->v6_only, ip)))
+			return true;
+	}
+	return false;
+}
+
 /* As inet_csk_bind_conflict: two may have the same port only if both allow it. */
 static bool conflicts(const struct socket *s, const uint8_t ip[16], uint16_t port, bool listening)
 {
@@ -136,7 +149,7 @@ static bool conflicts(const struct socket *s, const uint8_t ip[16], uint16_t por
 		if (!reuse && !(s->reuse_port && o->reuse_port && s->uid == o->uid))
 			return true;
 	}
-	return false;
+	return s->type == SOCK_TYPE_STREAM && waits(s, ip, port);
 }
 
 bool inet_may_listen(const struct socket *s)

@@ -35,6 +35,11 @@ struct socket *inet_find(struct kernel *k, int type, const struct inet_end *to,
 void inet_bind_accepted(struct socket *s);
 int inet_set_option(struct socket *s, int level, int name, const void *value, unsigned size);
 int inet_get_option(struct socket *s, int level, int name, void *ret_value, unsigned *size);
+/* udp.c: what all sockets of datagrams do. */
+int64_t udp_receive(struct socket *s, struct task *t, struct message *m);
+int udp_shutdown(struct socket *s, int how);
+int udp_poll(struct socket *s, struct waiter *w);
+int64_t udp_ioctl(struct socket *s, struct task *t, uint64_t request, uint64_t arg);
 /* SIOCGIFCONF and others of lo. -ENOTTY: none of those. */
 int64_t inet_ioctl(struct task *t, uint64_t request, uint64_t arg);
 

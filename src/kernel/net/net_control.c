@@ -147,7 +147,7 @@ static int read_v6(struct message *m, int type, const uint8_t *data, uint64_t si
 
 int control_read(const struct socket *s, struct message *m, int level, int type, const uint8_t *data, uint64_t size)
 {
-	if (s->type != SOCK_TYPE_DGRAM)
+	if (s->type != SOCK_TYPE_DGRAM && s->type != SOCK_TYPE_RAW)
 		return 0;
 	if (s->domain == SOCK_AF_INET && level == LEVEL_IP)
 		return read_v4(m, type, data, size);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* netlink.c - AF_NETLINK, as far as it tells of the machine's one interface (NETLINK_ROUTE)
+/* netlink.c - AF_NETLINK, as far as it tells of the machine's one interface (NETLINK_ROUTE) and of its sockets
+ * (NETLINK_SOCK_DIAG: sock_diag.c)
  *
  *	program --request--> lo, its addresses --answers--> the ring of the same socket
  *
@@ -18,22 +19,16 @@
 #include "base/text.h"
 #include "kernel/kernel.h"
 #include "kernel/net/inet.h"
+#include "kernel/net/netlink_private.h"
 #include "kernel/uaccess.h"
 
-enum { PROTOCOL_ROUTE = 0, LO = 1, REQUEST_MAX = 65536 };
+enum { PROTOCOL_ROUTE = 0, PROTOCOL_DIAG = 4, LO = 1, REQUEST_MAX = 65536 };
 /* struct nlmsghdr's types and flags. */
 enum { TYPE_ERROR = 2, TYPE_DONE = 3, TYPE_LEAST = 16, FLAG_REQUEST = 1, FLAG_MULTI = 2, FLAG_ACK = 4, FLAG_DUMP = 0x300 };
 enum {
 	NEW_LINK = 16, GET_LINK = 18, NEW_ADDRESS = 20, GET_ADDRESS = 22, GET_ROUTE = 26, GET_NEIGHBOUR = 30, GET_RULE = 34,
 	TYPE_MOST = 124,
 };
-
-struct header {
-	uint32_t size;
-	uint16_t type, flags;
-	uint32_t sequence, port;
-};
-_Static_assert(sizeof(struct header) == 16, "struct nlmsghdr");
 
 struct abi_link {
 	uint8_t family, pad;
@@ -54,13 +49,13 @@ struct abi_netlink_name {
 
 /* ---- Answers ---- */
 
-static void add_header(struct text *x, uint16_t type, uint16_t flags, const struct header *request, uint32_t port)
+void netlink_header(struct text *x, uint16_t type, uint16_t flags, const struct netlink_request *request, uint32_t port)
 {
-	const struct header h = {.type = type, .flags = flags, .sequence = request->sequence, .port = port};
+	const struct netlink_request h = {.type = type, .flags = flags, .sequence = request->sequence, .port = port};
 	text_add_bytes(x, (const char *)&h, sizeof(h));
 }
 
-static void add_attribute(struct text *x, uint16_t type, const void *value, uint16_t size)
+void netlink_attribute(struct text *x, uint16_t type, const void *value, uint16_t size)
 {
 	static const char zeros[4];
 	const uint16_t head[2] = {(uint16_t)(sizeof(head) + size), type};
@@ -70,14 +65,14 @@ static void add_attribute(struct text *x, uint16_t type, const void *value, uint
 }
 
 /* The message that began at start is whole: its size is known. */
-static void end_message(struct text *x, size_t start)
+void netlink_end(struct text *x, size_t start)
 {
 	uint32_t size = (uint32_t)(x->size - start);
 	if (!text_failed(x))
 		memcpy(x->bytes + start, &size, sizeof(size));
 }
 
-static void add_link(struct text *x, const struct header *request, uint32_t port, uint16_t flags)
+static void add_link(struct text *x, const struct netlink_request *request, uint32_t port, uint16_t flags)
 {
 	enum {
 		ADDRESS = 1, BROADCAST, NAME, MTU, QDISC = 6, QUEUE = 13, OPERSTATE = 16, LINKMODE, GROUP = 27, PROMISCUITY = 30,
@@ -88,25 +83,25 @@ static void add_link(struct text *x, const struct header *request, uint32_t port
 	static const uint32_t mtu = 65536, queue = 1000, nothing, single = 1;
 	const struct abi_link l = {.type = LOOPBACK, .index = LO, .flags = UP_LOOPBACK_RUNNING_LOWER};
 	size_t start = x->size;
-	add_header(x, NEW_LINK, flags, request, port);
+	netlink_header(x, NEW_LINK, flags, request, port);
 	text_add_bytes(x, (const char *)&l, sizeof(l));
-	add_attribute(x, NAME, "lo", 3);
-	add_attribute(x, QUEUE, &queue, 4);
-	add_attribute(x, OPERSTATE, &zero, 1);
-	add_attribute(x, LINKMODE, &zero, 1);
-	add_attribute(x, MTU, &mtu, 4);
-	add_attribute(x, GROUP, &nothing, 4);
-	add_attribute(x, PROMISCUITY, &nothing, 4);
-	add_attribute(x, SEND_QUEUES, &single, 4);
-	add_attribute(x, RECEIVE_QUEUES, &single, 4);
-	add_attribute(x, CARRIER, &one, 1);
-	add_attribute(x, QDISC, "noqueue", 8);
-	add_attribute(x, ADDRESS, none, sizeof(none));
-	add_attribute(x, BROADCAST, none, sizeof(none));
-	end_message(x, start);
+	netlink_attribute(x, NAME, "lo", 3);
+	netlink_attribute(x, QUEUE, &queue, 4);
+	netlink_attribute(x, OPERSTATE, &zero, 1);
+	netlink_attribute(x, LINKMODE, &zero, 1);
+	netlink_attribute(x, MTU, &mtu, 4);
+	netlink_attribute(x, GROUP, &nothing, 4);
+	netlink_attribute(x, PROMISCUITY, &nothing, 4);
+	netlink_attribute(x, SEND_QUEUES, &single, 4);
+	netlink_attribute(x, RECEIVE_QUEUES, &single, 4);
+	netlink_attribute(x, CARRIER, &one, 1);
+	netlink_attribute(x, QDISC, "noqueue", 8);
+	netlink_attribute(x, ADDRESS, none, sizeof(none));
+	netlink_attribute(x, BROADCAST, none, sizeof(none));
+	netlink_end(x, start);
 }
 
-static void add_address(struct text *x, const struct header *request, uint32_t port, uint8_t family)
+static void add_address(struct text *x, const struct netlink_request *request, uint32_t port, uint8_t family)
 {
 	enum { ADDRESS = 1, LOCAL, LABEL, CACHE = 6, FLAGS = 8, PERMANENT = 0x80, SCOPE_HOST = 254 };
 	static const uint8_t v4[4] = {127, 0, 0, 1}, v6[16] = {[15] = 1};
@@ -115,36 +110,36 @@ static void add_address(struct text *x, const struct header *request, uint32_t p
 	const struct abi_address a = {
 	    .family = family, .prefix = four ? 8 : 128, .flags = PERMANENT, .scope = SCOPE_HOST, .index = LO};
 	size_t start = x->size;
-	add_header(x, NEW_ADDRESS, FLAG_MULTI, request, port);
+	netlink_header(x, NEW_ADDRESS, FLAG_MULTI, request, port);
 	text_add_bytes(x, (const char *)&a, sizeof(a));
 	if (four) {
-		add_attribute(x, ADDRESS, v4, sizeof(v4));
-		add_attribute(x, LOCAL, v4, sizeof(v4));
-		add_attribute(x, LABEL, "lo", 3);
+		netlink_attribute(x, ADDRESS, v4, sizeof(v4));
+		netlink_attribute(x, LOCAL, v4, sizeof(v4));
+		netlink_attribute(x, LABEL, "lo", 3);
 	} else {
-		add_attribute(x, ADDRESS, v6, sizeof(v6));
+		netlink_attribute(x, ADDRESS, v6, sizeof(v6));
 	}
-	add_attribute(x, FLAGS, &flags, sizeof(flags));
-	add_attribute(x, CACHE, forever, sizeof(forever));
-	end_message(x, start);
+	netlink_attribute(x, FLAGS, &flags, sizeof(flags));
+	netlink_attribute(x, CACHE, forever, sizeof(forever));
+	netlink_end(x, start);
 }
 
-static void add_done(struct text *x, const struct header *request, uint32_t port)
+static void add_done(struct text *x, const struct netlink_request *request, uint32_t port)
 {
 	static const int32_t fine;
 	size_t start = x->size;
-	add_header(x, TYPE_DONE, FLAG_MULTI, request, port);
+	netlink_header(x, TYPE_DONE, FLAG_MULTI, request, port);
 	text_add_bytes(x, (const char *)&fine, sizeof(fine));
-	end_message(x, start);
+	netlink_end(x, start);
 }
 
-static void add_error(struct text *x, const struct header *request, uint32_t port, int32_t error)
+static void add_error(struct text *x, const struct netlink_request *request, uint32_t port, int32_t error)
 {
 	size_t start = x->size;
-	add_header(x, TYPE_ERROR, 0, request, port);
+	netlink_header(x, TYPE_ERROR, 0, request, port);
 	text_add_bytes(x, (const char *)&error, sizeof(error));
 	text_add_bytes(x, (const char *)request, sizeof(*request));
-	end_message(x, start);
+	netlink_end(x, start);
 }
 
 /* ---- Requests ---- */
@@ -170,7 +165,7 @@ static bool names_lo(const uint8_t *body, size_t size)
 }
 
 /* What a dump of this kind has for a family: 0 is all. Returns 0 or a negative errno. */
-static int dump(struct text *x, const struct header *h, uint32_t port, uint8_t family)
+static int dump(struct text *x, const struct netlink_request *h, uint32_t port, uint8_t family)
 {
 	switch (h->type) {
 	case GET_LINK: add_link(x, h, port, FLAG_MULTI); return 0;
@@ -187,14 +182,22 @@ static int dump(struct text *x, const struct header *h, uint32_t port, uint8_t f
 	}
 }
 
-static void answer(struct text *x, struct text *end, const struct header *h, uint32_t port, const uint8_t *body, size_t size)
+static void answer(struct socket *s, struct text *x, struct text *end, const struct netlink_request *h, const uint8_t *body,
+		   size_t size)
 {
+	struct kernel *k = s->kernel;
+	uint32_t port = s->u.netlink.port;
+	bool diag = s->protocol == PROTOCOL_DIAG;
 	int err;
 	if (h->type < TYPE_LEAST || !(h->flags & FLAG_REQUEST))
 		return;
 	/* Of each kind the third call gets, the others change. */
 	if (h->type > TYPE_MOST)
 		err = -EOPNOTSUPP;
+	else if (s->kernel->config.net_host)
+		err = -EOPNOTSUPP; /* of the host's interfaces nothing is told */
+	else if (diag)
+		err = diag_answer(x, h, port, body, size, k);
 	else if ((h->type & 3) != 2)
 		err = -EPERM;
 	else if ((h->flags & FLAG_DUMP) == FLAG_DUMP)
@@ -205,7 +208,7 @@ static void answer(struct text *x, struct text *end, const struct header *h, uin
 		err = -EOPNOTSUPP;
 	if (err == 0 && (h->flags & FLAG_DUMP) == FLAG_DUMP)
 		add_done(end, h, port);
-	else if (err == 0)
+	else if (err == 0 && !diag)
 		add_link(x, h, port, 0);
 	if (err || (h->flags & FLAG_ACK && (h->flags & FLAG_DUMP) != FLAG_DUMP))
 		add_error(end, h, port, err);
@@ -306,7 +309,7 @@ static int64_t netlink_send(struct socket *s, struct task *t, struct message *m)
 {
 	struct abi_netlink_name to = {0};
 	const uint8_t *bytes;
-	struct header h;
+	struct netlink_request h;
 	if (m->flags & MESSAGE_OOB)
 		return -EOPNOTSUPP;
 	if (m->size > REQUEST_MAX)
@@ -325,7 +328,7 @@ static int64_t netlink_send(struct socket *s, struct task *t, struct message *m)
 		memcpy(&h, bytes + at, sizeof(h));
 		if (h.size < sizeof(h) || h.size > m->size - at)
 			break;
-		answer(&x, &end, &h, s->u.netlink.port, bytes + at + sizeof(h), h.size - sizeof(h));
+		answer(s, &x, &end, &h, bytes + at + sizeof(h), h.size - sizeof(h));
 		if (text_failed(&x) || text_failed(&end)) {
 			s->error = ENOBUFS;
 		} else {
@@ -382,7 +385,7 @@ int netlink_make(struct task *t, int type, int protocol, struct socket **ret_soc
 	enum { RAW = 3 };
 	if (type != RAW && type != SOCK_TYPE_DGRAM)
 		return -ESOCKTNOSUPPORT;
-	if (protocol != PROTOCOL_ROUTE)
+	if (protocol != PROTOCOL_ROUTE && protocol != PROTOCOL_DIAG)
 		return -EPROTONOSUPPORT;
 	return socket_create(t->process->kernel, &netlink_ops, SOCK_AF_NETLINK, type, protocol, t, ret_socket);
 }

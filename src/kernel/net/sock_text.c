@@ -9,11 +9,12 @@
 #include "base/text.h"
 #include "kernel/kernel.h"
 #include "kernel/net/inet.h"
+#include "kernel/net/timewait.h"
 
 enum { FAMILY = 2 };
 
 /* The list has the newest first. */
-static struct socket *oldest(struct kernel *k)
+struct socket *socket_oldest(struct kernel *k)
 {
 	struct socket *s, *last = NULL;
 	LIST_FOREACH (s, &k->sockets->all, all)
@@ -21,7 +22,7 @@ static struct socket *oldest(struct kernel *k)
 	return last;
 }
 
-static struct socket *newer(struct kernel *k, struct socket *s)
+struct socket *socket_newer(struct kernel *k, struct socket *s)
 {
 	return s == LIST_FIRST(&k->sockets->all)
 		   ? NULL
@@ -44,7 +45,7 @@ void sockets_text_unix(struct kernel *k, struct text *text)
 {
 	enum { LISTENS = 0x10000, FREE = 0, UNCONNECTED = 1, CONNECTED = 3 };
 	text_add(text, "Num       RefCount Protocol Flags    Type St Inode Path\n");
-	for (struct socket *s = oldest(k); s; s = newer(k, s)) {
+	for (struct socket *s = socket_oldest(k); s; s = socket_newer(k, s)) {
 		if (s->domain != SOCK_AF_UNIX)
 			continue;
 		bool open = s->file != NULL;
@@ -68,9 +69,28 @@ static void add_end(struct text *text, int domain, const struct inet_end *end)
 	text_add(text, ":%04X", end->port);
 }
 
-static unsigned tcp_state(const struct socket *s)
+/* The time that is left in hundredths of a second. */
+static void add_timewaits(struct kernel *k, int domain, struct text *text, unsigned n)
 {
-	enum { ESTABLISHED = 1, SYN_SENT, FIN_WAIT2 = 5, CLOSE = 7, CLOSE_WAIT = 8, LISTEN = 10 };
+	enum { TIMER = 3, TICK = 10000000, REFS = 1 };
+	for (struct timewait *w = timewait_next(k, NULL); w; w = timewait_next(k, w)) {
+		if (w->domain != domain)
+			continue;
+		text_add(text, "%4u: ", n++);
+		add_end(text, domain, &w->local);
+		text_add(text, " ");
+		add_end(text, domain, &w->remote);
+		text_add(text, " %02X 00000000:00000000 %02X:%08lX 00000000     0        0 0 %d %016lx\n",
+			 w->finishing ? TCP_STATE_FIN_WAIT2 : TCP_STATE_TIME_WAIT, TIMER, (w->ends - kernel_now(k)) / TICK, REFS,
+			 w->serial);
+	}
+}
+
+unsigned tcp_state(const struct socket *s)
+{
+	enum {
+		ESTABLISHED = 1, SYN_SENT, FIN_WAIT2 = TCP_STATE_FIN_WAIT2, CLOSE = TCP_STATE_CLOSE, CLOSE_WAIT = 8, LISTEN = 10
+	};
 	switch (s->state) {
 	case SOCKET_LISTENING: return LISTEN;
 	case SOCKET_CONNECTING: return SYN_SENT;
@@ -90,9 +110,10 @@ void sockets_text_inet(struct kernel *k, int domain, int type, struct text *text
 		       "   uid  timeout inode%s\n",
 		 "sl", v4 ? 0 : 25, "", v4 && tcp ? "rem" : v4 ? "rem" : "remote", v4 ? 2 : 23, "",
 		 tcp ? "" : " ref pointer drops");
-	for (struct socket *s = oldest(k); s; s = newer(k, s)) {
+	for (struct socket *s = socket_oldest(k); s; s = socket_newer(k, s)) {
 		if (s->domain != domain || s->type != type || s->ops == &nethost_ops ||
-		    !s->u.inet.local.port)
+		    (type == SOCK_TYPE_DGRAM && s->ops == &icmp_ops) || !s->u.inet.local.port ||
+		    (tcp && tcp_state(s) == TCP_STATE_CLOSE))
 			continue;
 		text_add(text, "%4u: ", n++);
 		add_end(text, domain, &s->u.inet.local);
@@ -105,4 +126,6 @@ void sockets_text_inet(struct kernel *k, int domain, int type, struct text *text
 			 tcp_state(s), 0, waiting, s->uid, s->file ? s->inode : 0, s->refs,
 			 s->inode, tcp ? " 100 0 0 10 0" : " 0");
 	}
+	if (tcp)
+		add_timewaits(k, domain, text, n);
 }

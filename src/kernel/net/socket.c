@@ -13,6 +13,7 @@
 #include "kernel/file/path.h"
 #include "kernel/kernel.h"
 #include "kernel/net/netlink.h"
+#include "kernel/net/timewait.h"
 #include "kernel/uaccess.h"
 
 /* ---- The machine's ---- */
@@ -33,6 +34,7 @@ void sockets_destroy(struct kernel *k)
 	if (!k->sockets)
 		return;
 	rights_collect(k);
+	timewaits_destroy(k->sockets);
 	free(k->sockets);
 	k->sockets = NULL;
 }
@@ -73,7 +75,7 @@ int socket_create(struct kernel *k, const struct socket_ops *ops, int domain, in
 int socket_make(struct task *t, int domain, int type, int protocol, struct socket **ret_socket)
 {
 	struct kernel *k = t->process->kernel;
-	enum { TCP = 6, UDP = 17, RAW = 3 };
+	enum { ICMP = 1, TCP = 6, UDP = 17, ICMPV6 = 58, RAW = 3 };
 	if (type < 1 || type > 10)
 		return -EINVAL;
 	switch (domain) {
@@ -92,8 +94,8 @@ int socket_make(struct task *t, int domain, int type, int protocol, struct socke
 	case SOCK_AF_INET6:
 		if (protocol < 0 || protocol > 255)
 			return -EINVAL;
-		if (type == RAW)
-			return protocol ? -EPERM : -EPROTONOSUPPORT;
+		if (type == RAW || protocol == ICMP || protocol == ICMPV6)
+			return icmp_make(t, domain, type, protocol, ret_socket);
 		if (type != SOCK_TYPE_STREAM && type != SOCK_TYPE_DGRAM)
 			return -ESOCKTNOSUPPORT;
 		int own = type == SOCK_TYPE_STREAM ? TCP : UDP;
@@ -104,8 +106,7 @@ int socket_make(struct task *t, int domain, int type, int protocol, struct socke
 		return socket_create(k, own == TCP ? &tcp_ops : &udp_ops, domain, type, own, t,
 				     ret_socket);
 	case SOCK_AF_NETLINK:
-		/* Of the host's interfaces nothing is told. */
-		return k->config.net_host ? -EAFNOSUPPORT : netlink_make(t, type, protocol, ret_socket);
+		return netlink_make(t, type, protocol, ret_socket);
 	default: return -EAFNOSUPPORT;
 	}
 }

@@ -7,6 +7,8 @@
  *
  *	unix.c, unix_name.c   AF_UNIX: stream, datagram, seqpacket; paths and abstract names
  *	inet.c, tcp.c, udp.c  AF_INET and AF_INET6 between programs of this machine: loopback alone
+ *	timewait.h            ends of TCP connections that are over
+ *	icmp.c                ICMP: echo, by datagram or raw sockets
  *	nethost.c             the host's own sockets instead, with --net host
  *	netlink.c             what there is to know of the interface: AF_NETLINK
  *	rights.c              open files on their way in messages, and cycles of them
@@ -53,6 +55,7 @@ enum {
 	SOCK_AF_NETLINK = 16,
 	SOCK_TYPE_STREAM = 1,
 	SOCK_TYPE_DGRAM = 2,
+	SOCK_TYPE_RAW = 3,
 	SOCK_TYPE_SEQPACKET = 5,
 	SOCK_SHUT_IN = 1,
 	SOCK_SHUT_OUT = 2,
@@ -185,7 +188,7 @@ struct socket_ops {
 	void (*destroy)(struct socket *s);
 };
 
-enum { SOCKET_INTS = 41 };
+enum { SOCKET_INTS = 44 };
 
 struct socket {
 	unsigned refs;
@@ -254,6 +257,9 @@ struct socket {
 			bool v6_only;
 			bool fin;      /* the other side will send no more */
 			bool promised; /* connect said -EINPROGRESS */
+			bool first;    /* it finished before the other side did */
+			bool header;   /* IP_HDRINCL */
+			uint32_t filter[8]; /* ICMP_FILTER, ICMP6_FILTER: types that are not wanted */
 		} inet;
 		struct {
 			uint32_t port, groups;
@@ -269,6 +275,8 @@ struct sockets {
 	LIST_HEAD(socket_bucket, socket) bound[SOCKET_BUCKETS];
 	uint64_t serial;       /* of packets */
 	unsigned count;
+	LIST_HEAD(, timewait) timewaits; /* see timewait.h */
+	unsigned timewait_count;
 	uint16_t next_port[2]; /* ephemeral ones: TCP, UDP */
 	uint32_t next_name;    /* of autobind */
 	/* rights.c */
@@ -424,7 +432,9 @@ int control_read(const struct socket *s, struct message *m, int level, int type,
 
 /* ---- The kinds ---- */
 
-extern const struct socket_ops unix_stream_ops, unix_dgram_ops, tcp_ops, udp_ops, nethost_ops;
+extern const struct socket_ops unix_stream_ops, unix_dgram_ops, tcp_ops, udp_ops, icmp_ops, nethost_ops;
+/* icmp.c. Returns 0, -EPROTONOSUPPORT, -EPERM or -ENOMEM. */
+int icmp_make(struct task *t, int domain, int type, int protocol, struct socket **ret_socket);
 int unix_pair(struct task *t, struct socket *a, struct socket *b);
 /* The socket that a path or an abstract name leads to, counted for the caller. */
 int unix_find(struct socket *s, struct task *t, const struct address *a, struct socket **ret_socket);
@@ -433,6 +443,12 @@ int unix_autobind(struct socket *s);
 void unix_unbind(struct socket *s);
 int unix_name(struct socket *s, bool peer, struct address *ret_address);
 int nethost_create(struct task *t, int domain, int type, int protocol, struct socket **ret_socket);
+/* Every socket, the oldest first; NULL: that was the last. */
+struct socket *socket_oldest(struct kernel *k);
+struct socket *socket_newer(struct kernel *k, struct socket *s);
+/* Linux's number for the state of a connection. */
+enum { TCP_STATE_FIN_WAIT2 = 5, TCP_STATE_TIME_WAIT = 6, TCP_STATE_CLOSE = 7 };
+unsigned tcp_state(const struct socket *s);
 /* sock_text.c: /proc/net. */
 void sockets_text_unix(struct kernel *k, struct text *text);
 void sockets_text_inet(struct kernel *k, int domain, int type, struct text *text);

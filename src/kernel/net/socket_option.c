@@ -53,6 +53,7 @@ static const struct kept {
     {SOL_SOCKET_, RXQ_OVFL, 0, INT32_MIN, INT32_MAX},
     {LEVEL_IP, 1, 0, 0, 255},                   /* TOS */
     {LEVEL_IP, 2, 64, 1, 255},                  /* TTL */
+    {LEVEL_IP, 7, 0, INT32_MIN, INT32_MAX},     /* RETOPTS */
     {LEVEL_IP, 8, 0, INT32_MIN, INT32_MAX},     /* PKTINFO */
     {LEVEL_IP, 10, 1, 0, 5},                    /* MTU_DISCOVER */
     {LEVEL_IP, 11, 0, INT32_MIN, INT32_MAX},    /* RECVERR */

@@ -9,7 +9,7 @@
  *	A closes with    B: -ECONNRESET, once
  *	bytes unread
  *
- * There is no TIME_WAIT: nothing is ever late.
+ * Nothing is ever late; but whoever closes first keeps the port for its TIME_WAIT (timewait.h), as programs know it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -19,6 +19,7 @@
 #include "kernel/abi.h"
 #include "kernel/kernel.h"
 #include "kernel/net/inet.h"
+#include "kernel/net/timewait.h"
 
 /* How many bytes are on their way from s, at most. Linux lets the buffers of a connection grow
  * unless the program sets their size; a small machine keeps seven eighths of its RAM. */
@@ -66,8 +67,20 @@ static void over(struct socket *s)
 	if (s->state == SOCKET_CONNECTED && s->shut & SOCK_SHUT_OUT && s->u.inet.fin) {
 		s->shut = SOCK_SHUT_BOTH;
 		s->state = SOCKET_CLOSED;
+		if (s->u.inet.first)
+			timewait_begin(s, false);
 		socket_wake(s);
 	}
+}
+
+/* s finishes: its other side hears of it, be it a socket or what is left of one. */
+static void finish_both(struct socket *s)
+{
+	s->u.inet.first = !s->u.inet.fin;
+	if (s->peer->dead)
+		timewait_finished(s->kernel, &s->u.inet.remote, &s->u.inet.local);
+	finish(s->peer);
+	over(s->peer);
 }
 
 /* ---- Listening, connecting ---- */
@@ -149,9 +162,10 @@ static int begin_connect(struct socket *s, struct inet_end *to)
 		return err;
 	struct inet_end from;
 	inet_source(s, to, &from);
+	timewait_taken(s->kernel, &from, to);
 	s->u.inet.local = from;
 	s->u.inet.remote = *to;
-	s->u.inet.fin = false;
+	s->u.inet.fin = s->u.inet.first = false;
 	s->error = 0;
 	set_peer(s, NULL);
 	struct socket *listener = inet_find(s->kernel, s->type, to, &from);
@@ -284,8 +298,7 @@ static int tcp_shutdown(struct socket *s, int how)
 	bool more = how & SOCK_SHUT_OUT && !(s->shut & SOCK_SHUT_OUT);
 	s->shut |= (unsigned)how;
 	if (more) {
-		finish(s->peer);
-		over(s->peer);
+		finish_both(s);
 		over(s);
 	}
 	socket_wake(s);
@@ -302,10 +315,13 @@ static void tcp_close(struct socket *s)
 		stop_connecting(s);
 	if (o && s->state == SOCKET_CONNECTED) {
 		if (unread || s->linger == 0) {
+			timewait_broken(s->kernel, &s->u.inet.remote, &s->u.inet.local);
 			reset(o, ECONNRESET);
-		} else if (!(s->shut & SOCK_SHUT_OUT)) {
-			finish(o);
-			over(o);
+		} else {
+			if (!s->u.inet.fin)
+				timewait_begin(s, true);
+			if (!(s->shut & SOCK_SHUT_OUT))
+				finish_both(s);
 		}
 	}
 	socket_unbind(s);
@@ -335,6 +351,7 @@ static int64_t tcp_send(struct socket *s, struct task *t, struct message *m)
 	struct socket *to = s->peer;
 	if (to->dead) {
 		/* It goes nowhere; the answer to it is a reset. */
+		timewait_broken(s->kernel, &s->u.inet.remote, &s->u.inet.local);
 		reset(s, EPIPE);
 		return (int64_t)m->size;
 	}

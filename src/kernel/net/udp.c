@@ -104,7 +104,7 @@ static int64_t udp_send(struct socket *s, struct task *t, struct message *m)
 	return err ? err : (int64_t)m->size;
 }
 
-static int64_t udp_receive(struct socket *s, struct task *t, struct message *m)
+int64_t udp_receive(struct socket *s, struct task *t, struct message *m)
 {
 	uint64_t skip;
 	const struct packet *p = packet_next(s, m, &skip);
@@ -122,14 +122,14 @@ static int64_t udp_receive(struct socket *s, struct task *t, struct message *m)
 	return packet_take(s, t, m);
 }
 
-static int udp_shutdown(struct socket *s, int how)
+int udp_shutdown(struct socket *s, int how)
 {
 	s->shut |= (unsigned)how;
 	socket_wake(s);
 	return s->state == SOCKET_CONNECTED ? 0 : -ENOTCONN;
 }
 
-static int udp_poll(struct socket *s, struct waiter *w)
+int udp_poll(struct socket *s, struct waiter *w)
 {
 	int mask = POLLOUT | POLLWRNORM | POLLWRBAND, err;
 	err = wait_join(w, &s->readers);
@@ -146,7 +146,7 @@ static int udp_poll(struct socket *s, struct waiter *w)
 	return err ? err : mask;
 }
 
-static int64_t udp_ioctl(struct socket *s, struct task *t, uint64_t request, uint64_t arg)
+int64_t udp_ioctl(struct socket *s, struct task *t, uint64_t request, uint64_t arg)
 {
 	const struct packet *p = TAILQ_FIRST(&s->packets);
 	switch (request) {

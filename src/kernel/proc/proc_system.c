@@ -323,6 +323,8 @@ FILL_TEXT(if_inet6, "00000000000000000000000000000001 01 80 10 80       lo\n")
 		return 0;                                                                          \
 	}
 
+FILL_SOCKETS(net_raw, SOCK_AF_INET, SOCK_TYPE_RAW)
+FILL_SOCKETS(net_raw6, SOCK_AF_INET6, SOCK_TYPE_RAW)
 FILL_SOCKETS(net_tcp, SOCK_AF_INET, SOCK_TYPE_STREAM)
 FILL_SOCKETS(net_tcp6, SOCK_AF_INET6, SOCK_TYPE_STREAM)
 FILL_SOCKETS(net_udp, SOCK_AF_INET, SOCK_TYPE_DGRAM)
@@ -338,6 +340,13 @@ static int fill_locks(struct kernel *k, struct process *p, struct task *t, struc
 {
 	(void)p, (void)t;
 	locks_tell(k, text);
+	return 0;
+}
+
+/* Everybody may, as Debian says; see icmp.c. */
+static int fill_ping_groups(struct kernel *k, struct process *p, struct task *t, struct text *text)
+{
+	text_add(text, "0\t2147483647\n");
 	return 0;
 }
 
@@ -363,6 +372,8 @@ const struct proc_entry proc_system_entries[] = {
     {"misc", proc_empty, 0444, NULL},
     {"net/dev", fill_net_dev, 0444, NULL},
     {"net/if_inet6", fill_if_inet6, 0444, NULL},
+    {"net/raw", fill_net_raw, 0444, NULL},
+    {"net/raw6", fill_net_raw6, 0444, NULL},
     {"net/route", fill_net_route, 0444, NULL},
     {"net/tcp", fill_net_tcp, 0444, NULL},
     {"net/tcp6", fill_net_tcp6, 0444, NULL},
@@ -429,6 +440,7 @@ const struct proc_entry proc_system_entries[] = {
     {"sys/net/core/wmem_max", fill_socket_memory, 0444, NULL},
     {"sys/net/ipv4/ip_local_port_range", fill_port_range, 0444, NULL},
     {"sys/net/ipv4/ip_unprivileged_port_start", fill_unprivileged_port, 0444, NULL},
+    {"sys/net/ipv4/ping_group_range", fill_ping_groups, 0444, NULL},
     {"sys/net/ipv4/tcp_max_syn_backlog", fill_somaxconn, 0444, NULL},
     {"sys/net/ipv4/tcp_rmem", fill_tcp_rmem, 0444, NULL},
     {"sys/net/ipv4/tcp_wmem", fill_tcp_wmem, 0444, NULL},
