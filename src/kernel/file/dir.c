@@ -154,15 +154,9 @@ static int dir_entry(struct file *f, uint64_t *pos, char ret_name[256], uint64_t
 
 static int64_t dir_seek(struct file *f, int64_t offset, int whence)
 {
-	if (whence == SEEK_CUR)
-		offset += (int64_t)f->pos;
-	else if (whence != SEEK_SET)
-		return -EINVAL;
-	if (offset < 0)
-		return -EINVAL;
+	offset = file_seek_within(f, offset, whence);
 	if (offset == 0)
 		dir_forget(f->ctx);
-	f->pos = (uint64_t)offset;
 	return offset;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/text.h"
@@ -102,6 +103,15 @@ void file_describe(const struct file *f, const struct task *t, struct text *ret_
 		text_add(ret_name, "anon_inode:%s", f->ops->name);
 	else
 		text_add(ret_name, "%s:[%lu]", f->ops->name, number);
+}
+
+int64_t file_seek_within(struct file *f, int64_t offset, int whence)
+{
+	uint64_t from = whence == SEEK_CUR ? f->pos : 0;
+	if ((whence != SEEK_SET && whence != SEEK_CUR) || __builtin_add_overflow(from, offset, &offset) || offset < 0)
+		return -EINVAL;
+	f->pos = (uint64_t)offset;
+	return offset;
 }
 
 /* Of a file that got no descriptor: what it would release stays the caller's. */

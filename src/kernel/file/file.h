@@ -138,6 +138,8 @@ void file_put(struct file *f);
 int file_limit(struct task *t, uint64_t pos, size_t *size);
 /* May t make a file of this size so large? Returns 0, or -EFBIG after a SIGXFSZ. */
 int file_limit_size(struct task *t, uint64_t old, uint64_t size);
+/* lseek of what has no end that is known: SEEK_SET and SEEK_CUR move pos. Returns it or -EINVAL. */
+int64_t file_seek_within(struct file *f, int64_t offset, int whence);
 /* stat of what has neither a name nor a type: eventfds, epolls and their like. */
 int file_stat_anonymous(struct file *f, struct stat *ret_stat);
 /* Adds what the link of its descriptor says to t: a path, or a description of what has none. */

@@ -355,14 +355,8 @@ static int64_t netlink_receive(struct socket *s, struct task *t, struct message 
 
 static int netlink_poll(struct socket *s, struct waiter *w)
 {
-	int mask = POLLOUT | POLLWRNORM | POLLWRBAND, err = wait_join(w, &s->readers);
-	if (!err)
-		err = wait_join(w, &s->writers);
-	if (s->error)
-		mask |= POLLERR;
-	if (!TAILQ_EMPTY(&s->packets))
-		mask |= POLLIN | POLLRDNORM;
-	return err ? err : mask;
+	int err = socket_join(s, w);
+	return err ? err : POLLOUT | POLLWRNORM | POLLWRBAND | socket_ready(s);
 }
 
 /* Those of netlink are about what is never sent here. */

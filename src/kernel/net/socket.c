@@ -177,6 +177,24 @@ struct credentials socket_credentials(const struct task *t)
 	return (struct credentials){t->process->pid, t->cred->euid, t->cred->egid};
 }
 
+int socket_join(struct socket *s, struct waiter *w)
+{
+	int err = wait_join(w, &s->readers);
+	return err ? err : wait_join(w, &s->writers);
+}
+
+int socket_ready(const struct socket *s)
+{
+	int mask = s->error ? POLLERR : 0;
+	if (s->shut == SOCK_SHUT_BOTH)
+		mask |= POLLHUP;
+	if (s->shut & SOCK_SHUT_IN)
+		mask |= POLLRDHUP | POLLIN | POLLRDNORM;
+	if (!TAILQ_EMPTY(&s->packets))
+		mask |= POLLIN | POLLRDNORM;
+	return mask;
+}
+
 int socket_take_error(struct socket *s)
 {
 	int err = -s->error;

@@ -310,6 +310,9 @@ int socket_wait(struct task *t, struct wait_queue *q, uint64_t timeout, bool non
 /* The same for handlers that may have moved done bytes already: those count. */
 int64_t socket_wait_more(struct task *t, struct wait_queue *q, uint64_t timeout, bool nonblock,
 			 int64_t done);
+/* For poll: puts w on the queues of s; what holds of any socket: an error, its ends, something to receive. */
+int socket_join(struct socket *s, struct waiter *w);
+int socket_ready(const struct socket *s);
 /* SO_ERROR as a negative errno, which is cleared. */
 int socket_take_error(struct socket *s);
 /* -EPIPE, after a SIGPIPE unless the message asks for none. t may be NULL. */

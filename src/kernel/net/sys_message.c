@@ -182,28 +182,37 @@ static int64_t send_message(struct task *t, struct socket *s, struct message *m,
 	return s->ops->send(s, t, m);
 }
 
+/* The socket of a descriptor, and the message of t's call. Returns 0, -EBADF, -ENOTSOCK or -ENOMEM. */
+static int begin(struct task *t, uint64_t fd, struct socket **ret_socket, struct message **ret_message,
+		 bool *ret_nonblock)
+{
+	struct message *m;
+	int err = socket_get(t, fd, ret_socket, ret_nonblock);
+	if (err)
+		return err;
+	m = message_begin(t);
+	if (!m)
+		return -ENOMEM;
+	*ret_message = m;
+	return 0;
+}
+
 int64_t sys_sendmsg(struct task *t, const uint64_t a[6])
 {
 	struct socket *s;
+	struct message *m;
 	bool nonblock;
-	int err = socket_get(t, a[0], &s, &nonblock);
-	if (err)
-		return err;
-	struct message *m = message_begin(t);
-	return m ? send_message(t, s, m, a[1], (uint32_t)a[2], nonblock) : -ENOMEM;
+	int err = begin(t, a[0], &s, &m, &nonblock);
+	return err ? err : send_message(t, s, m, a[1], (uint32_t)a[2], nonblock);
 }
 
 int64_t sys_sendto(struct task *t, const uint64_t a[6])
 {
 	struct socket *s;
+	struct message *m;
 	bool nonblock;
-	int err = socket_get(t, a[0], &s, &nonblock);
-	if (err)
-		return err;
-	struct message *m = message_begin(t);
-	if (!m)
-		return -ENOMEM;
-	if (a[4])
+	int err = begin(t, a[0], &s, &m, &nonblock);
+	if (!err && a[4])
 		err = address_read(t, a[4], (uint32_t)a[5], &m->address);
 	if (err)
 		return err;
@@ -314,24 +323,20 @@ static int64_t receive_message(struct task *t, struct socket *s, struct message 
 int64_t sys_recvmsg(struct task *t, const uint64_t a[6])
 {
 	struct socket *s;
+	struct message *m;
 	bool nonblock;
-	int err = socket_get(t, a[0], &s, &nonblock);
-	if (err)
-		return err;
-	struct message *m = message_begin(t);
-	return m ? receive_message(t, s, m, a[1], (uint32_t)a[2], nonblock) : -ENOMEM;
+	int err = begin(t, a[0], &s, &m, &nonblock);
+	return err ? err : receive_message(t, s, m, a[1], (uint32_t)a[2], nonblock);
 }
 
 int64_t sys_recvfrom(struct task *t, const uint64_t a[6])
 {
 	struct socket *s;
+	struct message *m;
 	bool nonblock;
-	int err = socket_get(t, a[0], &s, &nonblock);
+	int err = begin(t, a[0], &s, &m, &nonblock);
 	if (err)
 		return err;
-	struct message *m = message_begin(t);
-	if (!m)
-		return -ENOMEM;
 	if (!m->finished) {
 		set_buffer(m, a[1], a[2]);
 		set_flags(m, (uint32_t)a[3], nonblock);
@@ -354,13 +359,13 @@ int64_t sys_recvfrom(struct task *t, const uint64_t a[6])
 static int64_t several(struct task *t, const uint64_t a[6], bool receive, uint64_t deadline)
 {
 	struct socket *s;
+	struct message *m;
 	bool nonblock;
 	uint32_t flags = (uint32_t)a[3];
 	uint64_t count = min_u64((uint32_t)a[2], IOV_MAX);
-	int64_t n = socket_get(t, a[0], &s, &nonblock);
-	struct message *m = n ? NULL : message_begin(t);
-	if (!m)
-		return n ? n : -ENOMEM;
+	int64_t n = begin(t, a[0], &s, &m, &nonblock);
+	if (n)
+		return n;
 	while (t->call.state[1] < count) {
 		uint64_t va = a[1] + t->call.state[1] * sizeof(struct abi_mmsghdr);
 		if (!receive && m->finished)

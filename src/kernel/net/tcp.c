@@ -398,10 +398,7 @@ static int64_t tcp_receive(struct socket *s, struct task *t, struct message *m)
 
 static int tcp_poll(struct socket *s, struct waiter *w)
 {
-	int mask = 0, err;
-	err = wait_join(w, &s->readers);
-	if (!err)
-		err = wait_join(w, &s->writers);
+	int mask = 0, err = socket_join(s, w);
 	if (err)
 		return err;
 	if (s->state == SOCKET_LISTENING)

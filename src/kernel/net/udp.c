@@ -131,19 +131,8 @@ int udp_shutdown(struct socket *s, int how)
 
 int udp_poll(struct socket *s, struct waiter *w)
 {
-	int mask = POLLOUT | POLLWRNORM | POLLWRBAND, err;
-	err = wait_join(w, &s->readers);
-	if (!err)
-		err = wait_join(w, &s->writers);
-	if (s->error)
-		mask |= POLLERR;
-	if (s->shut == SOCK_SHUT_BOTH)
-		mask |= POLLHUP;
-	if (s->shut & SOCK_SHUT_IN)
-		mask |= POLLRDHUP | POLLIN | POLLRDNORM;
-	if (!TAILQ_EMPTY(&s->packets))
-		mask |= POLLIN | POLLRDNORM;
-	return err ? err : mask;
+	int err = socket_join(s, w);
+	return err ? err : POLLOUT | POLLWRNORM | POLLWRBAND | socket_ready(s);
 }
 
 int64_t udp_ioctl(struct socket *s, struct task *t, uint64_t request, uint64_t arg)

@@ -248,22 +248,10 @@ static int64_t stream_receive(struct socket *s, struct task *t, struct message *
 	return socket_wait_more(t, &s->readers, s->receive_timeout, m->nonblock, n);
 }
 
-static int join(struct socket *s, struct waiter *w)
-{
-	int err = wait_join(w, &s->readers);
-	return err ? err : wait_join(w, &s->writers);
-}
-
 static int poll_state(const struct socket *s)
 {
-	int mask = 0;
-	if (s->error)
-		mask |= POLLERR;
-	if (s->shut == SOCK_SHUT_BOTH)
-		mask |= POLLHUP;
-	if (s->shut & SOCK_SHUT_IN)
-		mask |= POLLRDHUP | POLLIN | POLLRDNORM;
-	if (!TAILQ_EMPTY(&s->packets) || !TAILQ_EMPTY(&s->accepting))
+	int mask = socket_ready(s);
+	if (!TAILQ_EMPTY(&s->accepting))
 		mask |= POLLIN | POLLRDNORM;
 	if (connects(s) && s->state == SOCKET_CLOSED)
 		mask |= POLLHUP;
@@ -272,7 +260,7 @@ static int poll_state(const struct socket *s)
 
 static int stream_poll(struct socket *s, struct waiter *w)
 {
-	int err = join(s, w), mask = poll_state(s);
+	int err = socket_join(s, w), mask = poll_state(s);
 	if (s->state != SOCKET_LISTENING && stream_writable(s))
 		mask |= POLLOUT | POLLWRNORM | POLLWRBAND;
 	if (urgent_waits(s))
@@ -423,7 +411,7 @@ static int dgram_poll(struct socket *s, struct waiter *w)
 {
 	struct socket *o = s->peer;
 	bool crowded = o && o->peer != s && o->packet_count > DATAGRAMS;
-	int err = join(s, w), mask = poll_state(s);
+	int err = socket_join(s, w), mask = poll_state(s);
 	if (!err && o && o->peer != s)
 		err = wait_join(w, &o->room);
 	if (s->state != SOCKET_LISTENING && s->sent * 4 <= s->send_size && !crowded)

@@ -122,18 +122,6 @@ static int64_t proc_write(struct file *f, struct task *t, const void *bytes, siz
 	return err ? err : (int64_t)size;
 }
 
-static int64_t proc_seek(struct file *f, int64_t offset, int whence)
-{
-	if (whence == SEEK_CUR)
-		offset += (int64_t)f->pos;
-	else if (whence != SEEK_SET)
-		return -EINVAL;
-	if (offset < 0)
-		return -EINVAL;
-	f->pos = (uint64_t)offset;
-	return offset;
-}
-
 static int proc_file_stat(struct file *f, struct stat *ret_stat)
 {
 	*ret_stat = ((struct proc_file *)f->ctx)->stat;
@@ -172,7 +160,7 @@ static int changes_poll(struct file *f, struct waiter *w)
 }
 
 #define PROC_OPS                                                                                           \
-	.name = "proc", .look = proc_look, .read = proc_read, .write = proc_write, .seek = proc_seek,     \
+	.name = "proc", .look = proc_look, .read = proc_read, .write = proc_write, .seek = file_seek_within,     \
 	.stat = proc_file_stat, .release = proc_release
 static const struct file_ops proc_ops[] = {
     [UNWATCHED] = {PROC_OPS}, [ALWAYS] = {PROC_OPS, .poll = always_poll}, [CHANGES] = {PROC_OPS, .poll = changes_poll}};
@@ -222,7 +210,7 @@ static const struct file_ops window_ops = {
     .read = window_read,
     .write = window_write,
     .size = window_size,
-    .seek = proc_seek,
+    .seek = file_seek_within,
     .stat = proc_file_stat,
     .release = proc_release,
 };
@@ -234,7 +222,7 @@ static int64_t words_look(struct file *f, struct task *t, size_t size, uint64_t 
 
 /* Those of words are read in one piece, so that no word is cut. */
 #define WORDS_OPS                                                                                          \
-	.name = "proc", .records = true, .look = words_look, .read = window_read, .seek = proc_seek,      \
+	.name = "proc", .records = true, .look = words_look, .read = window_read, .seek = file_seek_within, \
 	.ioctl = window_ioctl,                                                                             \
 	.stat = proc_file_stat, .release = proc_release
 static const struct file_ops words_ops[] = {[UNWATCHED] = {WORDS_OPS}, [ALWAYS] = {WORDS_OPS, .poll = always_poll}};
