@@ -18,6 +18,7 @@
 #include "kernel/abi.h"
 #include "kernel/kernel.h"
 #include "kernel/net/inet.h"
+#include "kernel/net/multicast.h"
 
 enum { PROTOCOL_V4 = 1, PROTOCOL_V6 = 58, HEADER = 8, IP_HEADER = 20, MOST = 65535 };
 enum { ECHO_REPLY_V4 = 0, ECHO_V4 = 8, ECHO_V6 = 128, ECHO_REPLY_V6 = 129 };
@@ -349,6 +350,7 @@ static int icmp_get_option(struct socket *s, int level, int name, void *ret_valu
 
 static void icmp_close(struct socket *s)
 {
+	multicast_leave_all(s);
 	s->u.inet.local.port = 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "kernel/abi.h"
 #include "kernel/kernel.h"
+#include "kernel/net/multicast.h"
 #include "kernel/net/timewait.h"
 #include "kernel/uaccess.h"
 
@@ -81,6 +82,8 @@ int inet_destination(const struct socket *s, struct inet_end *end)
 {
 	if (inet_is_any(end->ip))
 		memcpy(end->ip, inet_is_v4(end->ip) ? lo_v4 : lo_v6, 16);
+	if (multicast_is(end->ip) && s->type != SOCK_TYPE_STREAM)
+		return multicast_goes(s, end->ip) ? 0 : -ENETUNREACH;
 	if (!inet_is_lo(end->ip) || (inet_is_v4(end->ip) && s->u.inet.v6_only))
 		return -ENETUNREACH;
 	/* From the address of one family nobody gets to the other. */
@@ -93,7 +96,11 @@ int inet_destination(const struct socket *s, struct inet_end *end)
 void inet_source(const struct socket *s, const struct inet_end *to, struct inet_end *ret_source)
 {
 	*ret_source = s->u.inet.local;
-	if (inet_is_any(ret_source->ip))
+	if (inet_is_any(ret_source->ip) && multicast_is(to->ip) && inet_is_v4(to->ip) && s->u.inet.by_address[0]) {
+		memcpy(ret_source->ip, prefix_v4, sizeof(prefix_v4));
+		memcpy(ret_source->ip + 12, s->u.inet.by_address, 4);
+	}
+	if (inet_is_any(ret_source->ip) || multicast_is(ret_source->ip))
 		memcpy(ret_source->ip, inet_is_v4(to->ip) ? lo_v4 : lo_v6, 16);
 }
 
@@ -197,7 +204,7 @@ int inet_bind(struct socket *s, struct task *t, const struct address *a)
 	int err = inet_parse(s, &copy, &end);
 	if (err)
 		return err;
-	if (!inet_is_any(end.ip) && !inet_is_lo(end.ip))
+	if (!inet_is_any(end.ip) && !inet_is_lo(end.ip) && (s->type == SOCK_TYPE_STREAM || !multicast_is(end.ip)))
 		return -EADDRNOTAVAIL;
 	if (s->u.inet.v6_only && inet_is_v4(end.ip))
 		return -EINVAL;
@@ -277,6 +284,19 @@ struct socket *inet_find(struct kernel *k, int type, const struct inet_end *to,
 	return best;
 }
 
+struct socket *inet_next(struct kernel *k, const struct inet_end *to, const struct inet_end *from, struct socket *after)
+{
+	const int type = SOCK_TYPE_DGRAM;
+	struct socket *s = after ? LIST_NEXT(after, bound)
+				 : LIST_FIRST(&k->sockets->bound[hash(type, to->port) % SOCKET_BUCKETS]);
+	for (; s; s = LIST_NEXT(s, bound)) {
+		if (is_inet(s, type, to->port) && covers(s->u.inet.local.ip, s->u.inet.v6_only, to->ip) &&
+		    (s->state != SOCKET_CONNECTED || same_end(&s->u.inet.remote, from)) && multicast_gets(s, to->ip))
+			break;
+	}
+	return s;
+}
+
 /* ---- Options ---- */
 
 enum { LEVEL_TCP = 6, LEVEL_IP = 0, LEVEL_IPV6 = 41 };
@@ -292,10 +312,9 @@ int inet_set_option(struct socket *s, int level, int name, const void *value, un
 		s->u.inet.v6_only = v != 0;
 		return 0;
 	}
-	/* Groups are joined on interfaces that can multicast; lo cannot. */
-	if ((level == LEVEL_IP && (name == 35 || name == 36)) ||
-	    (level == LEVEL_IPV6 && (name == 20 || name == 21)))
-		return -ENODEV;
+	int r = multicast_set_option(s, level, name, value, size);
+	if (r <= 0)
+		return r;
 	if (level == LEVEL_TCP && name == TCP_CONGESTION_ && s->type == SOCK_TYPE_STREAM)
 		return size >= 5 && memcmp(value, "cubic", 5) == 0  ? 0
 		       : size >= 4 && memcmp(value, "reno", 4) == 0 ? 0
@@ -303,9 +322,62 @@ int inet_set_option(struct socket *s, int level, int name, const void *value, un
 	return 1;
 }
 
+/* struct tcp_info of Linux 6. */
+struct abi_tcp_info {
+	uint8_t state, congestion, retransmits, probes, backoff, options, scales, flags;
+	uint32_t timeout, ack_timeout, send_segment, receive_segment, unacked, sacked, lost, retransmitted, forward;
+	uint32_t last_sent, last_ack_sent, last_received, last_ack, path, receive_threshold, round_trip, variance,
+	    send_threshold, window, advertised, reordering, receive_round_trip, receive_space, total_retransmitted;
+	uint64_t pacing, pacing_most, bytes_acked, bytes_received;
+	uint32_t segments_out, segments_in, not_sent, least_round_trip, data_in, data_out;
+	uint64_t rate, busy, window_limited, buffer_limited;
+	uint32_t delivered, delivered_marked;
+	uint64_t bytes_sent, bytes_again;
+	uint32_t doubles, reordered, out_of_order, send_window;
+};
+_Static_assert(sizeof(struct abi_tcp_info) == 232, "struct tcp_info");
+
+/* What Linux says of a connection over lo; times are 0, as bytes arrive when they are sent. Each segment with data
+ * is acknowledged by one without. */
+static void tcp_info(const struct socket *s, void *ret_info)
+{
+	enum { MTU = 65535, SEGMENT = 32768, ADVERTISED = 65483, DEFAULT_SEGMENT = 536, TIMESTAMPS_SACK_SCALES = 7, SCALES = 0xaa };
+	unsigned state = tcp_state(s);
+	bool listens = s->state == SOCKET_LISTENING, ever = s->u.inet.remote.port != 0;
+	struct abi_tcp_info i = {.state = (uint8_t)state, .window = 10, .reordering = 3};
+	if (listens) {
+		i.unacked = s->accepting_count;
+		i.sacked = s->backlog;
+	} else {
+		i.timeout = ever ? 204000 : 1000000;
+		i.variance = ever ? 0 : 250000;
+		i.send_threshold = INT32_MAX;
+		i.send_segment = ever ? SEGMENT : DEFAULT_SEGMENT;
+		i.least_round_trip = ever ? 0 : UINT32_MAX;
+	}
+	if (ever && !listens) {
+		bool asked = s->u.inet.count.asked;
+		uint32_t both = s->u.inet.count.out + s->u.inet.count.in;
+		i.options = TIMESTAMPS_SACK_SCALES;
+		i.scales = SCALES;
+		i.receive_segment = DEFAULT_SEGMENT;
+		i.path = MTU;
+		i.advertised = i.receive_threshold = i.receive_space = ADVERTISED;
+		i.bytes_sent = s->u.inet.count.sent;
+		i.bytes_acked = s->u.inet.count.sent + asked; /* its SYN counts */
+		i.bytes_received = s->u.inet.count.received;
+		i.data_out = s->u.inet.count.out;
+		i.data_in = s->u.inet.count.in;
+		i.segments_out = both + (asked ? 2 : 0);
+		i.segments_in = both + (asked ? 1 : 2);
+		i.delivered = s->u.inet.count.out + 1;
+		i.send_window = MTU + 1;
+	}
+	memcpy(ret_info, &i, sizeof(i));
+}
+
 int inet_get_option(struct socket *s, int level, int name, void *ret_value, unsigned *size)
 {
-	enum { INFO_SIZE = 232, ESTABLISHED = 1, CLOSED = 7, LISTEN = 10 };
 	uint8_t *b = ret_value;
 	if (level == LEVEL_IPV6 && name == V6ONLY && s->domain == SOCK_AF_INET6) {
 		int32_t v = s->u.inet.v6_only;
@@ -314,7 +386,7 @@ int inet_get_option(struct socket *s, int level, int name, void *ret_value, unsi
 		return 0;
 	}
 	if (level != LEVEL_TCP || s->type != SOCK_TYPE_STREAM)
-		return 1;
+		return multicast_get_option(s, level, name, ret_value, size);
 	if (name == TCP_CONGESTION_) {
 		memset(b, 0, 16);
 		memcpy(b, "cubic", 5);
@@ -322,11 +394,8 @@ int inet_get_option(struct socket *s, int level, int name, void *ret_value, unsi
 		return 0;
 	}
 	if (name == TCP_INFO_) {
-		memset(b, 0, INFO_SIZE);
-		b[0] = s->state == SOCKET_CONNECTED   ? ESTABLISHED
-		       : s->state == SOCKET_LISTENING ? LISTEN
-						      : CLOSED;
-		*size = INFO_SIZE;
+		tcp_info(s, ret_value);
+		*size = sizeof(struct abi_tcp_info);
 		return 0;
 	}
 	return 1;

@@ -32,6 +32,8 @@ void inet_unchoose(struct socket *s);
 /* Who is to get what is sent from one end to another; NULL: nobody. */
 struct socket *inet_find(struct kernel *k, int type, const struct inet_end *to,
 			 const struct inet_end *from);
+/* The next that may get what is sent to a group, after this one (NULL: the first). */
+struct socket *inet_next(struct kernel *k, const struct inet_end *to, const struct inet_end *from, struct socket *after);
 void inet_bind_accepted(struct socket *s);
 int inet_set_option(struct socket *s, int level, int name, const void *value, unsigned size);
 int inet_get_option(struct socket *s, int level, int name, void *ret_value, unsigned *size);

@@ -8,6 +8,7 @@
  *	unix.c, unix_name.c   AF_UNIX: stream, datagram, seqpacket; paths and abstract names
  *	inet.c, tcp.c, udp.c  AF_INET and AF_INET6 between programs of this machine: loopback alone
  *	timewait.h            ends of TCP connections that are over
+ *	multicast.h           groups on lo
  *	icmp.c                ICMP: echo, by datagram or raw sockets
  *	nethost.c             the host's own sockets instead, with --net host
  *	netlink.c             what there is to know of the interface: AF_NETLINK
@@ -259,6 +260,15 @@ struct socket {
 			bool promised; /* connect said -EINPROGRESS */
 			bool first;    /* it finished before the other side did */
 			bool header;   /* IP_HDRINCL */
+			struct multicast *groups; /* see multicast.h; NULL: none */
+			bool by_lo, by_lo_v6;	  /* IP_MULTICAST_IF, IPV6_MULTICAST_IF */
+			bool own_groups, own_groups_v6; /* IP_MULTICAST_ALL and IPv6's are off */
+			uint8_t by_address[4];
+			struct {
+				uint64_t sent, received; /* bytes */
+				uint32_t out, in;	 /* segments with data, as Linux would have made them */
+				bool asked;		 /* this end called connect */
+			} count;
 			uint32_t filter[8]; /* ICMP_FILTER, ICMP6_FILTER: types that are not wanted */
 		} inet;
 		struct {

@@ -166,6 +166,8 @@ static int begin_connect(struct socket *s, struct inet_end *to)
 	s->u.inet.local = from;
 	s->u.inet.remote = *to;
 	s->u.inet.fin = s->u.inet.first = false;
+	memset(&s->u.inet.count, 0, sizeof(s->u.inet.count));
+	s->u.inet.count.asked = true;
 	s->error = 0;
 	set_peer(s, NULL);
 	struct socket *listener = inet_find(s->kernel, s->type, to, &from);
@@ -335,6 +337,17 @@ static void tcp_close(struct socket *s)
 
 /* ---- Bytes ---- */
 
+/* For TCP_INFO: bytes went from s to its peer, in segments as long as lo takes. */
+static void count(struct socket *s, struct socket *to, uint64_t bytes)
+{
+	enum { SEGMENT = 65483 };
+	uint32_t segments = (uint32_t)((bytes + SEGMENT - 1) / SEGMENT);
+	s->u.inet.count.sent += bytes;
+	s->u.inet.count.out += segments;
+	to->u.inet.count.received += bytes;
+	to->u.inet.count.in += segments;
+}
+
 static int64_t tcp_send(struct socket *s, struct task *t, struct message *m)
 {
 	int64_t done = t ? (int64_t)t->call.done : 0;
@@ -355,7 +368,9 @@ static int64_t tcp_send(struct socket *s, struct task *t, struct message *m)
 		reset(s, EPIPE);
 		return (int64_t)m->size;
 	}
+	uint64_t before = ring_used(&to->in);
 	int64_t n = stream_give(to, t, m, limit(s, to));
+	count(s, to, ring_used(&to->in) - before);
 	if (n > 0 && m->flags & MESSAGE_OOB && ((uint64_t)n == m->size || m->nonblock))
 		urgent_sent(to);
 	if (n < 0 || (uint64_t)n == m->size)

@@ -13,6 +13,7 @@
 #include "kernel/abi.h"
 #include "kernel/kernel.h"
 #include "kernel/net/inet.h"
+#include "kernel/net/multicast.h"
 
 enum { MOST_V4 = 65507, MOST_V6 = 65527 };
 
@@ -44,7 +45,7 @@ static int udp_connect(struct socket *s, struct task *t, const struct address *a
 /* What the receiver may be told of it. Returns 0 or -EINVAL: no address of this machine. */
 static int describe(const struct socket *s, const struct inet_end *to, struct message *m)
 {
-	enum { LEVEL_IP = 0, TOS = 1, TTL = 2, LEVEL_IPV6 = 41, HOPS = 16, TCLASS = 67 };
+	enum { LEVEL_IP = 0, TOS = 1, TTL = 2, MULTICAST_TTL = 33, LEVEL_IPV6 = 41, HOPS = 16, MULTICAST_HOPS = 18, TCLASS = 67 };
 	static const uint8_t none[16];
 	bool v4 = inet_is_v4(to->ip);
 	struct datagram *d = &m->about;
@@ -54,7 +55,10 @@ static int describe(const struct socket *s, const struct inet_end *to, struct me
 		memcpy(m->source.ip, d->from, 16);
 	}
 	memcpy(d->to, to->ip, 16);
-	d->ttl = d->ttl ? d->ttl - 1 : v4 ? socket_kept(s, LEVEL_IP, TTL) : socket_kept(s, LEVEL_IPV6, HOPS);
+	bool many = multicast_is(to->ip);
+	d->ttl = d->ttl ? d->ttl - 1
+		 : v4	? socket_kept(s, LEVEL_IP, many ? MULTICAST_TTL : TTL)
+			: socket_kept(s, LEVEL_IPV6, many ? MULTICAST_HOPS : HOPS);
 	d->tos = d->tos ? d->tos - 1 : v4 ? socket_kept(s, LEVEL_IP, TOS) : socket_kept(s, LEVEL_IPV6, TCLASS);
 	return 0;
 }
@@ -91,8 +95,15 @@ static int64_t udp_send(struct socket *s, struct task *t, struct message *m)
 	err = describe(s, &to, m);
 	if (err)
 		return err;
-	struct socket *o = inet_find(s->kernel, s->type, &to, &m->source);
-	if (!o) {
+	bool many = multicast_is(to.ip);
+	struct socket *o = many ? NULL : inet_find(s->kernel, s->type, &to, &m->source);
+	if (many) {
+		/* A copy each; for whom there is no room it is lost. */
+		while ((o = inet_next(s->kernel, &to, &m->source, o))) {
+			if (o->in_charge <= o->receive_size && !(o->shut & SOCK_SHUT_IN))
+				(void)packet_put(o, NULL, NULL, m, bytes);
+		}
+	} else if (!o) {
 		if (s->state == SOCKET_CONNECTED) {
 			s->error = ECONNREFUSED;
 			socket_wake(s);
@@ -147,6 +158,7 @@ int64_t udp_ioctl(struct socket *s, struct task *t, uint64_t request, uint64_t a
 
 static void udp_close(struct socket *s)
 {
+	multicast_leave_all(s);
 	socket_unbind(s);
 }
 

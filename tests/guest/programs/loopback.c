@@ -8,6 +8,7 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <linux/tcp.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip6.h>
@@ -245,13 +246,13 @@ static void over(int port, int reuse, enum how how)
 		break;
 	default: close(s); break;
 	}
-	usleep(1000);
+	usleep(60000); /* an acknowledgement may be late */
 	states(port);
 	try_listen(port, 0);
 	try_listen(port, 1);
 	if (how == HALF) {
 		close(c);
-		usleep(1000);
+		usleep(60000);
 		states(port);
 	} else if (how == BROKEN) {
 		signal(SIGPIPE, SIG_IGN);
@@ -342,6 +343,155 @@ static void lists(void)
 	close(u);
 }
 
+/* ---- Groups ---- */
+
+static int member(const char *ip, int port)
+{
+	struct sockaddr_in a = at(ip, port);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	say("  bound to %s: %s", ip, result(bind(fd, (struct sockaddr *)&a, sizeof(a))));
+	return fd;
+}
+
+static const char *got(int fd)
+{
+	static char text[4][64];
+	static int i;
+	char *t = text[i++ % 4];
+	memset(t, 0, sizeof(text[0]));
+	return recv(fd, t, sizeof(text[0]) - 1, MSG_DONTWAIT) < 0 ? "-" : t;
+}
+
+static void groups(void)
+{
+	enum { GROUP_PORT = 7000 };
+	struct ip_mreq m = {.imr_multiaddr.s_addr = inet_addr("224.1.2.3")}, lo = m, other = m;
+	struct sockaddr_in to = at("224.1.2.3", GROUP_PORT), from;
+	lo.imr_interface.s_addr = inet_addr("127.0.0.1");
+	other.imr_multiaddr.s_addr = inet_addr("10.0.0.1");
+	other.imr_interface = lo.imr_interface;
+	say("groups");
+	int a = member("0.0.0.0", GROUP_PORT), b = member("224.1.2.3", GROUP_PORT), c = member("127.0.0.1", GROUP_PORT);
+	int s = socket(AF_INET, SOCK_DGRAM, 0), t = socket(AF_INET, SOCK_STREAM, 0);
+	say("  no interface: %s", result(setsockopt(a, SOL_IP, IP_ADD_MEMBERSHIP, &m, sizeof(m))));
+	say("  no group: %s", result(setsockopt(a, SOL_IP, IP_ADD_MEMBERSHIP, &other, sizeof(other))));
+	say("  short: %s, of TCP: %s", result(setsockopt(a, SOL_IP, IP_ADD_MEMBERSHIP, &lo, 7)),
+	    result(setsockopt(t, SOL_IP, IP_ADD_MEMBERSHIP, &lo, sizeof(lo))));
+	say("  to send by no interface: %s", result(sendto(s, "x", 2, 0, (struct sockaddr *)&to, sizeof(to))));
+	say("  by lo: %s", result(setsockopt(s, SOL_IP, IP_MULTICAST_IF, &lo.imr_interface, 4)));
+	say("  by another: %s", result(setsockopt(s, SOL_IP, IP_MULTICAST_IF, &other.imr_multiaddr, 4)));
+	struct in_addr by;
+	socklen_t size = sizeof(by);
+	getsockopt(s, SOL_IP, IP_MULTICAST_IF, &by, &size);
+	say("  which is %s", inet_ntoa(by));
+	say("  nobody is in it: %s", result(sendto(s, "none", 5, 0, (struct sockaddr *)&to, sizeof(to))));
+	usleep(1000);
+	say("  got %s", got(a));
+	say("  joined: %s", result(setsockopt(a, SOL_IP, IP_ADD_MEMBERSHIP, &lo, sizeof(lo))));
+	say("  again: %s", result(setsockopt(a, SOL_IP, IP_ADD_MEMBERSHIP, &lo, sizeof(lo))));
+	say("  sent: %s", result(sendto(s, "one", 4, 0, (struct sockaddr *)&to, sizeof(to))));
+	usleep(1000);
+	size = sizeof(from);
+	char text[16] = "";
+	if (recvfrom(a, text, sizeof(text), MSG_DONTWAIT, (struct sockaddr *)&from, &size) > 0)
+		say("  got %s from %s", text, inet_ntoa(from.sin_addr));
+	say("  who has its address: %s", got(b));
+	say("  who has another: %s", got(c));
+	int off = 0, ttl = 9, on = 1;
+	say("  all off: %s", result(setsockopt(b, SOL_IP, IP_MULTICAST_ALL, &off, sizeof(off))));
+	setsockopt(s, SOL_IP, IP_MULTICAST_LOOP, &off, sizeof(off));
+	setsockopt(s, SOL_IP, IP_MULTICAST_TTL, &ttl, sizeof(ttl));
+	setsockopt(a, SOL_IP, IP_RECVTTL, &on, sizeof(on));
+	sendto(s, "two", 4, 0, (struct sockaddr *)&to, sizeof(to));
+	usleep(1000);
+	char control[64] = "";
+	struct iovec v = {text, sizeof(text)};
+	struct msghdr h = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	long n = recvmsg(a, &h, MSG_DONTWAIT);
+	say("  got %ld, hops %d", n, n > 0 ? *(int *)CMSG_DATA(CMSG_FIRSTHDR(&h)) : -1);
+	say("  who is in none: %s", got(b));
+	say("  connected: %s", result(connect(s, (struct sockaddr *)&to, sizeof(to))));
+	say("  sent: %s", result(send(s, "three", 6, 0)));
+	usleep(1000);
+	say("  got %s", got(a));
+	say("  left: %s", result(setsockopt(a, SOL_IP, IP_DROP_MEMBERSHIP, &lo, sizeof(lo))));
+	say("  again: %s", result(setsockopt(a, SOL_IP, IP_DROP_MEMBERSHIP, &lo, sizeof(lo))));
+	send(s, "four", 5, 0);
+	usleep(1000);
+	say("  got %s", got(a));
+	for (n = 0; n < 30; n++) {
+		lo.imr_multiaddr.s_addr = htonl(0xe0010000u + (unsigned)n);
+		if (setsockopt(a, SOL_IP, IP_ADD_MEMBERSHIP, &lo, sizeof(lo)) != 0)
+			break;
+	}
+	say("  of %ld: %s", n, result(-1));
+	close(a), close(b), close(c), close(s), close(t);
+
+	struct ipv6_mreq m6 = {.ipv6mr_interface = 1};
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(GROUP_PORT)}, to6 = any;
+	inet_pton(AF_INET6, "ff05::77", &m6.ipv6mr_multiaddr);
+	to6.sin6_addr = m6.ipv6mr_multiaddr;
+	int one = 1, two = 2;
+	a = socket(AF_INET6, SOCK_DGRAM, 0);
+	s = socket(AF_INET6, SOCK_DGRAM, 0);
+	bind(a, (struct sockaddr *)&any, sizeof(any));
+	say("  IPv6: %s", result(setsockopt(a, SOL_IPV6, IPV6_ADD_MEMBERSHIP, &m6, sizeof(m6))));
+	say("  again: %s", result(setsockopt(a, SOL_IPV6, IPV6_ADD_MEMBERSHIP, &m6, sizeof(m6))));
+	say("  by lo: %s, by another: %s", result(setsockopt(s, SOL_IPV6, IPV6_MULTICAST_IF, &one, sizeof(one))),
+	    result(setsockopt(s, SOL_IPV6, IPV6_MULTICAST_IF, &two, sizeof(two))));
+	say("  sent: %s", result(sendto(s, "six", 4, 0, (struct sockaddr *)&to6, sizeof(to6))));
+	usleep(1000);
+	say("  got %s", got(a));
+	say("  left: %s", result(setsockopt(a, SOL_IPV6, IPV6_DROP_MEMBERSHIP, &m6, sizeof(m6))));
+	sendto(s, "seven", 6, 0, (struct sockaddr *)&to6, sizeof(to6));
+	usleep(1000);
+	say("  got %s", got(a));
+	close(a), close(s);
+}
+
+/* ---- What is known of a connection ---- */
+
+static void info(const char *what, int fd)
+{
+	struct tcp_info i = {0};
+	socklen_t size = sizeof(i);
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &size);
+	say("  %s: state %d, waiting %u of %u, acked %llu, received %llu, sent %llu, with data %u and %u, size %u", what, i.tcpi_state,
+	    i.tcpi_state == 10 ? i.tcpi_unacked : 0, i.tcpi_sacked, (unsigned long long)i.tcpi_bytes_acked, (unsigned long long)i.tcpi_bytes_received,
+	    (unsigned long long)i.tcpi_bytes_sent, i.tcpi_data_segs_out, i.tcpi_data_segs_in, size);
+}
+
+static void informed(void)
+{
+	static char bytes[30000];
+	say("what is known of a connection");
+	int l = listener(6100, 1), c = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in to = at("127.0.0.1", 6100);
+	info("new", c);
+	info("listening", l);
+	connect(c, (struct sockaddr *)&to, sizeof(to));
+	usleep(1000);
+	info("with one that waits", l);
+	int s = accept(l, NULL, NULL);
+	info("who called", c);
+	info("who was called", s);
+	if (write(c, bytes, 100) != 100 || (usleep(1000), read(s, bytes, 100)) != 100 || write(s, bytes, 30000) != 30000)
+		say("  %s", result(-1));
+	usleep(1000);
+	info("who called", c);
+	info("who was called", s);
+	shutdown(s, SHUT_WR);
+	usleep(60000);
+	struct tcp_info i;
+	socklen_t size = sizeof(i);
+	getsockopt(s, IPPROTO_TCP, TCP_INFO, &i, &size);
+	say("  states: %d", i.tcpi_state);
+	getsockopt(c, IPPROTO_TCP, TCP_INFO, &i, &size);
+	say("  and %d, MTU %u, segments of %u", i.tcpi_state, i.tcpi_pmtu, i.tcpi_advmss);
+	close(s), close(c), close(l);
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
@@ -362,5 +512,7 @@ int main(void)
 	raws();
 	waits();
 	lists();
+	groups();
+	informed();
 	return 0;
 }

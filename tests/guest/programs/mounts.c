@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -458,6 +459,12 @@ static void rooted(void)
 	close(up);
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *f)
+{
+	(void)st, (void)kind, (void)f;
+	return remove(path);
+}
+
 int main(void)
 {
 	/* Carrel has one tree for all, and no namespaces. */
@@ -482,5 +489,5 @@ int main(void)
 	devices("/dev");
 	no_devices();
 	rooted();
-	return 0;
+	return nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -367,6 +367,7 @@ static void directories(void)
 	happened("no more");
 	close(d);
 	close(x);
+	unlink(in("plain"));
 	unlink(in("d/sub/deep"));
 	rmdir(in("d/sub"));
 	rmdir(in("d"));
