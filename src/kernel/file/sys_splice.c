@@ -20,6 +20,7 @@
 #include "kernel/call.h"
 #include "kernel/event/inotify.h"
 #include "kernel/file/fd.h"
+#include "kernel/file/path.h"
 #include "kernel/file/pipe.h"
 #include "kernel/file/position.h"
 #include "kernel/file/transfer.h"
@@ -38,7 +39,7 @@ static struct task *waiter(struct task *t, uint32_t flags, const struct file *f)
 static int splice_check(const struct file *f, bool write)
 {
 	bool can = write ? f->ops->write != NULL : f->ops->read != NULL;
-	return can && !f->ops->records ? 0 : -EINVAL;
+	return can && !f->ops->records && !file_is_dir(f) ? 0 : -EINVAL;
 }
 
 static int64_t pipe_to_file(struct task *t, struct file *in, struct file *out, uint64_t *pos,

@@ -156,6 +156,9 @@ static void splices(void)
 	struct iovec v[2] = {{bytes + PAGE - 10, 20}, {bytes, 3}};
 	while (read(p[0], bytes, sizeof(bytes)) > 0)
 		;
+	int directory = open("/tmp", O_RDONLY | O_DIRECTORY);
+	say("  a directory: %s", result(splice(directory, NULL, p[1], NULL, 1, 0)));
+	close(directory);
 	say("  vmsplice: %s", result(vmsplice(p[1], v, 2, 0)));
 	say("  pieces left: %d", how_many(p[1], PAGE));
 	take(p[0], PAGE);

@@ -126,6 +126,31 @@ static void core(const char *pattern, const char *name)
 	unlink(path);
 }
 
+/* What a user's pipes may have together; root is not held to it. */
+static void pipes(void)
+{
+	pid_t pid;
+	put("fs/pipe-user-pages-soft", "40");
+	put("fs/pipe-user-pages-hard", "45");
+	put("fs/pipe-max-size", "100000");
+	put("fs/pipe-max-size", "1");
+	put("fs/pipe-max-size", "131072");
+	put("fs/pipe-user-pages-soft", "-1");
+	pid = fork();
+	if (pid == 0) {
+		int p[2], n = 0;
+		/* Who is not root from the start cannot become another. */
+		if (geteuid() == 0 && setresuid(1234, 1234, 1234) != 0)
+			_exit(1);
+		while (pipe(p) == 0 && n < 20)
+			say("pipe %d: %d", n++, fcntl(p[0], F_GETPIPE_SZ));
+		say("pipe %d: %s", n, result(-1));
+		_exit(0);
+	}
+	say("a user: %s", wait_for(pid));
+	put("fs/pipe-user-pages-hard", "0");
+}
+
 int main(void)
 {
 	struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
@@ -141,6 +166,8 @@ int main(void)
 	put("kernel/core_uses_pid", "1");
 	core("named", "named.%d");
 	numbers();
+	put("kernel/threads-max", "1000");
+	pipes();
 	say("open: %d", number("/proc/sys/fs/file-nr", "") > 3);
 	put("fs/file-max", "3");
 	say("root may open more, and nobody else: %d", (open("/dev/null", O_RDONLY) >= 0) == (geteuid() == 0));
