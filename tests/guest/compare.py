@@ -331,7 +331,7 @@ def the_host_s_network_is_reached_with_net_host_and_never_without():
         thread.start()
         ran = carrel('hostnet', port, given=['--net', 'host'])
         thread.join(LIMIT)
-    equal(ran.out, 'connect: 0\nsend: 5\npoll: 1\nrecv: 5\nworld\na stream: 1\nthen 500000\nwrite: 300000\n', 'what it says')
+    equal(ran.out, 'connect: 0\nsend: 5\npoll: 1\nrecv: 5\nworld\na stream: 1\nthen 500000\nwrite: 300000\na thread is told 7\n', 'what it says')
     equal((heard, ran.status), ([b'hello', 300_000], 0), 'what the host heard')
 
 

@@ -4,8 +4,29 @@
 #include "sockets.h"
 
 #include <fcntl.h>
+#include <mqueue.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+
+static int told[2];
+
+static void on_message(union sigval v)
+{
+	if (write(told[1], &v.sival_int, sizeof(v.sival_int)) < 0)
+		say("write: %s", result(-1));
+}
+
+/* The thread is told through a netlink socket, of which the host has no part. */
+static void notified(void)
+{
+	struct sigevent e = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = on_message, .sigev_value.sival_int = 7};
+	mqd_t q = mq_open("/hostnet", O_RDWR | O_CREAT, 0600, NULL);
+	int v = 0;
+	if (pipe(told) != 0 || mq_notify(q, &e) != 0 || mq_send(q, "x", 1, 0) != 0 || read(told[0], &v, sizeof(v)) < 0)
+		say("notified: %s", result(-1));
+	say("a thread is told %d", v);
+	mq_unlink("/hostnet");
+}
 
 int main(int argc, char **argv)
 {
@@ -34,5 +55,6 @@ int main(int argc, char **argv)
 	memset(much, 'x', sizeof(much));
 	say("write: %s", result(write(s, much, sizeof(much))));
 	close(s);
+	notified();
 	return 0;
 }
