@@ -438,4 +438,14 @@ script -qec 'tty | cut -c1-9; stty size; echo "typed on a terminal"; test -t 1; 
 STRESS = """bigheap brk fork madvise malloc memcpy memfd mincore mlock mlockmany mmap mmapaddr mmapcow mmapfixed
     mmapfork mmapmany mprotect mremap msync munmap pagemove pageswap pipe prefetch resources shm shm-sysv sparsematrix
     stack stackmmap switch userfaultfd vm vm-addr vm-segv vm-splice vma zero""".split()
-STRESS_SMALL = 'bigheap malloc memfd mmap mremap shm sparsematrix vm'.split()
+# In 6 MiB: each is larger than that, or is what is left to it.
+STRESS_SMALL = {
+    'bigheap': '--bigheap-ops 200 --bigheap-bytes 16M',
+    'malloc': '--malloc-ops 20000 --malloc-bytes 256K --malloc-max 64',
+    'memfd': '--memfd-ops 20 --memfd-bytes 8M',
+    'mmap': '--mmap-ops 40 --mmap-bytes 4M',
+    'mremap': '--mremap-ops 4 --mremap-bytes 4M',
+    'shm': '--shm-ops 10 --shm-bytes 2M --shm-objs 8',
+    'sparsematrix': '--sparsematrix-ops 10',
+    'vm': '--vm-ops 4 --vm-bytes 4M',
+}
