@@ -469,7 +469,7 @@ static const unsigned char special[512][6] = {
 	/* What is sealed would not be mapped anew for who comes after. */
 	S(mseal, 0, WHERE), S(mseal, 1, ZERO), S(mseal, 2, ZERO), S(cachestat, 0, FILE_FD), S(cachestat, 1, OFFSET), S(cachestat, 3, ZERO),
 	S(get_mempolicy, 1, ZERO), S(get_mempolicy, 2, ZERO), S(get_mempolicy, 3, ZERO), S(get_mempolicy, 4, ZERO), S(set_mempolicy, 0, ZERO), S(set_mempolicy, 1, ZERO), S(set_mempolicy, 2, ZERO),
-	S(set_mempolicy_home_node, 3, ZERO), S(move_pages, 0, SELF), S(move_pages, 1, SMALL), S(move_pages, 5, ZERO), S(migrate_pages, 0, SELF), S(migrate_pages, 1, ZERO),
+	S(set_mempolicy_home_node, 3, ZERO), S(move_pages, 0, SELF), S(move_pages, 1, SMALL), S(move_pages, 5, ZERO), S(migrate_pages, 0, SELF), S(migrate_pages, 1, SMALL),
 	S(riscv_flush_icache, 2, ZERO), S(riscv_hwprobe, 1, SMALL), S(riscv_hwprobe, 2, ZERO), S(riscv_hwprobe, 3, ZERO), S(riscv_hwprobe, 4, ZERO), S(getrandom, 2, ZERO), S(membarrier, 0, ZERO), S(membarrier, 1, ZERO),
 	S(clone, 4, BYTES), S(clone3, 0, CLONE), S(clone3, 1, SIZE_OF_CLONE), S(rseq, 0, AREA), S(rseq, 1, LENGTH_OF_AREA), S(rseq, 2, ZERO), S(execve, 0, PROGRAM), S(execve, 1, WORDS), S(execveat, 1, PROGRAM), S(execveat, 2, WORDS),
 	S(close_range, 0, SMALL), S(close_range, 2, ZERO), S(openat2, 2, HOW), S(openat2, 3, SIZE_OF_OP), S(statx, 3, SMALL), S(copy_file_range, 0, FILE_FD), S(copy_file_range, 1, OFFSET), S(copy_file_range, 2, FILE_FD), S(copy_file_range, 3, OFFSET), S(copy_file_range, 4, SMALL), S(copy_file_range, 5, ZERO),
