@@ -145,6 +145,7 @@ static int find_descriptor(struct place *at, int dirfd)
 /* Where a restricted walk began, and how. */
 struct limits {
 	unsigned flags;
+	unsigned links; /* followed so far */
 	const struct mount *mount;
 	size_t base;
 	char guest[PATH_SIZE];
@@ -228,12 +229,35 @@ static int jump(struct place *at, bool at_end)
 	return err ? err : 1;
 }
 
+/* A symbolic link, to be followed: the walk goes on where it leads, with *rest. Returns 0, 1 when the walk is over, or -errno. */
+static int step_through(struct place *at, struct limits *l, bool at_end, char *pending, const char **rest)
+{
+	if (++l->links > SYMLINKS_MAX || l->flags & FIND_NO_LINKS || at->mount->flags & MOUNT_NOSYMFOLLOW)
+		return -ELOOP;
+	int err = jump(at, at_end);
+	if (err < 0)
+		return err;
+	if (err == 1) {
+		if (l->flags & FIND_NO_JUMPS)
+			return -ELOOP;
+		if (l->flags & (FIND_BENEATH | FIND_AS_ROOT | FIND_ONE_MOUNT))
+			return -EXDEV;
+		if (at->file)
+			return at->slash && !S_ISDIR(at->stat.st_mode) ? -ENOTDIR : 1;
+		return 0;
+	}
+	err = follow(at, l, pending, rest);
+	if (!err)
+		err = step_look(at, l);
+	at->last = LAST_ROOT;
+	return err;
+}
+
 /* Walks step by step. at is where it starts. */
 static int walk(struct place *at, const char *path, unsigned flags)
 {
 	char pending[PATH_SIZE];
 	const char *rest = path;
-	unsigned links = 0;
 	struct limits l = {.flags = flags & FIND_RESTRICTED, .base = at->size};
 	bool free_way = place_open_way(at);
 	int err = place_look(at);
@@ -249,66 +273,39 @@ static int walk(struct place *at, const char *path, unsigned flags)
 		if (*rest == '\0')
 			return 0;
 		size_t n = strcspn(rest, "/");
-		const char *after = rest + n;
+		const char *name = rest, *after = rest + n;
 		while (*after == '/')
 			after++;
 		bool at_end = *after == '\0';
 		at->slash = at_end && rest[n] == '/';
 		if (!S_ISDIR(at->stat.st_mode))
 			return -ENOTDIR;
-		if (!free_way) {
-			err = place_permission(at, X_OK);
-			if (err)
-				return err;
-		}
-		if (n == 1 && rest[0] == '.') {
+		err = free_way ? 0 : place_permission(at, X_OK);
+		if (err)
+			return err;
+		rest += n;
+		if (n == 1 && name[0] == '.') {
 			at->last = LAST_DOT;
-			rest += n;
 			continue;
 		}
-		if (n == 2 && rest[0] == '.' && rest[1] == '.') {
+		if (n == 2 && name[0] == '.' && name[1] == '.') {
 			at->last = LAST_DOTDOT;
-			rest += n;
 			err = step_up(at, &l);
 			if (err)
 				return err;
 			continue;
 		}
 		at->last = LAST_NAME;
-		err = place_push(at, rest, n);
+		err = place_push(at, name, n);
+		if (!err)
+			err = step_look(at, &l);
 		if (err)
-			return err;
-		err = step_look(at, &l);
-		if (err == -ENOENT && at_end && (flags & FIND_NEW))
-			return 0;
-		if (err)
-			return err;
-		rest += n;
+			return err == -ENOENT && at_end && (flags & FIND_NEW) ? 0 : err;
 		if (!S_ISLNK(at->stat.st_mode) || (at_end && !(flags & FIND_FOLLOW) && !at->slash))
 			continue;
-		if (++links > SYMLINKS_MAX || l.flags & FIND_NO_LINKS)
-			return -ELOOP;
-		if (at->mount->flags & MOUNT_NOSYMFOLLOW)
-			return -ELOOP;
-		err = jump(at, at_end);
-		if (err < 0)
-			return err;
-		if (err == 1 && l.flags & FIND_NO_JUMPS)
-			return -ELOOP;
-		if (err == 1 && l.flags & (FIND_BENEATH | FIND_AS_ROOT | FIND_ONE_MOUNT))
-			return -EXDEV;
-		if (err == 1) {
-			if (at->file)
-				return at->slash && !S_ISDIR(at->stat.st_mode) ? -ENOTDIR : 0;
-			continue;
-		}
-		err = follow(at, &l, pending, &rest);
+		err = step_through(at, &l, at_end, pending, &rest);
 		if (err)
-			return err;
-		err = step_look(at, &l);
-		if (err)
-			return err;
-		at->last = LAST_ROOT;
+			return err < 0 ? err : 0;
 	}
 }
 
