@@ -134,7 +134,7 @@ TEST(shared_memory_is_swapped_and_read_back_by_the_kernel_too)
 	}
 }
 
-TEST(shared_memory_that_is_locked_keeps_its_frames_while_it_is_mapped_and_only_until_it_is_unlocked)
+TEST(shared_memory_that_is_locked_keeps_its_frames_mapped_or_not_until_it_is_unlocked)
 {
 	EACH_LAB (l, 64) {
 		add(&l, 64, 0);
@@ -153,8 +153,11 @@ TEST(shared_memory_that_is_locked_keeps_its_frames_while_it_is_mapped_and_only_u
 		object_lock(l.mm, o, true);
 		CHECK(!frame_evictable(l.mm, frame[0]));
 		CHECK_EQ(space_unmap(l.space, a, 2 * P), 0);
+		CHECK(!frame_evictable(l.mm, frame[0]));
+		object_lock(l.mm, o, false);
 		CHECK(frame_evictable(l.mm, frame[0]));
-		object_put(l.mm, o);
+		object_lock(l.mm, o, true);
+		object_put(l.mm, o); /* its frames are free again: the lab looks */
 	}
 }
 
