@@ -88,23 +88,6 @@ static void *waits(void *arg)
 	return NULL;
 }
 
-/* Until it sleeps. */
-static void asleep(pid_t tid)
-{
-	char path[64], text[256] = "", *state;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	do {
-		FILE *f = fopen(path, "r");
-
-		usleep(2000);
-		if (!f || !fgets(text, sizeof(text), f))
-			return;
-		fclose(f);
-		state = strrchr(text, ')') + 2;
-	} while (*state != 'S');
-}
-
 static void begin(struct one *all, int n, struct timespec *until)
 {
 	waiting = had = 0;
@@ -114,7 +97,7 @@ static void begin(struct one *all, int n, struct timespec *until)
 		pthread_create(&all[i].thread, NULL, waits, &all[i]);
 		while (waiting <= i)
 			usleep(1000);
-		asleep(tids[i]);
+		until_asleep(tids[i]);
 	}
 }
 
@@ -211,7 +194,7 @@ static void interrupted(void)
 	pthread_kill(all[0].thread, SIGUSR1);
 	while (!signals)
 		usleep(1000);
-	asleep(tids[0]);
+	until_asleep(tids[0]);
 	r[0] = result(futex(&word, FUTEX_CMP_REQUEUE_PI | P, 1, (void *)1, &lock, 0));
 	say("after %d signal: %s", signals, r[0]);
 	end("interrupted", all, 1);

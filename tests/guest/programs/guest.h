@@ -90,6 +90,26 @@ static inline const char *wait_for(pid_t pid)
 	return how_it_ended(status);
 }
 
+/* Returns when a process or thread of this number sleeps, as it does in a call that waits, or is gone. */
+static inline void until_asleep(pid_t id)
+{
+	char path[64], text[256];
+	const char *state;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", id);
+	do {
+		FILE *f = fopen(path, "r");
+		int got = f && fgets(text, sizeof(text), f);
+
+		usleep(2000);
+		if (f)
+			fclose(f);
+		if (!got)
+			return;
+		state = strrchr(text, ')') + 2;
+	} while (*state != 'S');
+}
+
 /* Runs what in a child and says how it ended. */
 static inline void in_child(const char *name, void (*what)(void))
 {

@@ -142,9 +142,10 @@ static void waits(void)
 	pid_t pid;
 
 	for (int i = 1; i <= 2; i++) {
-		if (fork() == 0)
+		pid = fork();
+		if (pid == 0)
 			_exit(mq_receive(q, text, 16, NULL) == 1 ? i * 10 + text[0] - '0' : errno);
-		pause_();
+		until_asleep(pid);
 	}
 	put(q, "1", 0);
 	say("the first: %d", ended());
@@ -166,9 +167,10 @@ static void waits(void)
 	put(q, "b", 0);
 	r[0] = result(mq_timedsend(q, "c", 1, 0, &past));
 	say("full %s", r[0]);
-	if (fork() == 0)
+	pid = fork();
+	if (pid == 0)
 		_exit(mq_send(q, "z", 1, 9) == 0 ? 42 : errno);
-	pause_();
+	until_asleep(pid);
 	r[0] = take(q, 16);
 	say("room %s, sent %d", r[0], ended());
 	r[0] = take(q, 16);
@@ -178,14 +180,14 @@ static void waits(void)
 	pid = fork();
 	if (pid == 0)
 		_exit(mq_receive(q, text, 16, NULL) < 0 ? errno : 0);
-	pause_();
+	until_asleep(pid);
 	kill(pid, SIGUSR1);
 	say("interrupted %s", strerrorname_np(ended()));
 	handle(SIGUSR1, nothing, SA_RESTART);
 	pid = fork();
 	if (pid == 0)
 		_exit(mq_receive(q, text, 16, NULL) == 4 ? 43 : errno);
-	pause_();
+	until_asleep(pid);
 	kill(pid, SIGUSR1);
 	pause_();
 	put(q, "late", 0);
