@@ -244,6 +244,11 @@ def one_node():
 SINCE = {'asked': (6, 9), 'pagescan': (6, 17), 'pidfdthread': (6, 16), 'policies': (6, 9), 'seals': (6, 17), 'uffdevents': (6, 15), 'uffdpages': (6, 15)}
 
 
+def root_is_a_mount():
+    with open('/proc/self/mountinfo', encoding='utf-8') as file:
+        return any(line.split()[4] == '/' for line in file)
+
+
 def same_as_linux(name):
     """Carrel is asked once. Linux may be disturbed, by load or a page that it moves: up to six times."""
     plain = name in PLAIN
@@ -252,10 +257,12 @@ def same_as_linux(name):
     release = tuple(int(n) for n in re.findall(r'\d+', os.uname().release)[:2])
     if release < SINCE.get(name, (0, 0)):
         raise Skip('Linux has it since {}.{}, and this one is older'.format(*SINCE[name]))
-    if name == 'shm' and not is_tmpfs('/dev/shm'):
+    if name in ('shm', 'rights') and not is_tmpfs('/dev/shm'):
         raise Skip('/dev/shm of this host is no tmpfs')
     if name == 'pollfiles' and not os.path.exists('/sys/devices/system/cpu/online'):
         raise Skip('/sys of this host is not mounted')
+    if name in ('asked', 'mounts') and not root_is_a_mount():
+        raise Skip('/ of this Linux is no mount (a chroot)')
     if name == 'asked' and not os.path.exists('/proc/pressure/cpu'):
         raise Skip('this Linux tells of no pressure (CONFIG_PSI)')
     if name in ('numa', 'policies') and not one_node():

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -95,6 +96,13 @@ static int never_returns(int number)
 	return number == SYS_exit || number == SYS_exit_group;
 }
 
+static long counted(int number, long result)
+{
+	counters->tries[number]++;
+	counters->wins[number] += result >= 0;
+	return result;
+}
+
 static void one_call(void)
 {
 	const struct entry *c = &calls[fuzz_random() % CALLS];
@@ -112,19 +120,15 @@ static void one_call(void)
 	long r = syscall(c->number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (r != -1 || (c->number == SYS_rt_sigsuspend && errno == EINTR))
 		counters->wins[c->number]++;
+	/* What is mounted is seldom hit by chance. */
+	if (r == 0 && c->number == SYS_mount && fuzz_random() % 2)
+		counted(SYS_umount2, syscall(SYS_umount2, a[1], 0));
 	/* A child or a thread of the child: it has had its part. */
 	if (r == 0 && (c->number == SYS_clone || c->number == SYS_clone3)) {
 		counters->tries[SYS_setsid]++;
 		counters->wins[SYS_setsid] += syscall(SYS_setsid) > 0;
 		syscall(getpid() == before ? SYS_exit : SYS_exit_group, 0);
 	}
-}
-
-static long counted(int number, long result)
-{
-	counters->tries[number]++;
-	counters->wins[number] += result >= 0;
-	return result;
 }
 
 /* Nobody but another process can let these succeed: one that waits for a shared word, and one that wakes it. */
@@ -209,6 +213,18 @@ static void kill_since(pid_t first)
 		;
 }
 
+/* What a child mounted, it mounted in its directory. */
+static void unmount(const char *place)
+{
+	char path[128];
+
+	for (int i = 0; i < INSIDES; i++) {
+		snprintf(path, sizeof(path), "%s/%s", place, inside[i]);
+		while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+			;
+	}
+}
+
 /* What cannot be removed, such as a file that was made immutable, stays. */
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -253,7 +269,8 @@ static void batch(unsigned long number)
 	kill_since(p);
 	counters_add();
 	snprintf(name, sizeof(name), "/tmp/fuzz-%lu", number);
-	nftw(name, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	unmount(name);
+	nftw(name, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
 static struct counters *counters_map(int fd)

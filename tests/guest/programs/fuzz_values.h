@@ -73,6 +73,10 @@ static unsigned long below(unsigned long n)
 #define ONE_OF(...)                                                                                \
 	((const long[]){__VA_ARGS__}[below(sizeof((const long[]){__VA_ARGS__}) / sizeof(long))])
 
+/* Where a child may mount: what it mounts elsewhere would be in the way of all that come after it. */
+static const char *const inside[] = {"a", "b", "c", "d", "d/e", "fifo", "."};
+enum { INSIDES = sizeof(inside) / sizeof(inside[0]) };
+
 static const char *const paths[] = {"a", "b", "c", "d", "d/e", "link", "loop", ".", "..", "", "d/..", "fifo", "sock",
 	"/dev/null", "/dev/zero", "/dev/tty", "/dev/ptmx", "/dev/urandom", "/proc/self/maps", "/proc/self/stat", "/proc/self/fd/3",
 	"/proc/self/exe", "/proc/meminfo", "/proc/self/mem", "/proc/self/clear_refs", "/dev/shm/x", "/tmp", "/", "none/x", "/proc/self/fd"};
@@ -230,12 +234,12 @@ enum kind {
 	BYTES = 1, NAME, PATH, WORDS, VECTORS, TIME, TIMES, TIMEVALS, SET, ALL_SET, ACTION, LIMIT, INTERVAL, INTERVALS,
 	SIGEVENT, ADDRESS, LENGTH, MESSAGE, MESSAGES, POLLS, FDS, EPOLL, HOW, CLONE, CPUS, PARAM, SCHED,
 	CAP_HEAD, CAP_DATA, OFFSET, INFO, SEMS, QUEUED, QUEUE, NUMBER, LOCK, AREA, STACK, WAITERS,
-	OWN, FILE_NAME,
+	OWN, FILE_NAME, INSIDE,
 	/* no structures */
 	WHERE, LENGTH_OF_SET, LENGTH_OF_AREA, LENGTH_OF_WHERE, SHM_ID, SEM_ID, MSG_ID, DESCRIPTOR_PID, SMALL, ZERO, FLAGS_OF_WHERE, FUTEX_OP, TIMER_ID,
 	IPC_OP, SEM_OP, WAIT_ID, WAIT_OPTIONS, FAMILY, SOCKET_KIND, OPTION_LEVEL, OPTION_NAME, SPLICE_FD, UID, CLOCK_ID, POLL_COUNT,
 	EPOLL_OP, OF_OP, QUEUE_NAME, SIZE_OF_OP, WHO, SCHED_POLICY, PROGRAM, SIZE_OF_CLONE, ANON, HERE, DIRECTORY, TIMER_FD, SIGNAL_FD, EPOLL_FD, INOTIFY_FD,
-	PID_FD, QUEUE_FD, PIPE_FD, FILE_FD, SOCKET_FD, SELF, HANDLE,
+	PID_FD, QUEUE_FD, PIPE_FD, FILE_FD, SOCKET_FD, SELF, HANDLE, MOUNT_FLAGS,
 };
 
 static unsigned long fill(enum kind kind, char *s);
@@ -329,6 +333,7 @@ static unsigned long fill(enum kind kind, char *s)
 	switch (kind) {
 	case NAME: snprintf(s, SLOT, "%s", below(2) ? "user.x" : "tmpfs"); break;
 	case PATH: snprintf(s, SLOT, "%s", paths[below(sizeof(paths) / sizeof(paths[0]))]); break;
+	case INSIDE: snprintf(s, SLOT, "%s", inside[below(INSIDES)]); break;
 	case FILE_NAME: snprintf(s, SLOT, "%c", "ab"[below(2)]); break;
 	case OWN: snprintf(s, SLOT, "%s%lu", below(3) ? "" : "d/", below(30)); break;
 	case QUEUE_NAME: snprintf(s, SLOT, "%s", below(4) ? "fuzz" : "other"); break;
@@ -433,7 +438,7 @@ static unsigned long fill(enum kind kind, char *s)
 #define S(name, argument, kind) [SYS_##name][argument] = kind
 static const unsigned char special[512][6] = {
 	S(setxattr, 2, BYTES), S(setxattr, 3, SMALL), S(setxattr, 4, ZERO), S(lsetxattr, 4, ZERO), S(fsetxattr, 4, ZERO), S(fsetxattr, 0, FILE_FD),
-	S(fsetxattr, 3, SMALL), S(fgetxattr, 0, FILE_FD), S(fremovexattr, 0, FILE_FD), S(mount, 4, NAME),
+	S(fsetxattr, 3, SMALL), S(fgetxattr, 0, FILE_FD), S(fremovexattr, 0, FILE_FD), S(mount, 1, INSIDE), S(mount, 3, MOUNT_FLAGS), S(mount, 4, NAME), S(umount2, 0, INSIDE),
 	S(utimensat, 2, TIMES), S(capget, 0, CAP_HEAD), S(capset, 0, CAP_HEAD), S(capset, 1, CAP_DATA), S(waitid, 0, WAIT_ID), S(waitid, 1, WHO), S(waitid, 3, WAIT_OPTIONS),
 	S(futex, 0, NUMBER), S(futex, 1, FUTEX_OP), S(futex, 2, SMALL), S(futex, 3, TIME), S(futex, 4, NUMBER),
 	S(get_robust_list, 0, SELF), S(set_robust_list, 1, LENGTH_OF_SET),
@@ -514,6 +519,7 @@ static unsigned long simple(enum kind kind)
 	case SOCKET_KIND: return (unsigned long)(ONE_OF(1, 2, 5) | ONE_OF(0, SOCK_NONBLOCK, SOCK_CLOEXEC));
 	case OPTION_LEVEL: return (unsigned long)ONE_OF(SOL_SOCKET, SOL_SOCKET, 6, 0);
 	case OPTION_NAME: return below(40);
+	case MOUNT_FLAGS: return (unsigned long)(ONE_OF(0, 0, MS_BIND, MS_BIND | MS_REC, MS_REMOUNT, MS_REMOUNT | MS_BIND, MS_MOVE, MS_PRIVATE) | ONE_OF(0, 0, MS_RDONLY, MS_NOSUID));
 	case SIZE_OF_OP: return (unsigned long)ONE_OF(4, 4, 24, 16, 8);
 	case OF_OP: return (unsigned long)ONE_OF(16, 110, 16, 110, 2, 9);
 	case SPLICE_FD: return (unsigned long)ONE_OF(3, 4, 8, 20, 6);
