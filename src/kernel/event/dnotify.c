@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/bits.h"
 #include "kernel/event/async.h"
 #include "kernel/event/inotify.h"
 #include "kernel/file/path.h"
@@ -50,7 +51,7 @@ static uint32_t events_of(uint32_t asked)
 		   {DELETE, EVENT_DELETE | EVENT_MOVED_FROM},
 		   {ATTRIB, EVENT_ATTRIB}};
 	uint32_t events = 0;
-	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+	for (unsigned i = 0; i < array_size(all); i++)
 		events |= asked & all[i].asked ? all[i].events : 0;
 	return events;
 }

@@ -501,7 +501,6 @@ static int64_t watch_add(struct inotify *n, const struct stat *st, uint32_t mask
 int64_t sys_inotify_add_watch(struct task *t, const uint64_t a[6])
 {
 	uint32_t mask = (uint32_t)a[2];
-	char path[PATH_SIZE];
 	struct inotify *n;
 	struct place at;
 	if ((mask & ~KNOWN) || !(mask & KNOWN))
@@ -511,11 +510,7 @@ int64_t sys_inotify_add_watch(struct task *t, const uint64_t a[6])
 		return err ? err : -EINVAL;
 	if (err)
 		return err;
-	int length = uaccess_string(t, path, a[1], sizeof(path));
-	if (length < 0)
-		return length;
-	err = path_find(t->process->kernel, t, ABI_AT_FDCWD, path,
-			mask & DONT_FOLLOW ? 0 : FIND_FOLLOW, &at);
+	err = path_find_user(t, ABI_AT_FDCWD, a[1], mask & DONT_FOLLOW ? 0 : FIND_FOLLOW, &at);
 	if (!err && (mask & ONLYDIR) && !S_ISDIR(at.stat.st_mode))
 		err = -ENOTDIR;
 	if (!err)

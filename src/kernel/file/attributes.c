@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "kernel/cred.h"
 
 enum { CREATE = 1, REPLACE = 2 };
@@ -141,7 +142,7 @@ int capability_read(const uint8_t *value, int64_t size, struct cred_file *ret_fi
 	if (size != CAPABILITY_SIZE && size != CAPABILITY_SIZE_MAX)
 		return -EINVAL;
 	memcpy(word, value, (size_t)size);
-	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++)
+	for (size_t i = 0; i < array_size(word); i++)
 		word[i] = le32toh(word[i]);
 	unsigned revision = word[0] >> 24 & REVISION;
 	if (revision != (size == CAPABILITY_SIZE ? SECOND : THIRD))

@@ -501,10 +501,16 @@ const char *fs_root(const struct fs *fs)
 	return fs->root;
 }
 
+bool path_lies_in(const char *path, size_t size, const char *dir, size_t dir_size)
+{
+	return dir_size == 1 || (dir_size <= size && memcmp(path, dir, dir_size) == 0 &&
+				 (path[dir_size] == '/' || dir_size == size));
+}
+
 const char *path_below(const char *root, const char *path)
 {
 	size_t n = strlen(root);
-	if (n == 1 || strncmp(path, root, n) != 0 || (path[n] != '/' && path[n] != '\0'))
+	if (n == 1 || !path_lies_in(path, strlen(path), root, n))
 		return path;
 	return path[n] ? path + n : "/";
 }

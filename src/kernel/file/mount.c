@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "base/text.h"
 #include "kernel/file/hostfs.h"
 #include "kernel/file/path.h"
@@ -64,13 +65,6 @@ void mount_put(struct mount *x)
 
 /* ---- Finding ---- */
 
-/* Does the path lie in the directory dir, or is it that? */
-static bool lies_in(const char *path, size_t size, const char *dir, size_t dir_size)
-{
-	return dir_size == 1 || (dir_size <= size && memcmp(path, dir, dir_size) == 0 &&
-				 (path[dir_size] == '/' || dir_size == size));
-}
-
 /* The mount on parent that is first on the way to the path; NULL: the path lies in parent. */
 static struct mount *next_on_way(const struct mounts *m, const struct mount *parent, const char *guest, size_t size)
 {
@@ -78,7 +72,7 @@ static struct mount *next_on_way(const struct mounts *m, const struct mount *par
 	for (unsigned i = 1; i < m->count; i++) {
 		struct mount *x = m->mount[i];
 		if (x->parent == parent && x->guest_size <= size && (!best || x->guest_size < best->guest_size) &&
-		    lies_in(guest, size, x->guest, x->guest_size))
+		    path_lies_in(guest, size, x->guest, x->guest_size))
 			best = x;
 	}
 	return best;
@@ -294,7 +288,7 @@ static const struct {
 static void text_flags(const struct mount *x, struct text *text)
 {
 	text_add(text, "%s", x->readonly ? "ro" : "rw");
-	for (size_t i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++) {
+	for (size_t i = 0; i < array_size(flag_names); i++) {
 		if (x->flags & flag_names[i].flag)
 			text_add(text, ",%s", flag_names[i].name);
 	}
@@ -319,12 +313,7 @@ static void text_source(const struct mount *x, struct text *text)
 /* As who has this root names it; NULL: he cannot. What a later mount hides is told of, too. */
 static const char *seen_as(const struct mount *x, const char *root)
 {
-	size_t n = strlen(root);
-	if (n == 1)
-		return x->guest;
-	if (!lies_in(x->guest, x->guest_size, root, n))
-		return NULL;
-	return x->guest[n] ? x->guest + n : "/";
+	return path_lies_in(x->guest, x->guest_size, root, strlen(root)) ? path_below(root, x->guest) : NULL;
 }
 
 void mounts_text(const struct mounts *m, const char *root, struct text *text)

@@ -20,6 +20,7 @@
 #include "kernel/event/inotify.h"
 #include "kernel/file/path.h"
 #include "kernel/kernel.h"
+#include "kernel/uaccess.h"
 
 const char *place_rel(const struct place *at)
 {
@@ -412,6 +413,13 @@ int path_find(struct kernel *k, struct task *t, int dirfd, const char *path, uns
 	if (at->slash && at->exists && !S_ISDIR(at->stat.st_mode))
 		return -ENOTDIR;
 	return 0;
+}
+
+int path_find_user(struct task *t, int dirfd, uint64_t va, unsigned flags, struct place *ret_place)
+{
+	char path[PATH_SIZE];
+	int n = uaccess_string(t, path, va, sizeof(path));
+	return n < 0 ? n : path_find(t->process->kernel, t, dirfd, path, flags, ret_place);
 }
 
 int place_may_change(const struct place *at)

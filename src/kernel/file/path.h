@@ -140,6 +140,8 @@ enum find_flag {
  * absolute path, asked for by the kernel. dirfd may be AT_FDCWD. */
 int path_find(struct kernel *k, struct task *t, int dirfd, const char *path, unsigned flags,
 	      struct place *ret_place);
+/* The same of the path at va. */
+int path_find_user(struct task *t, int dirfd, uint64_t va, unsigned flags, struct place *ret_place);
 /* base and name, which may be absolute, as one path without "." and "..", by what is written alone: no link
  * is looked at. False: it is too long. */
 bool path_join(const char *base, const char *name, char ret_path[PATH_SIZE]);
@@ -188,6 +190,8 @@ int fs_chroot(struct fs *fs, const char *guest);
 bool fs_cwd_gone(const struct fs *fs);
 /* "/", or where chroot said. */
 const char *fs_root(const struct fs *fs);
+/* Does the path lie in the directory dir, or is it that? Both are canonical. */
+bool path_lies_in(const char *path, size_t size, const char *dir, size_t dir_size);
 /* A canonical path as who has this root names it; as it is where it does not lie below it. */
 const char *path_below(const char *root, const char *path);
 /* As t names it; t NULL: the kernel. */

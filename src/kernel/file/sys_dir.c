@@ -17,17 +17,10 @@
 #include "kernel/kernel.h"
 #include "kernel/uaccess.h"
 
-static int find(struct task *t, int dirfd, uint64_t va, unsigned flags, struct place *ret_place)
-{
-	char path[PATH_SIZE];
-	int n = uaccess_string(t, path, va, sizeof(path));
-	return n < 0 ? n : path_find(t->process->kernel, t, dirfd, path, flags, ret_place);
-}
-
 /* A name that is to be made: it must not be there yet. */
 static int find_new(struct task *t, int dirfd, uint64_t va, bool directory, struct place *ret_place)
 {
-	int err = find(t, dirfd, va, FIND_NEW, ret_place);
+	int err = path_find_user(t, dirfd, va, FIND_NEW, ret_place);
 	if (err)
 		return err;
 	if (ret_place->exists)
@@ -111,7 +104,7 @@ static int64_t change_directory(struct task *t, const struct place *at)
 int64_t sys_chdir(struct task *t, const uint64_t a[6])
 {
 	struct place at;
-	int err = find(t, ABI_AT_FDCWD, a[0], FIND_FOLLOW, &at);
+	int err = path_find_user(t, ABI_AT_FDCWD, a[0], FIND_FOLLOW, &at);
 	return err ? err : change_directory(t, &at);
 }
 
@@ -184,7 +177,7 @@ int64_t sys_unlinkat(struct task *t, const uint64_t a[6])
 	bool directory = flags & ABI_AT_REMOVEDIR;
 	if (flags & ~(uint32_t)ABI_AT_REMOVEDIR)
 		return -EINVAL;
-	int err = find(t, (int)a[0], a[1], 0, &at);
+	int err = path_find_user(t, (int)a[0], a[1], 0, &at);
 	if (err)
 		return err;
 	if (at.last != LAST_NAME)
@@ -276,9 +269,9 @@ int64_t sys_renameat2(struct task *t, const uint64_t a[6])
 	p = malloc(2 * sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	int64_t err = find(t, (int)a[0], a[1], 0, &p[0]);
+	int64_t err = path_find_user(t, (int)a[0], a[1], 0, &p[0]);
 	if (!err)
-		err = find(t, (int)a[2], a[3], FIND_NEW, &p[1]);
+		err = path_find_user(t, (int)a[2], a[3], FIND_NEW, &p[1]);
 	if (!err)
 		err = rename_found(&p[0], &p[1], flags);
 	free(p);
@@ -316,9 +309,9 @@ int64_t sys_linkat(struct task *t, const uint64_t a[6])
 		return -ENOMEM;
 	unsigned how = (flags & ABI_AT_SYMLINK_FOLLOW ? FIND_FOLLOW : 0) |
 		       (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
-	int64_t err = find(t, (int)a[0], a[1], how, &p[0]);
+	int64_t err = path_find_user(t, (int)a[0], a[1], how, &p[0]);
 	if (!err)
-		err = find(t, (int)a[2], a[3], FIND_NEW, &p[1]);
+		err = path_find_user(t, (int)a[2], a[3], FIND_NEW, &p[1]);
 	if (!err)
 		err = link_found(&p[0], &p[1]);
 	if (!err)
@@ -374,7 +367,7 @@ static int64_t chmod_at(struct task *t, const uint64_t a[6], uint32_t flags)
 	struct place at;
 	unsigned how = (flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) |
 		       (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
-	int err = find(t, (int)a[0], a[1], how, &at);
+	int err = path_find_user(t, (int)a[0], a[1], how, &at);
 	return err ? err : change_mode(&at, (uint32_t)a[2]);
 }
 
@@ -434,7 +427,7 @@ int64_t sys_fchownat(struct task *t, const uint64_t a[6])
 		return -EINVAL;
 	unsigned how = (flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) |
 		       (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
-	int err = find(t, (int)a[0], a[1], how, &at);
+	int err = path_find_user(t, (int)a[0], a[1], how, &at);
 	return err ? err : change_owner(&at, (uint32_t)a[2], (uint32_t)a[3]);
 }
 
@@ -465,7 +458,7 @@ int64_t sys_utimensat(struct task *t, const uint64_t a[6])
 	}
 	unsigned how = (flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) |
 		       (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
-	err = a[1] ? find(t, (int)a[0], a[1], how, &at) : find_descriptor(t, a[0], &at);
+	err = a[1] ? path_find_user(t, (int)a[0], a[1], how, &at) : find_descriptor(t, a[0], &at);
 	if (!err)
 		err = change_check(&at);
 	if (!err)
@@ -487,7 +480,7 @@ int64_t sys_truncate(struct task *t, const uint64_t a[6])
 	struct place at;
 	if ((int64_t)a[1] < 0)
 		return -EINVAL;
-	int err = find(t, ABI_AT_FDCWD, a[0], FIND_FOLLOW, &at);
+	int err = path_find_user(t, ABI_AT_FDCWD, a[0], FIND_FOLLOW, &at);
 	if (err)
 		return err;
 	if (S_ISDIR(at.stat.st_mode))

@@ -160,17 +160,28 @@ static int bind_below(struct request *r, const char *from, const char *to)
 	return err;
 }
 
+/* What is to be bound or moved. The caller frees *ret_from. */
+static int source_find(const struct request *r, struct place **ret_from)
+{
+	if (!r->source || !*r->source)
+		return -EINVAL;
+	struct place *from = malloc(sizeof(*from));
+	int err = from ? path_find(r->task->process->kernel, r->task, ABI_AT_FDCWD, r->source, FIND_FOLLOW, from) : -ENOMEM;
+	if (err)
+		free(from);
+	else
+		*ret_from = from;
+	return err;
+}
+
 static int64_t bind(struct request *r)
 {
 	struct place *from;
 	struct mount *x;
-	if (!r->source || !*r->source)
-		return -EINVAL;
-	from = malloc(sizeof(*from));
-	if (!from)
-		return -ENOMEM;
-	int64_t err = path_find(r->task->process->kernel, r->task, ABI_AT_FDCWD, r->source, FIND_FOLLOW, from);
-	if (!err && from->file)
+	int64_t err = source_find(r, &from);
+	if (err)
+		return err;
+	if (from->file)
 		err = -EINVAL;
 	if (!err)
 		err = mount_bind(from, r->at.guest, &x);
@@ -185,21 +196,16 @@ static int64_t bind(struct request *r)
 static int64_t move(struct request *r)
 {
 	struct place *from;
-	struct mounts *m = r->task->process->kernel->mounts;
-	if (!r->source || !*r->source)
-		return -EINVAL;
-	from = malloc(sizeof(*from));
-	if (!from)
-		return -ENOMEM;
-	int64_t err = path_find(m->kernel, r->task, ABI_AT_FDCWD, r->source, FIND_FOLLOW, from);
-	if (!err && (!is_mounted(from) || from->size == 1 || r->at.file || r->at.size == 1 ||
-		     S_ISDIR(from->stat.st_mode) != S_ISDIR(r->at.stat.st_mode)))
+	int64_t err = source_find(r, &from);
+	if (err)
+		return err;
+	if (!is_mounted(from) || from->size == 1 || r->at.file || r->at.size == 1 ||
+	    S_ISDIR(from->stat.st_mode) != S_ISDIR(r->at.stat.st_mode))
 		err = -EINVAL;
-	if (!err && r->at.size >= from->size && memcmp(r->at.guest, from->guest, from->size) == 0 &&
-	    (r->at.guest[from->size] == '/' || r->at.guest[from->size] == '\0'))
+	else if (path_lies_in(r->at.guest, r->at.size, from->guest, from->size))
 		err = -ELOOP;
-	if (!err)
-		err = mount_move(m, from->mount, r->at.guest);
+	else
+		err = mount_move(r->at.kernel->mounts, from->mount, r->at.guest);
 	free(from);
 	return err;
 }
@@ -298,28 +304,25 @@ static int read_text(struct task *t, uint64_t va, char **ret_text)
 
 int64_t sys_mount(struct task *t, const uint64_t a[6])
 {
-	char path[PATH_SIZE];
 	struct request *r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
 	r->task = t;
 	r->flags = (uint32_t)a[3];
-	int64_t n = read_text(t, a[2], &r->type);
-	if (!n)
-		n = read_text(t, a[0], &r->source);
-	if (!n)
-		n = read_text(t, a[4], &r->options);
-	if (!n)
-		n = uaccess_string(t, path, a[1], sizeof(path));
-	if (n >= 0)
-		n = path_find(t->process->kernel, t, ABI_AT_FDCWD, path, FIND_FOLLOW, &r->at);
-	if (!n)
-		n = mount_found(r);
+	int64_t err = read_text(t, a[2], &r->type);
+	if (!err)
+		err = read_text(t, a[0], &r->source);
+	if (!err)
+		err = read_text(t, a[4], &r->options);
+	if (!err)
+		err = path_find_user(t, ABI_AT_FDCWD, a[1], FIND_FOLLOW, &r->at);
+	if (!err)
+		err = mount_found(r);
 	free(r->type);
 	free(r->source);
 	free(r->options);
 	free(r);
-	return n;
+	return err;
 }
 
 /* ---- Taken away ---- */
@@ -371,31 +374,25 @@ int64_t sys_umount2(struct task *t, const uint64_t a[6])
 {
 	enum { NOFOLLOW = 8, FLAGS = 15 };
 	uint32_t flags = (uint32_t)a[1];
-	char path[PATH_SIZE];
 	struct place at;
 	if (flags & ~(uint32_t)FLAGS)
 		return -EINVAL;
-	int n = uaccess_string(t, path, a[0], sizeof(path));
-	if (n >= 0)
-		n = path_find(t->process->kernel, t, ABI_AT_FDCWD, path, flags & NOFOLLOW ? 0 : FIND_FOLLOW, &at);
-	if (n)
-		return n;
+	int err = path_find_user(t, ABI_AT_FDCWD, a[0], flags & NOFOLLOW ? 0 : FIND_FOLLOW, &at);
+	if (err)
+		return err;
 	return task_can(t, CAP_SYS_ADMIN) ? unmount(t, &at, flags) : -EPERM;
 }
 
 int64_t sys_chroot(struct task *t, const uint64_t a[6])
 {
-	char path[PATH_SIZE];
 	struct place at;
-	int n = uaccess_string(t, path, a[0], sizeof(path));
-	if (n >= 0)
-		n = path_find(t->process->kernel, t, ABI_AT_FDCWD, path, FIND_FOLLOW, &at);
-	if (n)
-		return n;
+	int err = path_find_user(t, ABI_AT_FDCWD, a[0], FIND_FOLLOW, &at);
+	if (err)
+		return err;
 	if (at.file || !S_ISDIR(at.stat.st_mode))
 		return -ENOTDIR;
-	n = place_access(&at, t, X_OK);
-	if (!n && !task_can(t, CAP_SYS_CHROOT))
-		n = -EPERM;
-	return n ? n : fs_chroot(t->process->fs, at.guest);
+	err = place_access(&at, t, X_OK);
+	if (!err && !task_can(t, CAP_SYS_CHROOT))
+		err = -EPERM;
+	return err ? err : fs_chroot(t->process->fs, at.guest);
 }

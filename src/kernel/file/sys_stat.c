@@ -12,14 +12,6 @@
 #include "kernel/kernel.h"
 #include "kernel/uaccess.h"
 
-/* Reads the path at va and finds it. */
-static int find(struct task *t, int dirfd, uint64_t va, unsigned flags, struct place *ret_place)
-{
-	char path[PATH_SIZE];
-	int n = uaccess_string(t, path, va, sizeof(path));
-	return n < 0 ? n : path_find(t->process->kernel, t, dirfd, path, flags, ret_place);
-}
-
 static unsigned find_flags(uint32_t at_flags)
 {
 	return (at_flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) |
@@ -55,7 +47,7 @@ int64_t sys_newfstatat(struct task *t, const uint64_t a[6])
 	if ((uint32_t)a[3] &
 	    ~(uint32_t)(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_NO_AUTOMOUNT | ABI_AT_EMPTY_PATH))
 		return -EINVAL;
-	int err = find(t, (int)a[0], a[1], find_flags((uint32_t)a[3]), &at);
+	int err = path_find_user(t, (int)a[0], a[1], find_flags((uint32_t)a[3]), &at);
 	if (err)
 		return err;
 	stat_abi(&at.stat, &st);
@@ -91,7 +83,7 @@ int64_t sys_statx(struct task *t, const uint64_t a[6])
 		return -EINVAL;
 	if ((flags & SYNC_TYPES) == SYNC_TYPES || ((uint32_t)a[3] & RESERVED))
 		return -EINVAL;
-	int err = find(t, (int)a[0], a[1], find_flags(flags), &at);
+	int err = path_find_user(t, (int)a[0], a[1], find_flags(flags), &at);
 	if (err)
 		return err;
 	const struct stat *st = &at.stat;
@@ -151,7 +143,7 @@ static int64_t statfs_write(struct task *t, const struct place *at, uint64_t va)
 int64_t sys_statfs(struct task *t, const uint64_t a[6])
 {
 	struct place at;
-	int err = find(t, ABI_AT_FDCWD, a[0], FIND_FOLLOW, &at);
+	int err = path_find_user(t, ABI_AT_FDCWD, a[0], FIND_FOLLOW, &at);
 	return err ? err : statfs_write(t, &at, a[1]);
 }
 

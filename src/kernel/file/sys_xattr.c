@@ -164,12 +164,9 @@ typedef int64_t operation(struct task *t, const struct place *at, const uint64_t
 
 static int64_t by_path(struct task *t, const uint64_t a[6], unsigned flags, operation *what)
 {
-	char path[PATH_SIZE];
 	struct place at;
-	int n = uaccess_string(t, path, a[0], sizeof(path));
-	if (n >= 0)
-		n = path_find(t->process->kernel, t, ABI_AT_FDCWD, path, flags, &at);
-	return n < 0 ? n : what(t, &at, a);
+	int err = path_find_user(t, ABI_AT_FDCWD, a[0], flags, &at);
+	return err ? err : what(t, &at, a);
 }
 
 static int64_t by_file(struct task *t, const uint64_t a[6], operation *what)

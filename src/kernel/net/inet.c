@@ -252,7 +252,7 @@ void inet_bind_accepted(struct socket *s)
 	socket_bind(s, hash(s->type, s->u.inet.local.port));
 }
 
-static bool same_end(const struct inet_end *a, const struct inet_end *b)
+bool inet_same(const struct inet_end *a, const struct inet_end *b)
 {
 	return a->port == b->port && memcmp(a->ip, b->ip, 16) == 0;
 }
@@ -269,7 +269,7 @@ struct socket *inet_find(struct kernel *k, int type, const struct inet_end *to,
 		if (type == SOCK_TYPE_STREAM && s->state != SOCKET_LISTENING)
 			continue;
 		bool connected = s->state == SOCKET_CONNECTED;
-		if (connected && !same_end(&s->u.inet.remote, from))
+		if (connected && !inet_same(&s->u.inet.remote, from))
 			continue;
 		int score = 1 + connected * 8 + !inet_is_any(s->u.inet.local.ip) * 4 +
 			    (inet_is_v4(s->u.inet.local.ip) == inet_is_v4(to->ip)) * 2;
@@ -291,7 +291,7 @@ struct socket *inet_next(struct kernel *k, const struct inet_end *to, const stru
 				 : LIST_FIRST(&k->sockets->bound[hash(type, to->port) % SOCKET_BUCKETS]);
 	for (; s; s = LIST_NEXT(s, bound)) {
 		if (is_inet(s, type, to->port) && covers(s->u.inet.local.ip, s->u.inet.v6_only, to->ip) &&
-		    (s->state != SOCKET_CONNECTED || same_end(&s->u.inet.remote, from)) && multicast_gets(s, to->ip))
+		    (s->state != SOCKET_CONNECTED || inet_same(&s->u.inet.remote, from)) && multicast_gets(s, to->ip))
 			break;
 	}
 	return s;

@@ -18,6 +18,8 @@ int inet_name(struct socket *s, bool peer, struct address *ret_address);
 bool inet_is_v4(const uint8_t ip[16]);
 bool inet_is_any(const uint8_t ip[16]);
 bool inet_is_lo(const uint8_t ip[16]);
+/* The same address and port? */
+bool inet_same(const struct inet_end *a, const struct inet_end *b);
 /* Where s is to send to: "any" is this machine. Returns 0, -ENETUNREACH or -EINVAL. */
 int inet_destination(const struct socket *s, struct inet_end *end);
 /* The address that s has when it talks to that one. */

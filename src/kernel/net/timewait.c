@@ -2,9 +2,9 @@
 #include "kernel/net/timewait.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "kernel/kernel.h"
+#include "kernel/net/inet.h"
 
 static const uint64_t LASTS = UINT64_C(60) * 1000000000;
 
@@ -26,16 +26,11 @@ static void sweep(struct kernel *k)
 	}
 }
 
-static bool same(const struct inet_end *a, const struct inet_end *b)
-{
-	return a->port == b->port && memcmp(a->ip, b->ip, 16) == 0;
-}
-
 static struct timewait *find(struct kernel *k, const struct inet_end *local, const struct inet_end *remote)
 {
 	struct timewait *w;
 	LIST_FOREACH (w, &k->sockets->timewaits, link) {
-		if (same(&w->local, local) && same(&w->remote, remote))
+		if (inet_same(&w->local, local) && inet_same(&w->remote, remote))
 			break;
 	}
 	return w;

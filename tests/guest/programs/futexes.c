@@ -32,16 +32,6 @@ static long waitv(int n, int flags, const struct timespec *until, int clock)
 	return syscall(FUTEX_WAITV, w, n, flags, until, clock);
 }
 
-static struct timespec in_ms(int clock, long ms)
-{
-	struct timespec t;
-	clock_gettime(clock, &t);
-	t.tv_nsec += ms * 1000000;
-	t.tv_sec += t.tv_nsec / 1000000000;
-	t.tv_nsec %= 1000000000;
-	return t;
-}
-
 static void *wakes(void *arg)
 {
 	uint32_t *word = arg;

@@ -46,17 +46,6 @@ static void refusals(void)
 	say("two %s, itself %s, another value %s, fewer than none %s; wait: value %s, itself %s, unaligned %s, nowhere %s", r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8]);
 }
 
-static struct timespec in_ms(int clock, long ms)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	t.tv_nsec += ms * 1000000;
-	t.tv_sec += t.tv_nsec / 1000000000;
-	t.tv_nsec %= 1000000000;
-	return t;
-}
-
 /* Threads that wait so, one after the other; what came of each, and in which order they had the lock. */
 struct one {
 	pthread_t thread;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 __attribute__((format(printf, 1, 2))) static inline void say(const char *format, ...)
@@ -88,6 +89,17 @@ static inline const char *wait_for(pid_t pid)
 	if (waitpid(pid, &status, 0) != pid)
 		return strerrorname_np(errno);
 	return how_it_ended(status);
+}
+
+/* So many milliseconds from now on, by this clock. */
+static inline struct timespec in_ms(int clock, long ms)
+{
+	struct timespec t;
+	clock_gettime(clock, &t);
+	t.tv_nsec += ms * 1000000;
+	t.tv_sec += t.tv_nsec / 1000000000;
+	t.tv_nsec %= 1000000000;
+	return t;
 }
 
 /* Returns when a process or thread of this number sleeps, as it does in a call that waits, or is gone. */
