@@ -105,8 +105,8 @@ int64_t sys_get_mempolicy(struct task *t, const uint64_t a[6])
 	} else {
 		if (a[3])
 			return -EINVAL;
-		if (flags & NODE && (t->mempolicy.mode & 0xff) != POLICY_INTERLEAVE &&
-		    (t->mempolicy.mode & 0xff) != POLICY_WEIGHTED)
+		if (flags & NODE && mempolicy_mode(t->mempolicy) != POLICY_INTERLEAVE &&
+		    mempolicy_mode(t->mempolicy) != POLICY_WEIGHTED)
 			return -EINVAL;
 		mode = flags & NODE ? 0 : t->mempolicy.mode;
 		nodes[0] = t->mempolicy.nodes;
@@ -151,7 +151,7 @@ int64_t sys_set_mempolicy_home_node(struct task *t, const uint64_t a[6])
 	if (end == a[0])
 		return 0;
 	for (const struct region *g = regions_at_or_after(regions, a[0]); g && g->start < end; g = region_next(g)) {
-		unsigned mode = g->policy.mode & ~POLICY_FLAGS;
+		unsigned mode = mempolicy_mode(g->policy);
 		if (mode == POLICY_DEFAULT)
 			continue;
 		if (mode != POLICY_BIND && mode != POLICY_PREFERRED_MANY)

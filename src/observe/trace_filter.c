@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "observe/event_text.h"
 #include "observe/trace.h"
 
@@ -54,7 +55,7 @@ static const uint16_t creds[] = {
 static const uint16_t clocks[] = {N_clock_gettime, N_clock_settime, N_clock_getres, N_clock_adjtime, N_gettimeofday,
 				  N_settimeofday, N_adjtimex};
 
-#define LIST(name, calls) {name, calls, sizeof(calls) / sizeof(calls[0]), NULL, NULL}
+#define LIST(name, calls) {name, calls, array_size(calls), NULL, NULL}
 
 /* Either listed, or all that have one of two types. */
 static const struct call_class {
@@ -97,7 +98,7 @@ static void set_call(struct trace_filter *f, unsigned number, bool on)
 
 static bool set_class(struct trace_filter *f, const char *word, bool on)
 {
-	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+	for (size_t i = 0; i < array_size(classes); i++) {
 		if (strcmp(word, classes[i].name) != 0)
 			continue;
 		for (unsigned n = 0; n < TRACE_CALLS; n++)

@@ -65,29 +65,33 @@ void sv_table_free(struct mm *mm, struct table *t)
 
 /* Lists. */
 
+/* own, which has this number, becomes the first of f's. */
+static inline void sv_link_push(struct sv_state *st, struct frame *f, struct sv_link *own, uint32_t number)
+{
+	*own = (struct sv_link){.next = f->rmap};
+	if (f->rmap)
+		sv_link_at(st, f->rmap)->prev = number;
+	f->rmap = number;
+}
+
+static inline void sv_link_pull(struct sv_state *st, struct frame *f, struct sv_link own)
+{
+	if (own.next)
+		sv_link_at(st, own.next)->prev = own.prev;
+	if (own.prev)
+		sv_link_at(st, own.prev)->next = own.next;
+	else
+		f->rmap = own.next;
+}
+
 static inline void sv_link_add(struct mm *mm, uint32_t frame, struct table *t, unsigned index)
 {
-	struct sv_state *st = mm->pmap_state;
-	struct frame *f = &mm->frame[frame];
-	uint32_t link = t->id * MMU_ENTRIES + index;
-
-	t->link[index] = (struct sv_link){.next = f->rmap};
-	if (f->rmap)
-		sv_link_at(st, f->rmap)->prev = link;
-	f->rmap = link;
+	sv_link_push(mm->pmap_state, &mm->frame[frame], &t->link[index], t->id * MMU_ENTRIES + index);
 }
 
 static void sv_link_remove(struct mm *mm, uint32_t frame, const struct table *t, unsigned index)
 {
-	struct sv_state *st = mm->pmap_state;
-	struct sv_link link = t->link[index];
-
-	if (link.next)
-		sv_link_at(st, link.next)->prev = link.prev;
-	if (link.prev)
-		sv_link_at(st, link.prev)->next = link.next;
-	else
-		mm->frame[frame].rmap = link.next;
+	sv_link_pull(mm->pmap_state, &mm->frame[frame], t->link[index]);
 }
 
 /* Owners. */
@@ -360,10 +364,7 @@ void sv_entries_set(struct mm *mm, struct table *t, unsigned index, const uint32
 		if (frame[i] == zero)
 			continue;
 		struct frame *f = &frames[frame[i]];
-		own[i] = (struct sv_link){.next = f->rmap};
-		if (f->rmap)
-			sv_link_at(st, f->rmap)->prev = link + i;
-		f->rmap = link + i;
+		sv_link_push(st, f, &own[i], link + i);
 		f->maps++;
 		pages++;
 	}
@@ -397,13 +398,7 @@ unsigned sv_entries_clear(struct mm *mm, struct table *t, unsigned from, unsigne
 		if (sv_pte_frame(was) == zero)
 			continue;
 		struct frame *f = &frames[sv_pte_frame(was)];
-		struct sv_link own = t->link[i];
-		if (own.next)
-			sv_link_at(st, own.next)->prev = own.prev;
-		if (own.prev)
-			sv_link_at(st, own.prev)->next = own.next;
-		else
-			f->rmap = own.next;
+		sv_link_pull(st, f, t->link[i]);
 		f->maps--;
 		f->flags |= sv_handed_back(was);
 		pages[sv_pte_as(was)]++;

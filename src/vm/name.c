@@ -90,7 +90,7 @@ int space_place_by(struct space *s, uint64_t start, uint64_t end, struct mempoli
 	if (range_begin(&g, s, start, end, false) != 0)
 		return -ENOMEM;
 	for (struct region *r = regions_at_or_after(&s->regions, start); r && r->start < end; r = region_next(r)) {
-		if (r->policy.mode == policy.mode && r->policy.nodes == policy.nodes)
+		if (mempolicy_same(r->policy, policy))
 			continue;
 		r = range_take(&g, r);
 		r->policy = policy;

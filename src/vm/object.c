@@ -505,8 +505,7 @@ void object_count(const struct mm *mm, const struct object *o, uint64_t first, u
 	const void *page;
 	last = min_u64(last, OBJECT_INDEX_MAX);
 	for (uint64_t i = first; i <= last && (page = sparse_next(&o->pages, &i, last)); i++) {
-		const struct anon *a = o->kind == OBJECT_SHARED ? page : NULL;
-		uint32_t frame = a ? a->frame : (uint32_t)(uintptr_t)page - 1;
+		uint32_t frame = page_frame(o->kind, page);
 		if (frame != NO_FRAME)
 			count_frame(mm, o, frame, &n);
 		else

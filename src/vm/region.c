@@ -245,8 +245,7 @@ static bool region_continues(const struct region *lower, const struct region *up
 	return extent_joins(region_extent(lower), region_extent(upper)) &&
 	       lower->object == upper->object && lower->source == upper->source &&
 	       lower->prot_max == upper->prot_max && region_names_agree(lower->name, upper->name) &&
-	       lower->watcher == upper->watcher && lower->policy.mode == upper->policy.mode &&
-	       lower->policy.nodes == upper->policy.nodes &&
+	       lower->watcher == upper->watcher && mempolicy_same(lower->policy, upper->policy) &&
 	       !((lower->flags ^ upper->flags) & ~apart) && !(lower->flags & (REGION_SPECIAL | REGION_APART));
 }
 

@@ -94,6 +94,15 @@ struct mempolicy {
 	uint16_t mode; /* with its flags */
 	uint64_t nodes;
 };
+static inline bool mempolicy_same(struct mempolicy a, struct mempolicy b)
+{
+	return a.mode == b.mode && a.nodes == b.nodes;
+}
+/* Without flags. */
+static inline unsigned mempolicy_mode(struct mempolicy p)
+{
+	return p.mode & ~(unsigned)POLICY_FLAGS;
+}
 
 struct region {
 	uint64_t start, end;

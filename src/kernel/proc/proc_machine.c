@@ -170,13 +170,12 @@ int proc_sched(struct kernel *k, struct process *p, struct task *t, struct text 
 	return 0;
 }
 
-/* mapped: pages that are resident; anon and dirty among them; all of it on the one node. */
 /* As Linux's mpol_to_str; nodes that are not there are not told. */
 static void policy_text(struct mempolicy policy, struct text *text)
 {
 	static const char *const names[POLICIES] = {"default", "prefer",	"bind",		      "interleave",
 						    "local",   "prefer (many)", "weighted interleave"};
-	unsigned mode = policy.mode & ~POLICY_FLAGS;
+	unsigned mode = mempolicy_mode(policy);
 	text_add(text, "%s", names[mode]);
 	if (policy.mode & POLICY_FLAGS)
 		text_add(text, "=%s%s%s",
@@ -191,6 +190,7 @@ static void policy_text(struct mempolicy policy, struct text *text)
 		text_add(text, ":0");
 }
 
+/* mapped: pages that are resident; anon and dirty among them; all of it on the one node. */
 int proc_numa_maps(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
 	if (!p->space)
