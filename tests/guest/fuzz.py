@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'scripts'))
-from tap import Skip, equal, main, test  # noqa: E402
+from tap import Skip, equal, is_long, main, test  # noqa: E402
 
 parser = argparse.ArgumentParser()
 parser.add_argument('--carrel', required=True)
@@ -27,7 +27,7 @@ sys.argv[1:] = rest
 
 CARREL = os.path.abspath(options.carrel)
 GUEST = os.path.abspath(options.guest)
-LONG = os.environ.get('CARREL_LONG')
+LONG = is_long('sanitize')
 LIMIT = 3000 if LONG else 600  # seconds for a part: far beyond any; nothing is measured
 CALLS = 10_000_000 if LONG else 24_000
 PART = 250_000 if LONG else 8_000

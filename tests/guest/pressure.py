@@ -13,7 +13,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'scripts'))
-from tap import Skip  # noqa: E402
+from tap import Skip, is_long  # noqa: E402
 
 parser = argparse.ArgumentParser()
 parser.add_argument('--carrel', required=True)
@@ -24,7 +24,7 @@ sys.argv[1:] = rest
 CARREL = os.path.abspath(options.carrel)
 GUEST = os.path.abspath(options.guest)
 ROOT = os.path.realpath(os.environ.get('CARREL_TEST_ROOT') or '/nonexistent')
-LONG = bool(os.environ.get('CARREL_LONG'))
+LONG = is_long('gcc')
 DIR = tempfile.mkdtemp(prefix='carrel-swap-')
 LIMIT = 3600 if LONG else 300
 atexit.register(shutil.rmtree, DIR, ignore_errors=True)

@@ -20,7 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'scripts'))
 from both import Both, Ran, in_root, need_root  # noqa: E402
 from programs_commands import LONG, QUICK, SMALL, SMALL_QUICK, STRESS, STRESS_SMALL  # noqa: E402
-from tap import Skip, equal, main, test  # noqa: E402
+from tap import Skip, equal, is_long, main, test  # noqa: E402
 
 parser = argparse.ArgumentParser()
 parser.add_argument('--carrel', required=True)
@@ -28,7 +28,7 @@ options, rest = parser.parse_known_args()
 sys.argv[1:] = rest
 
 CARREL = options.carrel
-MANY = bool(os.environ.get('CARREL_LONG'))
+MANY = is_long('gcc')
 SANITIZE = os.environ.get('CARREL_BUILD') == 'sanitize'
 LIMIT = 3600 if MANY else 300  # seconds: far beyond any; nothing is measured
 RAM = ['-m', '1G' if MANY else '256M']

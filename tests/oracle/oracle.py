@@ -20,7 +20,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'scripts'))
-from tap import Skip, main, test  # noqa: E402
+from tap import Skip, is_long, main, test  # noqa: E402
 
 parser = argparse.ArgumentParser()
 parser.add_argument('--carrel')
@@ -30,7 +30,7 @@ sys.argv[1:] = rest
 
 CARREL = os.path.abspath(options.carrel) if options.carrel else None
 SEED = int(os.environ.get('CARREL_SEED') or '4', 0)
-COUNT = 1000 if os.environ.get('CARREL_LONG') else 50
+COUNT = 1000 if is_long('gcc') else 50
 EACH = 25  # programs in one file
 LIMIT = 600  # seconds: far beyond any; nothing is measured
 FLAGS = ['-O1', '-g', '-Wall', '-Wextra', '-D_GNU_SOURCE', '-static', '-I', HERE]

@@ -11,7 +11,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 from bundle import a_bundle_runs_and_compiles_without_network_root_or_compiler
-from tap import Skip, equal, main, test
+from tap import Skip, equal, is_long, main, test
 
 DRIVER = os.path.abspath(sys.argv.pop(1))
 
@@ -262,9 +262,9 @@ def a_machine_without_apt_is_told_of_import():
 def a_root_is_made_and_made_complete_from_debian_packages():
     with Place() as p:
         root = os.environ.get('CARREL_TEST_ROOT')
-        if not root and not os.environ.get('CARREL_LONG'):
+        if not root and not is_long('gcc'):
             raise Skip('CARREL_TEST_ROOT names no root (scripts/check makes one)')
-        if not root or os.environ.get('CARREL_LONG'):
+        if not root or is_long('gcc'):
             root = p('root')
         status, out, err = carrel('root', 'create', root)
         if status != 0 and ('cannot reach' in err or 'has no riscv64' in err or 'no mirror' in err):
@@ -337,7 +337,7 @@ def a_c_file_becomes_a_program_of_its_name_and_leaves_nothing_behind():
 
 
 # It fetches and packs 100 MB.
-if os.environ.get('CARREL_LONG'):
+if is_long('gcc'):
     test(a_bundle_runs_and_compiles_without_network_root_or_compiler)
 
 main()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Tests that say what a user would lose, in Python: each function given to @test is one."""
 
+import os
 import sys
 import traceback
 
@@ -19,6 +20,15 @@ def test(function):
 def equal(got, wanted, what='value'):
     if got != wanted:
         raise AssertionError(f'{what} is {got!r}, not {wanted!r}')
+
+
+def is_long(build):
+    """Does CARREL_LONG ask for the whole of a test that takes a quarter of an hour or more?
+
+    Where scripts/check makes several builds (it names each in CARREL_BUILD), the whole is for the one of them that it
+    says most of, and the others make the quick choice: one night would not do for each in each.
+    """
+    return bool(os.environ.get('CARREL_LONG')) and os.environ.get('CARREL_BUILD') in (None, build)
 
 
 def main():
