@@ -110,17 +110,18 @@ static int anon_copy(struct fork *f, uint64_t va, struct anon *a, struct reserve
 	return 0;
 }
 
-/* The entry of one page, if it is still there and child's tables are as they were: if not, an
- * eviction changed it, and a fault brings it. */
+/* The entry of one page, if it is still there: parent may no longer write through it. Child gets it, too, if its
+ * tables are as they were: if an eviction emptied one, a fault brings it. */
 static void entry_copy(struct fork *f, uint64_t va, struct reserve *r)
 {
 	const struct pmap_ops *ops = f->parent->mm->pmap;
 	struct pmap_entry e;
-	if (!ops->lookup(f->parent->pmap, va, &e) ||
-	    ops->tables_needed(f->child->pmap, va) > r->tables)
+	if (!ops->lookup(f->parent->pmap, va, &e))
 		return;
 	if (e.prot & PROT_W)
 		ops->protect(f->parent->pmap, va, e.prot & ~PROT_W);
+	if (ops->tables_needed(f->child->pmap, va) > r->tables)
+		return;
 	ops->enter(f->child->pmap, va, e.frame, e.prot & ~PROT_W, e.as, r);
 	f->carried += e.frame != f->parent->mm->zero;
 }

@@ -292,6 +292,8 @@ static bool do_protect(struct model *m, struct model_space *s, const struct op *
 		return got == want || got == -ENOMEM;
 	for (unsigned i = op->page; i < limit; i++)
 		s->page[i].prot = prot;
+	/* What is locked and may be written now was brought in. */
+	model_find_own(m, s, op->page, limit);
 	return true;
 }
 

@@ -48,14 +48,14 @@ TEST(a_page_that_is_evicted_while_it_is_copied_for_a_child_is_in_both_all_the_sa
 	}
 }
 
-TEST(a_table_of_the_child_that_an_eviction_empties_is_made_again)
+/* One page in a span that is copied; a gigabyte above, so that it needs a table more, a span that is shared whole,
+ * or copied page by page, too. */
+static void empty_the_table_of_the_child(bool whole)
 {
 	EACH_LAB (l, 64) {
 		uint32_t taken[64];
 		unsigned n = 0;
 		add_swap(&l);
-		/* One page in a span that is copied; a gigabyte above, so that it needs a table more, a span that
-		 * is shared. */
 		uint64_t a = UINT64_C(8) << 30, b = UINT64_C(9) << 30;
 		lab_map_at(l.space, a, 512, RW);
 		lab_map_at(l.space, b, 512, RW);
@@ -64,6 +64,10 @@ TEST(a_table_of_the_child_that_an_eviction_empties_is_made_again)
 		CHECK_EQ(space_advise(l.space, a + 100 * P, P, DONTFORK), 0);
 		for (unsigned i = 0; i < 4; i++)
 			lab_store(l.space, b + i * P, 3);
+		if (!whole) {
+			lab_store(l.space, b + 100 * P, 2);
+			CHECK_EQ(space_advise(l.space, b + 100 * P, P, DONTFORK), 0);
+		}
 		/* A root and three tables can be had; then only the page of the child's own table can go. */
 		uint32_t only = anon_map_get(&l.space->anons, a)->frame;
 		for (uint32_t i = 0; i < l.mm->frames; i++)
@@ -80,9 +84,21 @@ TEST(a_table_of_the_child_that_an_eviction_empties_is_made_again)
 		while (n)
 			frame_free(l.mm, taken[--n]);
 		CHECK_EQ(lab_load(child, a), 1);
+		lab_store(l.space, b, 4);
+		CHECK_EQ(lab_load(child, b), 3);
 		CHECK_EQ(lab_load(child, b + 3 * P), 3);
 		CHECK_EQ(lab_load(child, a + 100 * P), -(int)CAUSE_segv_unmapped);
 	}
+}
+
+TEST(a_table_of_the_child_that_an_eviction_empties_is_made_again)
+{
+	empty_the_table_of_the_child(true);
+}
+
+TEST(what_the_parent_stores_stays_its_own_where_an_eviction_emptied_a_table_of_the_child)
+{
+	empty_the_table_of_the_child(false);
 }
 
 TEST_MAIN
