@@ -358,10 +358,10 @@ static uint32_t fault_commit(struct space *s, const struct fault_request *q,
 		f->owner.object->stored = true;
 	}
 	const struct object *o = p->region->object;
-	if ((p->region->flags & REGION_LOCKED || (o && o->locked)) && frame != mm->zero)
+	if (p->region->flags & REGION_LOCKED && frame != mm->zero)
 		f->flags |= FRAME_LOCKED;
 	if (o && o->locked && p->as == RESIDENT_SHMEM)
-		f->flags |= FRAME_KEPT;
+		f->flags |= FRAME_LOCKED | FRAME_KEPT;
 	if (q->by == BY_PROGRAM)
 		mm_hold_for_instruction(mm, frame);
 	VM_ASSERT(r->frames == 0 && r->anons == 0);

@@ -191,7 +191,7 @@ static bool frame_locked(struct mm *mm, uint32_t frame)
 	while (n--) {
 		struct space *s = mm_space(mm, place[n].space);
 		struct region *r = s ? regions_find(&s->regions, place[n].va) : NULL;
-		if (r && (r->flags & REGION_LOCKED || (r->object && r->object->locked)))
+		if (r && r->flags & REGION_LOCKED)
 			return true;
 	}
 	frame_at(mm, frame)->flags &= ~FRAME_LOCKED;

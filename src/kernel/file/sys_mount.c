@@ -133,16 +133,16 @@ static int bind_below(struct request *r, const char *from, const char *to)
 {
 	struct mounts *m = r->task->process->kernel->mounts;
 	unsigned count = m->count - 1; /* without that one */
-	size_t n = strlen(from) == 1 ? 0 : strlen(from);
+	size_t from_size = strlen(from), to_size = strlen(to), n = from_size == 1 ? 0 : from_size;
 	int err = 0;
 	for (unsigned i = 1; !err && i < count; i++) {
 		struct mount *y = m->mount[i];
 		struct place *at;
 		char name[PATH_SIZE];
-		if (y->guest_size <= n || memcmp(y->guest, from, n) != 0 || y->guest[n] != '/' || !mount_visible(m, y) ||
-		    strncmp(y->guest, to, strlen(to)) == 0)
+		if (y->guest_size == from_size || !path_lies_in(y->guest, y->guest_size, from, from_size) ||
+		    path_lies_in(y->guest, y->guest_size, to, to_size) || !mount_visible(m, y))
 			continue;
-		if (strlen(to) + y->guest_size - n >= sizeof(name))
+		if (to_size + y->guest_size - n >= sizeof(name))
 			return -ENAMETOOLONG;
 		strcpy(name, to);
 		strcat(name, y->guest + n);

@@ -266,6 +266,12 @@ static void bound(void)
 	say("  %s", result(umount(in("/c"))));
 	leave("/c/in");
 	leave("/c");
+	mkdir(in("/t/i"), 0755);
+	say("  beside one of a longer name: %s", result(bind_to("/t", "/t/i", MS_REC)));
+	list("/t/i/in");
+	leave("/t/i/in");
+	leave("/t/i");
+	rmdir(in("/t/i"));
 	say("  moved: %s", result(mount(in("/t"), in("/c"), NULL, MS_MOVE, NULL)));
 	list("/t");
 	list("/c");
