@@ -22,7 +22,6 @@
 
 enum { PROTOCOL_V4 = 1, PROTOCOL_V6 = 58, HEADER = 8, IP_HEADER = 20, MOST = 65535 };
 enum { ECHO_REPLY_V4 = 0, ECHO_V4 = 8, ECHO_V6 = 128, ECHO_REPLY_V6 = 129 };
-enum { LEVEL_IP = 0, LEVEL_IPV6 = 41, LEVEL_ICMPV6 = 58, LEVEL_RAW = 255 };
 
 /* What is on its way. */
 struct flight {

@@ -298,8 +298,6 @@ struct socket *inet_next(struct kernel *k, const struct inet_end *to, const stru
 }
 
 /* ---- Options ---- */
-
-enum { LEVEL_TCP = 6, LEVEL_IP = 0, LEVEL_IPV6 = 41 };
 enum { TCP_INFO_ = 11, TCP_CONGESTION_ = 13, V6ONLY = 26 };
 
 int inet_set_option(struct socket *s, int level, int name, const void *value, unsigned size)

@@ -9,7 +9,7 @@
 #include "kernel/kernel.h"
 #include "kernel/net/inet.h"
 
-enum { LEVEL_IP = 0, LEVEL_IPV6 = 41, LO = 1 };
+enum { LO = 1 };
 /* Linux's numbers. */
 enum { IF_V4 = 32, ADD_V4 = 35, DROP_V4 = 36, ALL_V4 = 49, IF_V6 = 17, ADD_V6 = 20, DROP_V6 = 21, ALL_V6 = 29 };
 

@@ -5,8 +5,6 @@
 
 #include "base/bits.h"
 #include "kernel/net/inet.h"
-
-enum { LEVEL_SOCKET = 1, LEVEL_IP = 0, LEVEL_IPV6 = 41 };
 enum { TIMESTAMP = 29, TIMESTAMPNS = 35 };
 enum { IP_TOS_ = 1, IP_TTL_ = 2, IP_PKTINFO_ = 8, IP_RECVTTL_ = 12, IP_RECVTOS_ = 13, IP_RECVORIGDSTADDR_ = 20 };
 enum {

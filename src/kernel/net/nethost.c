@@ -299,8 +299,6 @@ static int host_poll(struct socket *s, struct waiter *w)
 
 /* ---- Options ---- */
 
-enum { LEVEL_SOCKET = 1, LEVEL_TCP = 6 };
-
 /* Those of ours, those that need no host, and those that take pointers. */
 static bool passed_on(int level, int name)
 {

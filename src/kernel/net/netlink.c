@@ -362,7 +362,7 @@ static int netlink_poll(struct socket *s, struct waiter *w)
 /* Those of netlink are about what is never sent here. */
 static int netlink_set_option(struct socket *s, int level, int name, const void *value, unsigned size)
 {
-	enum { LEVEL_NETLINK = 270, NAMES = 12 };
+	enum { NAMES = 12 };
 	if (level != LEVEL_NETLINK)
 		return 1;
 	return name < 1 || name > NAMES ? -ENOPROTOOPT : size < sizeof(int32_t) ? -EINVAL : 0;

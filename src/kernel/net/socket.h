@@ -62,6 +62,17 @@ enum {
 	SOCK_SHUT_OUT = 2,
 	SOCK_SHUT_BOTH = 3,
 };
+/* Of options and of control messages. */
+enum {
+	LEVEL_IP = 0,
+	LEVEL_SOCKET = 1,
+	LEVEL_TCP = 6,
+	LEVEL_UDP = 17,
+	LEVEL_IPV6 = 41,
+	LEVEL_ICMPV6 = 58,
+	LEVEL_RAW = 255,
+	LEVEL_NETLINK = 270,
+};
 
 enum message_flag {
 	MESSAGE_OOB = 1,

@@ -16,8 +16,6 @@
 #include "kernel/net/socket.h"
 #include "kernel/uaccess.h"
 
-enum { SOL_SOCKET_ = 1, LEVEL_IP = 0, LEVEL_TCP = 6, LEVEL_UDP = 17, LEVEL_IPV6 = 41 };
-
 /* The names of SOL_SOCKET. */
 enum {
 	DEBUG = 1, REUSEADDR, TYPE, ERROR, DONTROUTE, BROADCAST, SNDBUF, RCVBUF, KEEPALIVE,
@@ -41,16 +39,16 @@ static const struct kept {
 	uint8_t level, name;
 	int32_t first, least, most;
 } kept[] = {
-    {SOL_SOCKET_, DEBUG, 0, INT32_MIN, INT32_MAX},
-    {SOL_SOCKET_, DONTROUTE, 0, INT32_MIN, INT32_MAX},
-    {SOL_SOCKET_, BROADCAST, 0, INT32_MIN, INT32_MAX},
-    {SOL_SOCKET_, KEEPALIVE, 0, INT32_MIN, INT32_MAX},
-    {SOL_SOCKET_, OOBINLINE, 0, INT32_MIN, INT32_MAX},
-    {SOL_SOCKET_, NO_CHECK, 0, INT32_MIN, INT32_MAX},
-    {SOL_SOCKET_, PRIORITY, 0, 0, 6},
-    {SOL_SOCKET_, TIMESTAMP, 0, INT32_MIN, INT32_MAX},
-    {SOL_SOCKET_, TIMESTAMPNS, 0, INT32_MIN, INT32_MAX},
-    {SOL_SOCKET_, RXQ_OVFL, 0, INT32_MIN, INT32_MAX},
+    {LEVEL_SOCKET, DEBUG, 0, INT32_MIN, INT32_MAX},
+    {LEVEL_SOCKET, DONTROUTE, 0, INT32_MIN, INT32_MAX},
+    {LEVEL_SOCKET, BROADCAST, 0, INT32_MIN, INT32_MAX},
+    {LEVEL_SOCKET, KEEPALIVE, 0, INT32_MIN, INT32_MAX},
+    {LEVEL_SOCKET, OOBINLINE, 0, INT32_MIN, INT32_MAX},
+    {LEVEL_SOCKET, NO_CHECK, 0, INT32_MIN, INT32_MAX},
+    {LEVEL_SOCKET, PRIORITY, 0, 0, 6},
+    {LEVEL_SOCKET, TIMESTAMP, 0, INT32_MIN, INT32_MAX},
+    {LEVEL_SOCKET, TIMESTAMPNS, 0, INT32_MIN, INT32_MAX},
+    {LEVEL_SOCKET, RXQ_OVFL, 0, INT32_MIN, INT32_MAX},
     {LEVEL_IP, 1, 0, 0, 255},                   /* TOS */
     {LEVEL_IP, 2, 64, 1, 255},                  /* TTL */
     {LEVEL_IP, 7, 0, INT32_MIN, INT32_MAX},     /* RETOPTS */
@@ -101,7 +99,7 @@ void socket_options_init(struct socket *s)
 static bool level_known(const struct socket *s, int level)
 {
 	bool inet = s->domain == SOCK_AF_INET || s->domain == SOCK_AF_INET6;
-	return level == SOL_SOCKET_ || (inet && level == LEVEL_IP) ||
+	return level == LEVEL_SOCKET || (inet && level == LEVEL_IP) ||
 	       (inet && level == (s->type == SOCK_TYPE_STREAM ? LEVEL_TCP : LEVEL_UDP)) ||
 	       (s->domain == SOCK_AF_INET6 && level == LEVEL_IPV6);
 }
@@ -229,7 +227,7 @@ static int set_kept(struct socket *s, struct task *t, int level, int name, const
 	else
 		return -EINVAL;
 	if (value < kept[i].least || value > kept[i].most) {
-		if (level == SOL_SOCKET_ && name == PRIORITY)
+		if (level == LEVEL_SOCKET && name == PRIORITY)
 			return task_can(t, CAP_NET_ADMIN) ? s->ints[i] = value, 0 : -EPERM;
 		return -EINVAL;
 	}
@@ -240,7 +238,7 @@ static int set_kept(struct socket *s, struct task *t, int level, int name, const
 		value = kept[i].first;
 	s->ints[i] = value;
 	/* Time is told in one way. */
-	int other = level != SOL_SOCKET_ ? -1
+	int other = level != LEVEL_SOCKET ? -1
 		    : name == TIMESTAMP	 ? kept_find(s, level, TIMESTAMPNS)
 		    : name == TIMESTAMPNS ? kept_find(s, level, TIMESTAMP)
 					  : -1;
@@ -264,7 +262,7 @@ int socket_option_set(struct socket *s, struct task *t, int level, int name, uin
 		if (err <= 0)
 			return err;
 	}
-	if (level == SOL_SOCKET_) {
+	if (level == LEVEL_SOCKET) {
 		err = set_socket(s, t, name, bytes, some);
 		if (err <= 0)
 			return err;
@@ -366,9 +364,9 @@ int socket_option_get(struct socket *s, struct task *t, int level, int name, uin
 		return err;
 	if (room < 0)
 		return -EINVAL;
-	if (level == SOL_SOCKET_ && name == PEERPIDFD)
+	if (level == LEVEL_SOCKET && name == PEERPIDFD)
 		return peer_pidfd(s, t, va, size_va);
-	if (level == SOL_SOCKET_ && name == PEERNAME) {
+	if (level == LEVEL_SOCKET && name == PEERNAME) {
 		struct address a;
 		err = s->ops->name ? s->ops->name(s, true, &a) : -ENOTCONN;
 		if (err)
@@ -386,7 +384,7 @@ int socket_option_get(struct socket *s, struct task *t, int level, int name, uin
 			return err;
 		size = err == 0 ? (int32_t)own : -EAGAIN;
 	}
-	if (size == -EAGAIN && level == SOL_SOCKET_)
+	if (size == -EAGAIN && level == LEVEL_SOCKET)
 		size = get_socket(s, name, bytes);
 	if (size == -EAGAIN) {
 		int i = kept_find(s, level, name);

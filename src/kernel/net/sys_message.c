@@ -18,7 +18,7 @@
 #include "kernel/uaccess.h"
 
 enum { LIMIT_NOFILE = 7, MOVE_MAX = 0x7ffff000, CONTROL_MAX = 131072 };
-enum { SOL_SOCKET_ = 1, SCM_RIGHTS_ = 1, SCM_CREDENTIALS_ = 2 };
+enum { SCM_RIGHTS_ = 1, SCM_CREDENTIALS_ = 2 };
 
 struct abi_msghdr {
 	uint64_t name;
@@ -104,15 +104,15 @@ static int scan_control(struct task *t, const struct socket *s, struct message *
 		const uint8_t *data = bytes + at + sizeof(h);
 		uint64_t length = h.size - sizeof(h);
 		int err = 0;
-		if (h.level == SOL_SOCKET_ && h.type == SCM_RIGHTS_) {
+		if (h.level == LEVEL_SOCKET && h.type == SCM_RIGHTS_) {
 			uint64_t n = length / sizeof(*fd);
 			if (s->domain != SOCK_AF_UNIX || count + n > RIGHTS_MAX)
 				return -EINVAL;
 			memcpy(fd + count, data, n * sizeof(*fd));
 			count += (unsigned)n;
-		} else if (h.level == SOL_SOCKET_ && h.type == SCM_CREDENTIALS_) {
+		} else if (h.level == LEVEL_SOCKET && h.type == SCM_CREDENTIALS_) {
 			err = add_credentials(t, m, data, length);
-		} else if (h.level == SOL_SOCKET_) {
+		} else if (h.level == LEVEL_SOCKET) {
 			err = -EINVAL;
 		} else {
 			err = control_read(s, m, h.level, h.type, data, length);
@@ -270,12 +270,12 @@ static int write_header(struct task *t, const struct socket *s, struct message *
 	m->result &= ~(uint32_t)MESSAGE_CTRUNC;
 	control_tell(s, m, &c);
 	if (s->pass_cred)
-		control_add(&c, m, SOL_SOCKET_, SCM_CREDENTIALS_, m->has_cred ? &m->cred : &nobody,
+		control_add(&c, m, LEVEL_SOCKET, SCM_CREDENTIALS_, m->has_cred ? &m->cred : &nobody,
 			    sizeof(m->cred));
 	if (m->rights) {
 		n = install_rights(t, m, &c, fd);
 		if (n)
-			control_add(&c, m, SOL_SOCKET_, SCM_RIGHTS_, fd, n * sizeof(*fd));
+			control_add(&c, m, LEVEL_SOCKET, SCM_RIGHTS_, fd, n * sizeof(*fd));
 	}
 	if (h.name)
 		h.name_size = m->address.size;

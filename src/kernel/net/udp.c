@@ -45,7 +45,7 @@ static int udp_connect(struct socket *s, struct task *t, const struct address *a
 /* What the receiver may be told of it. Returns 0 or -EINVAL: no address of this machine. */
 static int describe(const struct socket *s, const struct inet_end *to, struct message *m)
 {
-	enum { LEVEL_IP = 0, TOS = 1, TTL = 2, MULTICAST_TTL = 33, LEVEL_IPV6 = 41, HOPS = 16, MULTICAST_HOPS = 18, TCLASS = 67 };
+	enum { TOS = 1, TTL = 2, MULTICAST_TTL = 33, HOPS = 16, MULTICAST_HOPS = 18, TCLASS = 67 };
 	static const uint8_t none[16];
 	bool v4 = inet_is_v4(to->ip);
 	struct datagram *d = &m->about;

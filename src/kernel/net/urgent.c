@@ -20,7 +20,7 @@
 #include "kernel/net/socket.h"
 #include "kernel/uaccess.h"
 
-enum { LEVEL_SOCKET = 1, OOBINLINE = 10 };
+enum { OOBINLINE = 10 };
 
 bool urgent_inline(const struct socket *s)
 {
