@@ -100,9 +100,9 @@ void call_text_exit(struct task *t, int64_t result, struct text *text);
  * "..". Names are compared as they are written, links are not followed. */
 bool call_names_path(struct task *t, const char *path);
 
-/* For two handlers: madvise of [start, start + length) of a space, in pieces where it may take long: at, zeros at first, says
- * how far it is. As a handler's result. */
-int64_t memory_advise(struct task *t, struct space *s, uint64_t start, uint64_t length, int advice, uint64_t at[2]);
+/* For two handlers: madvise of [start, start + length) of a space, in pieces where it may take long, once those who watch
+ * t's pages were told which will go: at, zeros at first, says how far it is. As a handler's result. */
+int64_t memory_advise(struct task *t, struct space *s, uint64_t start, uint64_t length, int advice, uint64_t at[3]);
 
 #define CALL(number, name, restart, result, ...) call_handler sys_##name;
 #include "kernel/syscalls.def"

@@ -373,8 +373,14 @@ static uint64_t pages_moved(const struct mm *mm)
 	return mm->evictions + count[EVENT_frame_take] + count[EVENT_page_write];
 }
 
-int64_t memory_advise(struct task *t, struct space *s, uint64_t start, uint64_t length, int advice, uint64_t at[2])
+int64_t memory_advise(struct task *t, struct space *s, uint64_t start, uint64_t length, int advice, uint64_t at[3])
 {
+	int error = !at[2] && s == t->process->space && advice_drops(advice) ? userfault_removing(t, start, length) : 0;
+	if (error)
+		return error;
+	at[2] = 1;
+	if (t->tells.unread > 0) /* until it is read the pages stay */
+		return CALL_WAIT;
 	const uint64_t piece = (uint64_t)WORK_PAGES * PAGE_SIZE, pause = pages_moved(s->mm) + WORK_PAGES;
 	bool parts = advice_is_long(advice) && start % PAGE_SIZE == 0 && length < s->layout.top;
 	while (parts && length - at[0] > piece) {
@@ -393,16 +399,7 @@ int64_t memory_advise(struct task *t, struct space *s, uint64_t start, uint64_t 
 
 int64_t sys_madvise(struct task *t, const uint64_t a[6])
 {
-	uint64_t *told = &t->call.state[2];
-	int advice = (int)a[2], r = 0;
-	if (!*told && advice_drops(advice))
-		r = userfault_removing(t, a[0], a[1]);
-	if (r != 0)
-		return r;
-	*told = 1;
-	if (t->tells.unread > 0) /* until it is read the pages stay */
-		return CALL_WAIT;
-	return memory_advise(t, t->process->space, a[0], a[1], advice, t->call.state);
+	return memory_advise(t, t->process->space, a[0], a[1], (int)a[2], t->call.state);
 }
 
 int64_t sys_mseal(struct task *t, const uint64_t a[6])

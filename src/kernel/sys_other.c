@@ -150,7 +150,7 @@ int64_t sys_process_madvise(struct task *t, const uint64_t a[6])
 		r = memory_advise(t, p->space, iov[*at].base, iov[*at].len, advice, at + 1);
 		if (r == 0) {
 			++*at;
-			at[1] = at[2] = 0;
+			at[1] = at[2] = at[3] = 0;
 		}
 	}
 	for (uint64_t i = 0; i < *at; i++)

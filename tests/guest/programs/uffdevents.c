@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 enum { PAGE = 4096, RW = PROT_READ | PROT_WRITE };
 enum { FORK = 1 << 1, REMAP = 1 << 2, REMOVE = 1 << 3, UNMAP = 1 << 6 };
@@ -177,6 +178,15 @@ static void drop_some(void)
 	note("madvise %s", result(madvise(area, PAGE, MADV_COLD)));
 }
 
+static void drop_parts(void)
+{
+	struct iovec v[] = {{area + 4 * PAGE, PAGE}, {area + 6 * PAGE, 2 * PAGE}};
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	note("process_madvise %s", result(syscall(SYS_process_madvise, self, v, 2, MADV_DONTNEED, 0)));
+	note("process_madvise %s", result(syscall(SYS_process_madvise, self, v, 2, MADV_COLD, 0)));
+	close(self);
+}
+
 static void move_some(void)
 {
 	char *to = mremap(area, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, area + 20 * PAGE);
@@ -231,6 +241,7 @@ static void removes(void)
 	begin(REMOVE);
 	reset(8, UFFDIO_REGISTER_MODE_MISSING);
 	during("dropped", drop_some);
+	during("dropped in parts", drop_parts);
 	at = area;
 	during("read", unmap_none);
 	close(fd);
