@@ -31,23 +31,11 @@ static const uint64_t CLONE_NAMESPACES_ =
 
 /* --- clone --- */
 
-static char *copy_bytes(const char *from, size_t size)
-{
-	char *to = malloc(size + 1);
-	if (to && size > 0)
-		memcpy(to, from, size);
-	return to;
-}
-
 /* What fork copies that only /proc looks at. */
 static int copy_names(const struct process *p, struct process *child)
 {
 	process_set_program(child, p->program);
 	child->exe = p->exe ? strdup(p->exe) : NULL;
-	child->cmdline = copy_bytes(p->cmdline, p->cmdline_size);
-	child->cmdline_size = p->cmdline_size;
-	child->environ = copy_bytes(p->environ, p->environ_size);
-	child->environ_size = p->environ_size;
 	memcpy(child->auxv, p->auxv, sizeof(child->auxv));
 	child->auxv_words = p->auxv_words;
 	child->arg_start = p->arg_start;
@@ -66,7 +54,7 @@ static int copy_names(const struct process *p, struct process *child)
 	child->dumpable = p->dumpable;
 	child->no_new_privs = p->no_new_privs;
 	child->thp_disable = p->thp_disable;
-	return (p->exe && !child->exe) || !child->cmdline || !child->environ ? -ENOMEM : 0;
+	return p->exe && !child->exe ? -ENOMEM : 0;
 }
 
 static int copy_space(struct process *p, struct process *child, bool share)

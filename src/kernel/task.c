@@ -124,8 +124,6 @@ static void process_free(struct process *p)
 	signals_finish_process(p);
 	pidfd_forget(p);
 	free(p->exe);
-	free(p->cmdline);
-	free(p->environ);
 	free(p);
 }
 

@@ -149,10 +149,6 @@ struct process {
 	} limit[16];
 	struct file *program;	 /* that it executes; NULL: init, or it has ended */
 	char *exe;		 /* guest path of the program */
-	char *cmdline;		 /* argv, each with its NUL */
-	size_t cmdline_size;
-	char *environ;
-	size_t environ_size;
 	uint64_t auxv[64]; /* as given at execve, for /proc/PID/auxv */
 	unsigned auxv_words;
 	uint64_t arg_start, arg_end, env_start, env_end, stack_start, code_start, code_end, data_start, data_end;

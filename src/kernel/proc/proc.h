@@ -5,6 +5,7 @@
  *	proc_file.c     open files              proc_list.c  directories
  *	proc_process.c  /proc/PID/NAME          proc_maps.c  those that tell of memory
  *	proc_kernel.c   what it asked of the kernel, what it is in, and where it belongs
+ *	proc_arguments.c  cmdline and environ
  *	proc_system.c   the machine's own: meminfo, stat, sys/kernel/...
  *	proc_machine.c  zones, devices, interrupts, and what little of them there is
  *	proc_stall.c    what is waited for: pressure/..., PID/wchan, PID/stack
@@ -121,5 +122,9 @@ struct proc_memory {
 	uint64_t text, library, data, stack, locked, tables, swapped;
 };
 void proc_memory(const struct process *p, struct proc_memory *ret_memory);
+
+/* proc_arguments.c: what lies in memory in a range, as far as it is there; and what cmdline tells. */
+void proc_add_memory(const struct process *p, uint64_t start, uint64_t end, struct text *text);
+void proc_add_arguments(const struct process *p, struct text *text);
 
 #endif

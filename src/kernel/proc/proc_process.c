@@ -88,15 +88,13 @@ static int store_comm(struct kernel *k, struct process *p, struct task *t, const
 
 static int fill_cmdline(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
-	if (p->cmdline && p->space)
-		text_add_bytes(text, p->cmdline, p->cmdline_size);
+	proc_add_arguments(p, text);
 	return 0;
 }
 
 static int fill_environ(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
-	if (p->environ && p->space)
-		text_add_bytes(text, p->environ, p->environ_size);
+	proc_add_memory(p, p->env_start, p->env_end, text);
 	return 0;
 }
 

@@ -108,10 +108,10 @@ static void add_info(struct text *to, const struct task *t)
 	    .pgid = p->pgid,
 	    .sid = p->sid,
 	};
-	size_t n = min_u64(p->cmdline_size, sizeof(i.arguments) - 1);
+	size_t n = min_u64(p->arg_end - p->arg_start, sizeof(i.arguments) - 1);
 	memcpy(i.name, t->comm, sizeof(i.name));
-	if (n > 0)
-		memcpy(i.arguments, p->cmdline, n);
+	if (!p->space || !space_peek(p->space, p->arg_start, i.arguments, n))
+		n = 0;
 	for (size_t at = 0; at + 1 < n; at++)
 		if (!i.arguments[at])
 			i.arguments[at] = ' ';

@@ -290,32 +290,14 @@ static int build(struct exec *x, struct file *interpreter)
 
 /* What a process remembers of its program, made before the switch so that it cannot fail. */
 struct memory {
-	char *exe, *cmdline, *environ;
-	size_t cmdline_size, environ_size;
+	char *exe;
 	unsigned *refs;
 	uint64_t trampoline;
 };
 
-static char *join(const struct exec_strings *s, size_t *ret_size)
-{
-	size_t size = 0, at = 0;
-	for (unsigned i = 0; i < s->count; i++)
-		size += strlen(s->list[i]) + 1;
-	char *all = malloc(size + 1);
-	for (unsigned i = 0; all && i < s->count; i++) {
-		size_t n = strlen(s->list[i]) + 1;
-		memcpy(all + at, s->list[i], n);
-		at += n;
-	}
-	*ret_size = size;
-	return all;
-}
-
 static void memory_free(struct memory *m)
 {
 	free(m->exe);
-	free(m->cmdline);
-	free(m->environ);
 	free(m->refs);
 }
 
@@ -323,9 +305,7 @@ static int memory_make(struct exec *x, struct memory *ret_memory)
 {
 	struct memory m = {.exe = strdup(x->file->path ? x->file->path : x->path),
 			   .refs = malloc(sizeof(*m.refs))};
-	m.cmdline = join(&x->argv, &m.cmdline_size);
-	m.environ = join(&x->env, &m.environ_size);
-	int r = m.exe && m.refs && m.cmdline && m.environ ? 0 : -ENOMEM;
+	int r = m.exe && m.refs ? 0 : -ENOMEM;
 	if (r == 0)
 		r = signal_map_trampoline(x->kernel, x->space, &m.trampoline);
 	if (r != 0) {
@@ -374,14 +354,8 @@ static void become(struct exec *x, const struct memory *m, bool interpreted)
 	struct task *t = x->task;
 	struct process *p = t->process;
 	free(p->exe);
-	free(p->cmdline);
-	free(p->environ);
 	process_set_program(p, x->file);
 	p->exe = m->exe;
-	p->cmdline = m->cmdline;
-	p->cmdline_size = m->cmdline_size;
-	p->environ = m->environ;
-	p->environ_size = m->environ_size;
 	p->trampoline = m->trampoline;
 	futex_abandon(t);
 	x->space->replaces = NULL;
