@@ -299,6 +299,10 @@ void explain_fatal(struct explain *x, struct tale *t, struct process *p, const s
 	tell_map(x, t, s, p, f->addr);
 	if (bus)
 		meaning_bus(s, p, f);
+	else if (f->cause == CAUSE_segv_guard)
+		step_says(s, "The program, or a library of it, made this page one that nobody may touch "
+			     "(MADV_GUARD_INSTALL), within a region that may be used: behind a buffer or a thread's "
+			     "stack, which was overrun.");
 	else if (f->cause == CAUSE_segv_protection)
 		meaning_protection(x, s, t, p, f);
 	else

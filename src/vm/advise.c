@@ -4,8 +4,7 @@
 
 #include "vm/range.h"
 
-/* Linux's numbers. HWPOISON, SOFT_OFFLINE and the guards of Linux 6.13 are -EINVAL, as on a kernel
- * that has them not. */
+/* Linux's numbers. HWPOISON and SOFT_OFFLINE are -EINVAL, as on a kernel that has them not. */
 enum advice {
 	ADVICE_NORMAL = 0,
 	ADVICE_RANDOM = 1,
@@ -30,7 +29,9 @@ enum advice {
 	ADVICE_POPULATE_WRITE = 23,
 	ADVICE_DONTNEED_LOCKED = 24,
 	ADVICE_COLLAPSE = 25,
-	ADVICES
+	ADVICES,
+	ADVICE_GUARD_INSTALL = 102, /* since Linux 6.13 */
+	ADVICE_GUARD_REMOVE = 103,
 };
 
 /* Where the first hole of [start, end) begins; end: there is none. */
@@ -142,6 +143,28 @@ static int advise_drop(struct space *s, uint64_t start, uint64_t end, bool even_
 	MM_EVENT(s->mm, s->tally, s->pid, region_drop, .start = start, .end = limit,
 		 .resident = space_resident(s) - before);
 	return refused;
+}
+
+/* Makes guard pages of what lies in one region: what is there goes, and comes again when they are none any more. */
+static int advise_bar(struct space *s, uint64_t start, uint64_t end)
+{
+	int error = 0;
+	for (uint64_t span = align_down(start, SPAN_SIZE); !error && span < end; span += SPAN_SIZE)
+		error = track_prepare(s, span);
+	struct range g = {.space = s, .start = start, .end = end};
+	if (!error)
+		error = range_isolate(&g);
+	if (error) {
+		track_trim(s, start, end);
+		return error;
+	}
+	for (uint64_t va = start; va < end; va += PAGE_SIZE)
+		track_set(s, va, TRACK_BARRED);
+	int64_t before = space_resident(s);
+	range_zap(s, start, end);
+	MM_EVENT(s->mm, s->tally, s->pid, region_drop, .start = start, .end = end,
+		 .resident = space_resident(s) - before);
+	return 0;
 }
 
 /* Punches a hole into shared memory or a file: its pages become zeros for all who map it. */
@@ -268,7 +291,7 @@ static int advise_region(struct space *s, struct region *r, uint64_t start, uint
 			 enum advice advice)
 {
 	bool discards = advice == ADVICE_FREE || advice == ADVICE_REMOVE || advice == ADVICE_DONTFORK ||
-			advice == ADVICE_WIPEONFORK;
+			advice == ADVICE_WIPEONFORK || advice == ADVICE_GUARD_INSTALL;
 	if (discards && keeps_contents(r))
 		return -EPERM;
 	switch (advice) {
@@ -285,6 +308,12 @@ static int advise_region(struct space *s, struct region *r, uint64_t start, uint
 		advise_free(s, start, end);
 		return 0;
 	case ADVICE_REMOVE: return advise_remove(s, r, start, end);
+	case ADVICE_GUARD_INSTALL: return r->flags & (REGION_SPECIAL | REGION_LOCKED) ? -EINVAL : advise_bar(s, start, end);
+	case ADVICE_GUARD_REMOVE:
+		if (r->flags & REGION_SPECIAL)
+			return -EINVAL;
+		track_clear(s, start, end, TRACK_BARRED);
+		return 0;
 	case ADVICE_COLLAPSE: return -EINVAL; /* no region is given huge pages */
 	case ADVICE_WIPEONFORK:
 		if (r->object)
@@ -325,7 +354,8 @@ static int advise_each(struct space *s, uint64_t start, uint64_t end, enum advic
 int space_advise(struct space *s, uint64_t start, uint64_t length, int advice)
 {
 	bool known = (advice >= ADVICE_NORMAL && advice <= ADVICE_DONTNEED) ||
-		     (advice >= ADVICE_FREE && advice < ADVICES);
+		     (advice >= ADVICE_FREE && advice < ADVICES) || advice == ADVICE_GUARD_INSTALL ||
+		     advice == ADVICE_GUARD_REMOVE;
 	uint64_t end = start + page_up(length);
 	if (!known || start % PAGE_SIZE || (length && end <= start))
 		return -EINVAL;

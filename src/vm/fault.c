@@ -242,7 +242,7 @@ static bool plan_allowed(const struct region *r, const struct fault_request *q)
 }
 
 /* 1. Find the region.		none, and no stack grows there: segv-unmapped
- * 2. May it do that?		no: segv-protection
+ * 2. May it do that?		no: segv-protection; nobody may there: segv-guard
  * 3. Look in the upper layer, then in the lower: the four cases of fault.h. Is it watched, or tracked?
  * 4. Count what it takes: frames, anons, the chunk, tables that are missing or shared. */
 void fault_plan(struct space *s, const struct fault_request *q, struct fault_plan *ret_plan)
@@ -267,6 +267,8 @@ void fault_plan(struct space *s, const struct fault_request *q, struct fault_pla
 	/* 2. */
 	if (p->region && !q->answered && !plan_allowed(r, q))
 		plan_fail(p, CAUSE_segv_protection);
+	else if (p->region && unlikely(s->tracks.root) && track_get(s, p->page, TRACK_BARRED))
+		plan_fail(p, CAUSE_segv_guard);
 	if (p->cause != CAUSE_none)
 		return;
 	/* 3. */
@@ -402,6 +404,8 @@ static void fault_around(struct space *s, const struct fault_plan *p)
 	unsigned step = r->flags & REGION_TRACKED || s->tracks.root ? 1 : n;
 	for (unsigned i = 0; i < n; i += step) {
 		uint64_t va = start + i * (uint64_t)PAGE_SIZE;
+		if (track_get(s, va, TRACK_POISONED) || track_get(s, va, TRACK_BARRED))
+			continue;
 		unsigned prot = track_may_store(s, r, va) ? p->prot : p->prot & ~PROT_W;
 		mm->pmap->enter_around(s->pmap, va, frame + i, step, prot, p->as);
 	}
@@ -432,7 +436,8 @@ static void fault_tell(struct space *s, const struct fault_request *q, const str
 static enum fault_result fault_failed(enum cause cause)
 {
 	switch (cause) {
-	case CAUSE_segv_unmapped: return FAULT_SEGV_UNMAPPED;
+	case CAUSE_segv_unmapped:
+	case CAUSE_segv_guard: return FAULT_SEGV_UNMAPPED; /* which si_code Linux gives it */
 	case CAUSE_segv_protection: return FAULT_SEGV_PROTECTION;
 	case CAUSE_bus_beyond_end: return FAULT_BUS_END;
 	case CAUSE_bus_io: return FAULT_BUS_IO;

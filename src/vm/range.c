@@ -182,6 +182,7 @@ void range_remove(struct space *s, uint64_t start, uint64_t end)
 {
 	int64_t before = space_resident(s);
 	range_zap(s, start, end);
+	track_clear(s, start, end, TRACK_BARRED);
 	for (struct region *r = regions_at_or_after(&s->regions, start), *next; r && r->start < end;
 	     r = next) {
 		VM_ASSERT(start <= r->start && r->end <= end);

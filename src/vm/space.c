@@ -409,7 +409,7 @@ enum fault_result space_access(struct space *s, const struct fault_request *q, u
 static bool page_peek(const struct space *s, uint64_t va, uint8_t *page, const uint8_t **ret_bytes)
 {
 	const struct region *r = regions_find(&s->regions, va);
-	if (!r)
+	if (!r || track_get(s, va, TRACK_BARRED))
 		return false;
 	struct anon *a = r->flags & REGION_SHARED ? NULL : anon_map_get(&s->anons, va);
 	if (!a && r->object && r->object->kind == OBJECT_SHARED)

@@ -101,6 +101,15 @@ void track_clear(struct space *s, uint64_t start, uint64_t end, enum track which
 	}
 }
 
+void track_trim(struct space *s, uint64_t start, uint64_t end)
+{
+	struct track_span *t;
+	for (uint64_t i = start >> SPAN_SHIFT; (t = sparse_next(&s->tracks, &i, (end - 1) >> SPAN_SHIFT)); i++) {
+		if (span_empty(t))
+			span_free(s, i, t);
+	}
+}
+
 bool track_next(const struct space *s, uint64_t *va, uint64_t end)
 {
 	uint64_t index = *va >> SPAN_SHIFT;
@@ -112,7 +121,7 @@ bool track_next(const struct space *s, uint64_t *va, uint64_t end)
 
 static bool any_set(const struct space *s, uint64_t va)
 {
-	return track_get(s, va, TRACK_GUARDED) || track_get(s, va, TRACK_POISONED);
+	return track_get(s, va, TRACK_GUARDED) || track_get(s, va, TRACK_POISONED) || track_get(s, va, TRACK_BARRED);
 }
 
 int track_prepare_move(struct space *s, uint64_t from, uint64_t to, uint64_t length)
@@ -126,13 +135,12 @@ int track_prepare_move(struct space *s, uint64_t from, uint64_t to, uint64_t len
 void track_move(struct space *s, uint64_t from, uint64_t to, uint64_t length, bool guards)
 {
 	for (uint64_t va = from; track_next(s, &va, from + length); va += PAGE_SIZE) {
-		if (track_get(s, va, TRACK_POISONED))
-			track_set(s, va - from + to, TRACK_POISONED);
-		if (guards && track_get(s, va, TRACK_GUARDED))
-			track_set(s, va - from + to, TRACK_GUARDED);
+		for (enum track which = TRACK_GUARDED; which < TRACKS; which++)
+			if ((guards || which != TRACK_GUARDED) && track_get(s, va, which))
+				track_set(s, va - from + to, which);
 	}
-	track_clear(s, from, from + length, TRACK_POISONED);
-	track_clear(s, from, from + length, TRACK_GUARDED);
+	for (enum track which = TRACK_GUARDED; which < TRACKS; which++)
+		track_clear(s, from, from + length, which);
 }
 
 bool track_may_store(const struct space *s, const struct region *r, uint64_t va)
@@ -151,18 +159,18 @@ int track_fork(const struct space *parent, struct space *child)
 {
 	const struct track_span *t;
 	for (uint64_t i = 0; (t = sparse_next(&parent->tracks, &i, UINT64_MAX)); i++) {
-		uint64_t any = 0;
-		for (unsigned n = 0; n < SPAN_PAGES / 64; n++)
-			any |= t->bit[TRACK_STORED][n] | t->bit[TRACK_POISONED][n];
-		if (!any)
-			continue;
 		if (track_prepare(child, i << SPAN_SHIFT) != 0)
 			return -ENOMEM;
-		struct track_span *copy = span_of(child, i << SPAN_SHIFT);
-		for (unsigned n = 0; n < SPAN_PAGES / 64; n++) {
-			copy->bit[TRACK_STORED][n] = t->bit[TRACK_STORED][n];
-			copy->bit[TRACK_POISONED][n] = t->bit[TRACK_POISONED][n];
-		}
+		*span_of(child, i << SPAN_SHIFT) = *t;
+	}
+	track_clear(child, 0, child->layout.top, TRACK_GUARDED);
+	if (!child->tracks.root)
+		return 0;
+	for (const struct region *r = regions_first(&parent->regions); r; r = region_next(r)) {
+		if (!(r->flags & (REGION_DONTFORK | REGION_WIPEONFORK)))
+			continue;
+		for (enum track which = 0; which < TRACKS; which++)
+			track_clear(child, r->start, r->end, which);
 	}
 	return 0;
 }

@@ -304,6 +304,8 @@ static bool verify_entries(struct verify *v, struct space *s)
 		if (!r)
 			return say(v, "pid # has an entry at # and no region", (uint64_t)s->pid,
 				   va);
+		if (track_get(s, va, TRACK_BARRED))
+			return say(v, "the guard page at # of pid # has an entry", va, (uint64_t)s->pid);
 		bool write;
 		uint32_t frame = layers_show(s, r, va, &write);
 		if (frame != e.frame)
@@ -333,6 +335,8 @@ static bool verify_private(struct verify *v, const struct space *s)
 		const struct region *r = regions_find(&s->regions, va);
 		if (!r || r->flags & REGION_SHARED || !r->lineage)
 			return say(v, "page # at # lies in no region for it", a->key, va);
+		if (track_get(s, va, TRACK_BARRED))
+			return say(v, "page # at # lies in a guard page", a->key, va);
 		if (r->object && region_index(r, va) << PAGE_SHIFT >= r->object->size)
 			return say(v, "page # at # outlived the end of its file", a->key, va);
 	}

@@ -150,14 +150,15 @@ static int page_answer(struct space *s, uint64_t va, const uint8_t *bytes, enum 
 int watch_fill(struct space *s, uint64_t va, const uint8_t *bytes, bool guard)
 {
 	const struct region *r = regions_find(&s->regions, va);
-	return page_exists(s, r, va) ? -EEXIST : page_answer(s, va, bytes, ACCESS_WRITE, guard);
+	bool exists = page_exists(s, r, va) || track_get(s, va, TRACK_BARRED);
+	return exists ? -EEXIST : page_answer(s, va, bytes, ACCESS_WRITE, guard);
 }
 
 int watch_continue(struct space *s, uint64_t va, bool guard)
 {
 	const struct region *r = regions_find(&s->regions, va);
 	struct pmap_entry e;
-	if (s->mm->pmap->lookup(s->pmap, va, &e))
+	if (s->mm->pmap->lookup(s->pmap, va, &e) || track_get(s, va, TRACK_BARRED))
 		return -EEXIST;
 	return page_exists_below(r, va) ? page_answer(s, va, NULL, ACCESS_READ, guard) : -EFAULT;
 }
@@ -166,7 +167,7 @@ int watch_poison(struct space *s, uint64_t va)
 {
 	struct pmap_entry e;
 	if (anon_map_get(&s->anons, va) || s->mm->pmap->lookup(s->pmap, va, &e) ||
-	    track_get(s, va, TRACK_POISONED) || track_get(s, va, TRACK_GUARDED))
+	    track_get(s, va, TRACK_POISONED) || track_get(s, va, TRACK_GUARDED) || track_get(s, va, TRACK_BARRED))
 		return -EEXIST;
 	if (track_prepare(s, va) != 0)
 		return -ENOMEM;
@@ -179,8 +180,10 @@ int watch_move(struct space *s, uint64_t from, uint64_t to)
 	struct mm *mm = s->mm;
 	struct pmap_entry e;
 	const struct anon *a = anon_map_get(&s->anons, from);
-	if (anon_map_get(&s->anons, to) || mm->pmap->lookup(s->pmap, to, &e))
+	if (anon_map_get(&s->anons, to) || mm->pmap->lookup(s->pmap, to, &e) || track_get(s, to, TRACK_BARRED))
 		return -EEXIST;
+	if (track_get(s, from, TRACK_BARRED))
+		return -EFAULT;
 	if (!a && !mm->pmap->lookup(s->pmap, from, &e))
 		return -ENOENT;
 	if (!a) { /* zeros that are nobody's page yet */

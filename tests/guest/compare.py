@@ -203,6 +203,7 @@ DROPPED += ['pollfiles', 'pollwakes']
 
 # Operations on memory.
 SAME |= {
+    'guards': 'guard_pages_end_who_touches_them_wherever_they_are_as_on_linux',
     'seals': 'what_is_sealed_stays_mapped_where_and_as_it_is_as_on_linux',
     'asked': 'files_tell_when_they_were_made_and_where_and_tasks_what_they_wait_in_as_on_linux',
     'futexlocks': 'who_waits_for_a_word_is_given_a_lock_in_order_and_words_that_are_not_there_are_told',
@@ -213,7 +214,7 @@ SAME |= {
     'uffdpages': 'watched_pages_are_moved_poisoned_and_put_over_files_in_ram_as_on_linux',
 }
 
-DROPPED += ['futexlocks', 'policies', 'seals', 'uffdevents', 'uffdpages']
+DROPPED += ['futexlocks', 'guards', 'policies', 'seals', 'uffdevents', 'uffdpages']
 
 # Those that root is not held to.
 PLAIN = ['limits']
@@ -242,7 +243,7 @@ def one_node():
 
 
 # Since when Linux does what these ask of it.
-SINCE = {'asked': (6, 9), 'pagescan': (6, 17), 'pidfdthread': (6, 16), 'policies': (6, 9), 'seals': (6, 17), 'uffdevents': (6, 15), 'uffdpages': (6, 15)}
+SINCE = {'asked': (6, 9), 'guards': (6, 15), 'pagescan': (6, 17), 'pidfdthread': (6, 16), 'policies': (6, 9), 'seals': (6, 17), 'uffdevents': (6, 15), 'uffdpages': (6, 15)}
 
 
 def root_is_a_mount():

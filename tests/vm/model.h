@@ -64,6 +64,7 @@ struct model_page {
 	bool mapped, shared;
 	uint8_t prot, prot_max;
 	bool dont_fork, wipe, sealed, locked, on_fault; /* on_fault: locked so that nothing is brought in */
+	bool barred; /* a guard page */
 	int8_t object; /* -1: none */
 	uint16_t index;
 	bool own; /* private contents, in bytes; else what lies beneath */

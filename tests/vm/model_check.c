@@ -60,7 +60,7 @@ static bool check_entry(struct model *m, const struct model_space *s, unsigned p
 
 	if (!m->mm->pmap->lookup(s->space->pmap, model_va(m, page), &e))
 		return true;
-	if (!p->mapped || model_beyond(m, p))
+	if (!p->mapped || p->barred || model_beyond(m, p))
 		return model_wrong(m, "page %u of pid %d is in the page tables, but not there",
 				   page, s->space->pid);
 	unsigned allowed = p->prot | (p->prot & PROT_W ? PROT_R : 0);
@@ -114,7 +114,7 @@ bool model_check_page(struct model *m, const struct model_space *s, unsigned pag
 	if (!check_region(m, s, page) || !check_entry(m, s, page))
 		return false;
 	bool seen = space_peek(s->space, model_va(m, page), bytes, PAGE_SIZE);
-	if (seen != (p->mapped && !model_beyond(m, p)))
+	if (seen != (p->mapped && !p->barred && !model_beyond(m, p)))
 		return model_wrong(m, "page %u of pid %d can %sbe peeked at", page, s->space->pid,
 				   seen ? "" : "not ");
 	if (seen)

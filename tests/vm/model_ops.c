@@ -84,6 +84,8 @@ static enum fault_result want_of(const struct model *m, const struct model_page 
 		return FAULT_SEGV_UNMAPPED;
 	if (!(p->prot & need[access]))
 		return FAULT_SEGV_PROTECTION;
+	if (p->barred)
+		return FAULT_SEGV_UNMAPPED;
 	return model_beyond(m, p) ? FAULT_BUS_END : FAULT_DONE;
 }
 
@@ -342,7 +344,7 @@ static bool do_fork(struct model *m, struct model_space *s, const struct op *op)
 		if (c->page[i].dont_fork)
 			model_clear(c, i, i + 1);
 		else if (c->page[i].wipe)
-			c->page[i].own = false;
+			c->page[i].own = c->page[i].barred = false;
 	}
 	return true;
 }

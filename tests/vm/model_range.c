@@ -16,7 +16,9 @@ enum {
 	ADVICE_COLD = 20,
 	ADVICE_PAGEOUT = 21,
 	ADVICE_DONTNEED_LOCKED = 24,
-	ADVICE_COLLAPSE = 25
+	ADVICE_COLLAPSE = 25,
+	ADVICE_GUARD_INSTALL = 102,
+	ADVICE_GUARD_REMOVE = 103,
 };
 enum { REMAP_MAYMOVE = 1, REMAP_FIXED = 2, REMAP_DONTUNMAP = 4, SYNC_NOW = 4 };
 
@@ -47,14 +49,14 @@ static void model_move(struct model_space *s, unsigned from, unsigned n, unsigne
 
 	memcpy(moved, &s->page[from], n * sizeof(*moved));
 	for (unsigned i = from; i < from + n; i++)
-		s->page[i].own = false;
+		s->page[i].own = s->page[i].barred = false;
 	if (!keep)
 		model_clear(s, from, from + n);
 	for (unsigned i = 0; i < pages; i++) {
 		s->page[to + i] = i < n ? moved[i] : last;
 		if (i < n)
 			continue;
-		s->page[to + i].own = false;
+		s->page[to + i].own = s->page[to + i].barred = false;
 		s->page[to + i].index += last.object < 0 ? 0 : i - (n - 1);
 	}
 }
@@ -73,7 +75,7 @@ static void model_move_each(struct model *m, struct model_space *s, unsigned fro
 				model_clear(s, to + i, to + i + 1);
 			continue;
 		}
-		s->page[from + i].own = false;
+		s->page[from + i].own = s->page[from + i].barred = false;
 		if (!keep)
 			model_clear(s, from + i, from + i + 1);
 		model_clear(s, to + i, to + i + 1);
@@ -192,7 +194,7 @@ bool do_remap(struct model *m, struct model_space *s, const struct op *op)
 static bool advise_sealed(const struct model_page *p, int advice)
 {
 	bool discards = advice == ADVICE_DONTNEED || advice == ADVICE_DONTNEED_LOCKED || advice == ADVICE_FREE ||
-			advice == ADVICE_DONTFORK || advice == ADVICE_WIPEONFORK;
+			advice == ADVICE_DONTFORK || advice == ADVICE_WIPEONFORK || advice == ADVICE_GUARD_INSTALL;
 	return discards && p->sealed && p->object < 0 && !(p->prot & PROT_W);
 }
 
@@ -203,6 +205,7 @@ static bool advise_refused(const struct model_page *p, int advice)
 	switch (advice) {
 	case ADVICE_COLD:
 	case ADVICE_PAGEOUT:
+	case ADVICE_GUARD_INSTALL:
 	case ADVICE_DONTNEED: return p->locked;
 	case ADVICE_FREE: return p->locked || p->object >= 0;
 	case ADVICE_WIPEONFORK: return p->object >= 0;
@@ -220,6 +223,11 @@ static void advise_page(struct model_page *p, int advice)
 	case ADVICE_DOFORK: p->dont_fork = false; break;
 	case ADVICE_WIPEONFORK: p->wipe = true; break;
 	case ADVICE_KEEPONFORK: p->wipe = false; break;
+	case ADVICE_GUARD_INSTALL:
+		p->own = false;
+		p->barred = true;
+		break;
+	case ADVICE_GUARD_REMOVE: p->barred = false; break;
 	case ADVICE_FREE: p->given_up = p->own; break; /* it may free later or never */
 	default: break;
 	}
@@ -238,6 +246,7 @@ static bool advise_done(const struct model *m, const struct model_space *s, unsi
 	case ADVICE_KEEPONFORK: return !(r->flags & REGION_WIPEONFORK);
 	case ADVICE_DONTNEED:
 	case ADVICE_DONTNEED_LOCKED: return !anon_map_get(&s->space->anons, model_va(m, page));
+	case ADVICE_GUARD_INSTALL: return track_get(s->space, model_va(m, page), TRACK_BARRED);
 	default: return true;
 	}
 }
@@ -248,7 +257,8 @@ bool do_advise(struct model *m, struct model_space *s, const struct op *op)
 	    ADVICE_DONTNEED,  ADVICE_DONTNEED,	ADVICE_DONTNEED,    ADVICE_DONTNEED_LOCKED,
 	    ADVICE_FREE,      ADVICE_DONTFORK,	ADVICE_DOFORK,	    ADVICE_WIPEONFORK,
 	    ADVICE_KEEPONFORK, ADVICE_SEQUENTIAL, ADVICE_NORMAL,    ADVICE_COLD,
-	    ADVICE_NOHUGEPAGE, ADVICE_MERGEABLE, ADVICE_PAGEOUT,    ADVICE_COLLAPSE};
+	    ADVICE_NOHUGEPAGE, ADVICE_MERGEABLE, ADVICE_PAGEOUT,    ADVICE_COLLAPSE,
+	    ADVICE_GUARD_INSTALL, ADVICE_GUARD_REMOVE, ADVICE_GUARD_REMOVE};
 	int advice = known[op->mode % array_size(known)], want = 0;
 	unsigned end = op_end(op), limit = op->page;
 
@@ -285,7 +295,7 @@ bool do_populate(struct model *m, struct model_space *s, const struct op *op)
 
 	SAY(m, "pid %d: populate %u pages at page %u", s->space->pid, end - op->page, op->page);
 	for (unsigned i = op->page; i < end; i++)
-		fault |= s->page[i].mapped && (!s->page[i].prot || model_beyond(m, &s->page[i]));
+		fault |= s->page[i].mapped && (!s->page[i].prot || s->page[i].barred || model_beyond(m, &s->page[i]));
 	int got = space_populate(s->space, model_va(m, op->page),
 				 (uint64_t)(end - op->page) * PAGE_SIZE, op->mode & 1);
 	m->refused += got != 0;
@@ -340,7 +350,7 @@ static bool may_fault(const struct model *m, const struct model_space *s, unsign
 {
 	for (unsigned i = first; i < end; i++) {
 		const struct model_page *p = &s->page[i];
-		if (p->mapped && (!p->prot || model_beyond(m, p)))
+		if (p->mapped && (!p->prot || p->barred || model_beyond(m, p)))
 			return true;
 	}
 	return m->io == 1;

@@ -13,6 +13,7 @@ enum {
 	BIT_SOFT_DIRTY = 55,
 	BIT_EXCLUSIVE = 56,
 	BIT_GUARDED = 57,
+	BIT_GUARD_REGION = 58,
 	BIT_FILE = 61,
 	BIT_SWAPPED = 62,
 	BIT_PRESENT = 63,
@@ -51,6 +52,8 @@ static uint64_t page_word(const struct space *s, const struct region *r, uint64_
 	uint64_t word = track_stored(s, r, va) ? bit(BIT_SOFT_DIRTY) : 0;
 	if (track_get(s, va, TRACK_GUARDED))
 		word |= bit(BIT_GUARDED);
+	if (track_get(s, va, TRACK_BARRED))
+		word |= bit(BIT_GUARD_REGION);
 	const struct anon *a = r->flags & REGION_SHARED ? NULL : anon_map_get(&s->anons, va);
 	if (a && (a->frame == NO_FRAME || frame_reading(mm, a->frame)))
 		return word | swapped_word(mm, a);
@@ -95,7 +98,7 @@ enum category {
 	IS_PRESENT = 1 << 3,
 	IS_SWAPPED = 1 << 4,
 	IS_ZERO = 1 << 5,
-	IS_HUGE = 1 << 6, /* none here is, nor is any a guard page of MADV_GUARD_INSTALL */
+	IS_HUGE = 1 << 6, /* none here is */
 	IS_SOFT_DIRTY = 1 << 7,
 	IS_GUARD = 1 << 8,
 	CATEGORIES = (1 << 9) - 1,
@@ -161,7 +164,7 @@ static uint64_t page_categories(const struct space *s, const struct region *r, u
 	bool zero = w & bit(BIT_PRESENT) && s->mm->pmap->lookup(s->pmap, va, &e) && e.frame == s->mm->zero;
 	return region_categories(r) | (w & bit(BIT_GUARDED) ? 0 : IS_WRITTEN) | (w & bit(BIT_FILE) ? IS_FILE : 0) |
 	       (w & bit(BIT_PRESENT) ? IS_PRESENT : 0) | (w & bit(BIT_SWAPPED) ? IS_SWAPPED : 0) |
-	       (w & bit(BIT_SOFT_DIRTY) ? IS_SOFT_DIRTY : 0) | (zero ? IS_ZERO : 0);
+	       (w & bit(BIT_SOFT_DIRTY) ? IS_SOFT_DIRTY : 0) | (w & bit(BIT_GUARD_REGION) ? IS_GUARD : 0) | (zero ? IS_ZERO : 0);
 }
 
 static bool scan_wants(const struct scan_arg *a, uint64_t categories)
