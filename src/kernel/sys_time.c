@@ -209,8 +209,6 @@ int64_t sys_clock_nanosleep(struct task *t, const uint64_t a[6])
 
 	if (r)
 		return r;
-	if ((int32_t)a[0] == CLOCK_THREAD_CPUTIME_ID)
-		return -EINVAL;
 	if (!c.sleeps)
 		return -EOPNOTSUPP;
 	if (c.wakes && !task_can(t, CAP_WAKE_ALARM))

@@ -208,6 +208,10 @@ struct host_watch {
 };
 void host_watch_add(struct kernel *k, struct host_watch *w);
 void host_watch_remove(struct host_watch *w);
+struct waiter;
+/* For a file's poll, which has found this mask: a task that waits although it can read, or write, does not wait for that,
+ * else the host would wake it at once, again and again. Returns as wait_join. */
+int host_watch_join(struct waiter *w, struct host_watch *in, struct host_watch *out, int mask);
 
 /* Host descriptors that somebody outside the machine speaks through: looked at with the others,
  * whether or not a task waits. What ready does may add and remove any of them. */

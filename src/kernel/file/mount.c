@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -141,6 +142,12 @@ int mounts_list(const struct place *at, struct dir *d)
 
 /* ---- The table ---- */
 
+static void table_changed(struct mounts *m)
+{
+	m->changes++;
+	wait_wake_for(&m->change_queue, POLLERR | POLLPRI);
+}
+
 int mount_attach(struct mounts *m, struct mount *x, bool beneath)
 {
 	if (m->count == MOUNTS_MAX)
@@ -153,6 +160,7 @@ int mount_attach(struct mounts *m, struct mount *x, bool beneath)
 			y->parent = x;
 	}
 	m->mount[m->count++] = x;
+	table_changed(m);
 	return 0;
 }
 
@@ -190,6 +198,7 @@ void mount_detach(struct mounts *m, struct mount *x)
 	for (unsigned i = 1; i < m->count; i++) {
 		if (m->mount[i] == x) {
 			take_out(m, i);
+			table_changed(m);
 			break;
 		}
 	}
@@ -237,6 +246,7 @@ int mount_move(struct mounts *m, struct mount *x, const char *to)
 		y->guest = names[i];
 		y->guest_size = strlen(names[i]);
 	}
+	table_changed(m);
 	return 0;
 }
 

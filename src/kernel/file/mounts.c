@@ -377,6 +377,7 @@ int mounts_create(struct kernel *k)
 	LIST_INIT(&m->locks);
 	LIST_INIT(&m->shms);
 	wait_queue_init(&m->lock_queue);
+	wait_queue_init(&m->change_queue);
 	leases_init(&m->leases);
 	k->mounts = m;
 	int err = hostnodes_create(k, &m->hostfs);

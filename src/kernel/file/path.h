@@ -86,6 +86,8 @@ struct mounts {
 	struct kernel *kernel;
 	unsigned count, made;
 	struct mount *mount[MOUNTS_MAX]; /* the first is the root; the others by when they came */
+	unsigned changes;		 /* of that table, so far */
+	struct wait_queue change_queue;	 /* who waits for one: polls of /proc/PID/mounts */
 	struct {
 		char *host; /* path of a directory that goes with the machine; NULL: none */
 		int lock;   /* a descriptor of it, locked while the machine lives */

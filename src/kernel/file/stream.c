@@ -45,6 +45,14 @@ void host_watch_remove(struct host_watch *w)
 	LIST_REMOVE(w, link);
 }
 
+int host_watch_join(struct waiter *w, struct host_watch *in, struct host_watch *out, int mask)
+{
+	const int over = POLLERR | POLLHUP;
+	bool edges = w && w->join;
+	int err = edges || !(mask & (POLLIN | over)) ? wait_join(w, &in->queue) : 0;
+	return !err && (edges || !(mask & (POLLOUT | over))) ? wait_join(w, &out->queue) : err;
+}
+
 void host_service_add(struct kernel *k, struct host_service *s)
 {
 	LIST_INSERT_HEAD(&k->services, s, link);
@@ -128,13 +136,9 @@ int64_t stream_write(int fd, struct host_watch *w, struct file *f, struct task *
 
 int stream_poll(int fd, struct host_watch *in, struct host_watch *out, struct waiter *w)
 {
-	int err = wait_join(w, &in->queue);
-	if (!err)
-		err = wait_join(w, &out->queue);
-	if (err)
-		return err;
-	int mask = ready(fd, POLLIN | POLLOUT);
-	return mask & (POLLIN | POLLOUT | POLLERR | POLLHUP);
+	int mask = ready(fd, POLLIN | POLLOUT) & (POLLIN | POLLOUT | POLLERR | POLLHUP);
+	int err = host_watch_join(w, in, out, mask);
+	return err ? err : mask;
 }
 
 static int64_t host_stream_look(struct file *f, struct task *t, size_t size, uint64_t *pos)

@@ -458,7 +458,7 @@ int64_t sys_utimensat(struct task *t, const uint64_t a[6])
 	}
 	unsigned how = (flags & ABI_AT_SYMLINK_NOFOLLOW ? 0 : FIND_FOLLOW) |
 		       (flags & ABI_AT_EMPTY_PATH ? FIND_EMPTY : 0);
-	err = a[1] ? path_find_user(t, (int)a[0], a[1], how, &at) : find_descriptor(t, a[0], &at);
+	err = a[1] || (int)a[0] == ABI_AT_FDCWD ? path_find_user(t, (int)a[0], a[1], how, &at) : find_descriptor(t, a[0], &at);
 	if (!err)
 		err = change_check(&at);
 	if (!err)

@@ -286,10 +286,7 @@ static int host_poll(struct socket *s, struct waiter *w)
 {
 	struct nethost *h = s->u.host;
 	int mask = ready(h, POLLIN | POLLOUT | POLLPRI | POLLRDHUP);
-	int err = wait_join(w, &h->in.queue);
-	/* A task that waits although it can be written does not wait for that. */
-	if (!err && ((w && w->join) || !(mask & POLLOUT)))
-		err = wait_join(w, &h->out.queue);
+	int err = host_watch_join(w, &h->in, &h->out, mask);
 	if (mask & POLLIN)
 		mask |= POLLRDNORM;
 	if (mask & POLLOUT)

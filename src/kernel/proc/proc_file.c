@@ -22,6 +22,7 @@ struct proc_file {
 	struct text text;
 	bool filled;
 	bool looked; /* filled for the read that comes next */
+	unsigned changes; /* of the mounts that a poll has told of, or that there were */
 };
 
 static int fill_fdinfo(struct process *p, int fd, struct text *text)
@@ -156,7 +157,12 @@ static int always_poll(struct file *f, struct waiter *w)
 
 static int changes_poll(struct file *f, struct waiter *w)
 {
-	return POLLIN | POLLRDNORM;
+	struct proc_file *pf = f->ctx;
+	struct mounts *m = f->kernel->mounts;
+	int err = wait_join(w, &m->change_queue);
+	bool changed = pf->changes != m->changes && strcmp(pf->node.entry->name, "swaps") != 0;
+	pf->changes = m->changes;
+	return err ? err : POLLIN | POLLRDNORM | (changed ? POLLERR | POLLPRI : 0);
 }
 
 #define PROC_OPS                                                                                           \
@@ -261,6 +267,7 @@ int proc_open(const struct place *at, struct task *t, uint32_t flags, uint32_t m
 		return -ENOMEM;
 	pf->node = n;
 	pf->stat = at->stat;
+	pf->changes = at->kernel->mounts->changes;
 	if (n.process) {
 		pf->pid = n.process->pid;
 		pf->tid = n.task ? n.task->tid : 0;

@@ -81,6 +81,8 @@ static void births(void)
 	(void)fd;
 	syscall(SYS_statx, AT_FDCWD, "/dev/shm/asked", 0, STATX_BASIC_STATS | STATX_BTIME, &a);
 	futimens(fd, t);
+	say("of no path: %s", result(syscall(SYS_utimensat, AT_FDCWD, NULL, t, 0)));
+	say("a thread's processor time: %s", result(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &t[0], NULL)));
 	usleep(10000);
 	chmod("/dev/shm/asked", 0640);
 	syscall(SYS_statx, AT_FDCWD, "/dev/shm/asked", 0, STATX_BASIC_STATS | STATX_BTIME, &b);

@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -282,6 +284,33 @@ static void bound(void)
 	leave("/c");
 }
 
+/* Who polls what lists the mounts is told when that changes. */
+static void told(void)
+{
+	int fd = open("/proc/self/mounts", O_RDONLY), info = open("/proc/self/mountinfo", O_RDONLY), e = epoll_create1(0);
+	struct epoll_event want = {.events = EPOLLPRI}, got = {0};
+	struct pollfd p[2] = {{.fd = fd, .events = POLLIN | POLLPRI}, {.fd = info, .events = POLLPRI}};
+	int n = poll(p, 2, 0);
+	say("told: %d %x %x", n, p[0].revents, p[1].revents);
+	put_on("none", "/m", "tmpfs", 0, NULL);
+	n = poll(p, 2, 0);
+	say("  mounted: %d %x %x", n, p[0].revents, p[1].revents);
+	n = poll(p, 2, 0);
+	say("  once: %d %x %x", n, p[0].revents, p[1].revents);
+	say("  epoll: %s, nothing: %d", result(epoll_ctl(e, EPOLL_CTL_ADD, info, &want)), epoll_wait(e, &got, 1, 0));
+	pid_t child = fork();
+	if (child == 0) {
+		usleep(20000);
+		_exit(umount(in("/m")) != 0);
+	}
+	say("  taken away: %d", epoll_wait(e, &got, 1, -1));
+	say("  %x, %s", got.events, wait_for(child));
+	say("  and no more: %d", epoll_wait(e, &got, 1, 0));
+	close(fd);
+	close(info);
+	close(e);
+}
+
 static void refused(void)
 {
 	say("refused");
@@ -487,6 +516,7 @@ int main(void)
 	tmpfs();
 	stacked();
 	bound();
+	told();
 	refused();
 	put_on("none", "/m", "tmpfs", 0, NULL);
 	devices("/m");

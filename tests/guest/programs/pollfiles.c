@@ -371,6 +371,21 @@ static void slaves(void)
 	close(slave);
 }
 
+/* Standard output is a pipe that can be written: who waits for something else of it waits. */
+static void output(void)
+{
+	struct timeval a_little = {.tv_usec = 1000};
+	struct pollfd p = {.fd = 1, .events = POLLPRI};
+	fd_set set;
+
+	FD_ZERO(&set);
+	FD_SET(1, &set);
+	say("output can be read: %d", select(2, &set, NULL, NULL, &a_little));
+	say("  has something: %d", poll(&p, 1, 1));
+	p.events = 0;
+	say("  has ended: %d", poll(&p, 1, 1));
+}
+
 int main(void)
 {
 	int fd = memfd_create("memory", 0);
@@ -392,6 +407,7 @@ int main(void)
 	messages();
 	masters();
 	slaves();
+	output();
 	rmdir(place);
 	return 0;
 }
