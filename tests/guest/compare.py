@@ -106,6 +106,8 @@ SAME = {
     'children': 'a_parent_is_told_of_its_children_and_orphans_are_taken_in',
     'faultinfo': 'a_handler_learns_the_address_and_the_cause_of_a_fault',
     'threadtimes': 'proc_tells_the_time_of_each_thread_and_of_all_together',
+    'titles': 'ps_shows_the_title_that_a_program_gives_itself',
+    'parted': 'a_process_parts_from_those_with_whom_it_shares_files_and_directory',
     'threads': 'threads_end_in_any_order_lock_wait_and_are_met_by_signals_as_on_linux',
     'timers': 'timers_come_once_or_again_and_missed_ones_are_counted',
     'maps': 'mmap_and_its_family_keep_their_promises',

@@ -8,6 +8,7 @@
 
 struct fd_table;
 struct file;
+struct process;
 
 /* dup2: puts f, whose reference passes to the table, at fd, closing what was there. Returns fd or
  * -ENOMEM. */
@@ -19,5 +20,7 @@ int fd_next(const struct fd_table *ft, int from);
 /* For FDSize of /proc/PID/status. */
 unsigned fd_table_size(const struct fd_table *ft);
 bool fd_table_shared(const struct fd_table *ft);
+/* A table of its own for a process that shares one with others. Returns 0 or -ENOMEM. */
+int process_unshare_files(struct process *p);
 
 #endif

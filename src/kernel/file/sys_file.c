@@ -91,14 +91,9 @@ int64_t sys_close_range(struct task *t, const uint64_t a[6])
 	enum { UNSHARE = 2, CLOEXEC = 4 };
 	if (first > last || (flags & ~(uint32_t)(UNSHARE | CLOEXEC)))
 		return -EINVAL;
-	if ((flags & UNSHARE) && fd_table_shared(p->files)) {
-		struct fd_table *own;
-		int err = fd_table_copy(p->files, &own);
-		if (err)
-			return err;
-		fd_table_put(p->files);
-		p->files = own;
-	}
+	int err = flags & UNSHARE ? process_unshare_files(p) : 0;
+	if (err)
+		return err;
 	if (first > INT_MAX)
 		return 0;
 	for (int fd = fd_next(p->files, (int)first); fd >= 0 && (uint32_t)fd <= last;
