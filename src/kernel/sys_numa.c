@@ -12,8 +12,6 @@
 #include "kernel/kernel.h"
 #include "kernel/uaccess.h"
 
-enum { NODES_MAX = 64 }; /* as many bits are looked at as a page has: more must be 0 */
-
 /* A set of nodes. Returns 0, -EINVAL (one that there cannot be), -EFAULT or CALL_WAIT. */
 static int nodes_read(struct task *t, uint64_t va, uint64_t bits, uint64_t *ret_nodes)
 {
@@ -81,9 +79,9 @@ int64_t sys_set_mempolicy(struct task *t, const uint64_t a[6])
 int64_t sys_get_mempolicy(struct task *t, const uint64_t a[6])
 {
 	enum { NODE = 1, ADDR = 2, MEMS_ALLOWED = 4 };
-	uint64_t flags = a[4], nodes[16] = {0};
+	uint64_t flags = a[4], nodes[PAGE_SIZE / 8] = {0};
 	int32_t mode = 0;
-	if (flags & ~(uint64_t)(NODE | ADDR | MEMS_ALLOWED) || (a[1] && a[2] < NODES_MAX))
+	if (flags & ~(uint64_t)(NODE | ADDR | MEMS_ALLOWED) || (a[1] && a[2] == 0))
 		return -EINVAL;
 	if (flags & MEMS_ALLOWED) {
 		if (flags & (NODE | ADDR))
@@ -112,9 +110,9 @@ int64_t sys_get_mempolicy(struct task *t, const uint64_t a[6])
 		nodes[0] = t->mempolicy.nodes;
 	}
 	int r = a[0] ? uaccess_write(t, a[0], &mode, sizeof(mode)) : 0;
-	uint64_t size = min_u64((a[2] - 1 + 63) / 64 * 8, sizeof(nodes));
+	uint64_t size = align_up(a[2] - 1, 64) / 8;
 	if (r == 0 && a[1])
-		r = uaccess_write(t, a[1], nodes, size);
+		r = size > sizeof(nodes) ? -EINVAL : uaccess_write(t, a[1], nodes, size);
 	return r;
 }
 

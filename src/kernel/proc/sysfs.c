@@ -20,12 +20,16 @@ struct entry {
 	const char *text; /* NULL: see text_of */
 };
 
-static const char NODE_MEMINFO[] = "devices/system/node/node0/meminfo";
+static const char NODE_MEMINFO[] = "devices/system/node/node0/meminfo",
+		  NODE_NUMASTAT[] = "devices/system/node/node0/numastat";
 
 /* Sorted. */
 static const struct entry entries[] = {
     {"block/", ""},
+    {"class/block/", ""},
     {"class/net/", ""},
+    {"dev/block/", ""},
+    {"dev/char/", ""},
     {"devices/system/cpu/cpu0/topology/core_id", "0\n"},
     {"devices/system/cpu/cpu0/topology/core_siblings", "1\n"},
     {"devices/system/cpu/cpu0/topology/core_siblings_list", "0\n"},
@@ -44,6 +48,7 @@ static const struct entry entries[] = {
     {"devices/system/node/node0/cpumap", "1\n"},
     {"devices/system/node/node0/distance", "10\n"},
     {NODE_MEMINFO, NULL},
+    {NODE_NUMASTAT, NULL},
     {"devices/system/node/online", "0\n"},
     {"devices/system/node/possible", "0\n"},
     {"fs/cgroup/", ""},
@@ -127,6 +132,11 @@ static void text_of(const struct kernel *k, const struct entry *e, struct text *
 	struct mm_usage u;
 	if (e->text) {
 		text_add(t, "%s", e->text);
+		return;
+	}
+	if (e->name == NODE_NUMASTAT) {
+		uint64_t taken = k->events->total.event[EVENT_frame_take];
+		text_add(t, "numa_hit %lu\nnuma_miss 0\nnuma_foreign 0\ninterleave_hit 0\nlocal_node %lu\nother_node 0\n", taken, taken);
 		return;
 	}
 	mm_usage(k->mm, &u);

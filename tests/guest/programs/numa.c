@@ -10,11 +10,29 @@ enum { DEFAULT, PREFERRED, BIND, INTERLEAVE, LOCAL };
 
 static const char *r[8];
 
+/* What numastat reads of the one node. */
+static void counts(void)
+{
+	FILE *f = fopen("/sys/devices/system/node/node0/numastat", "r");
+	unsigned long n, hit = 0, local = 0;
+	char name[32];
+
+	while (f && fscanf(f, "%31s %lu", name, &n) == 2) {
+		hit = strcmp(name, "numa_hit") == 0 ? n : hit;
+		local = strcmp(name, "local_node") == 0 ? n : local;
+		say("%s", name);
+	}
+	say("%s pages were taken, %s", hit > 0 ? "some" : "no", hit == local ? "all of this node" : "others elsewhere");
+	if (f)
+		fclose(f);
+}
+
 int main(void)
 {
 	unsigned long nodes[16] = {1}, got[16], none[16] = {0}, two[16] = {2}, far_[16] = {0, 1};
 	char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	void *pages[3] = {p, p + PAGE, (void *)8};
+	static unsigned long huge[2 * PAGE / sizeof(long)] = {[PAGE / sizeof(long) - 1] = 5};
 	int mode = 77, status[3] = {9, 9, 9}, node[3] = {0, 0, 0};
 
 	p[0] = 1;
@@ -30,6 +48,14 @@ int main(void)
 	r[3] = result(syscall(SYS_get_mempolicy, NULL, got, BITS, NULL, 5));
 	r[4] = result(syscall(SYS_get_mempolicy, NULL, got, 0, NULL, 0));
 	say("nowhere %s, flags %s, node %s, both %s, no room %s", r[0], r[1], r[2], r[3], r[4]);
+	got[0] = got[1] = 7;
+	r[0] = result(syscall(SYS_get_mempolicy, NULL, got, 1, NULL, 4));
+	mode = (int)got[0];
+	r[1] = result(syscall(SYS_get_mempolicy, NULL, got, 5, NULL, 4));
+	r[2] = result(syscall(SYS_get_mempolicy, NULL, huge, 8 * PAGE + 1, NULL, 4));
+	r[3] = result(syscall(SYS_get_mempolicy, NULL, huge, 8 * PAGE + 2, NULL, 4));
+	say("of no node %s: %d, of four %s: %lu %lu, of a page %s: %lu %lu, of more %s", r[0], mode, r[1], got[0], got[1], r[2],
+	    huge[0], huge[PAGE / sizeof(long) - 1], r[3]);
 	r[0] = result(syscall(SYS_set_mempolicy, BIND, nodes, BITS));
 	mode = 77;
 	memset(got, 0, sizeof(got));
@@ -67,5 +93,6 @@ int main(void)
 	r[1] = result(syscall(SYS_migrate_pages, 0x3fffffff, BITS, nodes, nodes));
 	r[2] = result(syscall(SYS_migrate_pages, 0, BITS, nodes, none));
 	say("migrate %s, of nobody %s, to nowhere %s", r[0], r[1], r[2]);
+	counts();
 	return 0;
 }
