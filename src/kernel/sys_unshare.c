@@ -2,7 +2,7 @@
 /* sys_unshare.c - a process parts from those with whom clone made it share
  *
  * Threads of one process always share their descriptors and working directory here, so a thread cannot
- * part from the others. Namespaces are refused as they are to who may not make any.
+ * part from the others. Namespaces are refused as by a Linux that was built without.
  */
 #include <errno.h>
 
@@ -40,8 +40,10 @@ int64_t sys_unshare(struct task *t, const uint64_t a[6])
 	bool shares_actions = p->signals.actions && p->signals.actions->refs > 1;
 	if ((flags & VM && *p->space_refs > 1) || (flags & (VM | SIGHAND) && shares_actions))
 		return -EINVAL;
-	if (flags & (NAMESPACES | NEWUSER))
+	if (flags & NAMESPACES && !cred_can(t->cred, CAP_SYS_ADMIN))
 		return -EPERM;
+	if (flags & (NAMESPACES | NEWUSER))
+		return -EINVAL;
 	struct fs *fs = NULL;
 	int r = flags & FS && fs_shared(p->fs) ? fs_copy(p->fs, &fs) : 0;
 	if (r == 0 && flags & FILES)

@@ -495,7 +495,7 @@ static void informed(void)
 int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
-	if (unshare(CLONE_NEWNET) != 0 && errno != ENOSYS) {
+	if (unshare(CLONE_NEWNET) != 0 && errno != EINVAL) {
 		say("no namespaces");
 		return 0;
 	}

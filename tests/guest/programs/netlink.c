@@ -132,7 +132,7 @@ int main(void)
 		r.ifr_flags |= IFF_UP;
 		ioctl(fd, SIOCSIFFLAGS, &r);
 		close(fd);
-	} else if (errno != ENOSYS) {
+	} else if (errno != EINVAL) {
 		say("no namespaces");
 		return 0;
 	}
