@@ -8,9 +8,11 @@
  * has changed nothing: words that may trap come before what changes something.
  *
  * Each is compiled with several values of effort. Below EFFORT_ALL it calls no function, and returns
- * DONE_SLOW, having changed nothing, where one is needed; then that with EFFORT_ALL does the
- * instruction from its start. A load or store with EFFORT_NONE looks at one entry of the TLB, and
- * returns DONE_MOVED when it needs another.
+ * DONE_SLOW, having changed nothing that it would not change anyway, where one is needed; then that with
+ * EFFORT_ALL does the instruction from its start. A load or store
+ *	with EFFORT_NONE	looks at one entry of the TLB, or returns DONE_MOVED
+ *	with EFFORT_HASH	looks where its page hashes to, or returns DONE_MISSED
+ *	with EFFORT_NEAR	fills that entry by one step of a walk (tlb_near.h), or returns DONE_SLOW
  */
 #ifndef MACHINE_DO_H
 #define MACHINE_DO_H
@@ -19,8 +21,9 @@
 
 #include "machine/impl.h"
 #include "machine/soft.h"
+#include "machine/tlb_near.h"
 
-enum { EFFORT_NONE, EFFORT_HASH, EFFORT_ALL };
+enum { EFFORT_NONE, EFFORT_HASH, EFFORT_NEAR, EFFORT_ALL };
 
 #define NOTHING ((void)0)
 
@@ -91,23 +94,37 @@ enum { EFFORT_NONE, EFFORT_HASH, EFFORT_ALL };
 
 /* The entry where this very instruction found its page last, in h->load or h->store. An address
  * that is not a multiple of its size has low bits that no key has: it misses, whether it crosses a
- * page or not. With EFFORT_ALL both have been looked at. The compiler may not see that e_ is used twice: it would add up what addressing can. */
+ * page or not. The compiler may not see that window_ is used twice: it would add up what addressing can. */
 #define MEM_KEY(va, size) (((va) & (~(uint64_t)(PAGE_SIZE - 1) | ((size)-1))) | context)
 #define MEM_AT(table, window)                                                                      \
 	((const struct tlb_entry *)(const void *)((const char *)h + (window) +                     \
 						  offsetof(struct hart, table)))
+#define MEM_NEAR(table, va, size)                                                                  \
+	if (effort == EFFORT_NEAR) {                                                               \
+		enum mmu_access access_ = &h->table == &h->store ? MMU_WRITE : MMU_READ;           \
+		enum mmu_result near_ = (va) & ((size)-1)                                          \
+					    ? MMU_ACCESS_FAULT                                     \
+					    : tlb_near(h, va, access_, context, window_, &add_);   \
+		if (unlikely(near_ == MMU_PAGE_FAULT))                                             \
+			RAISE(access_ == MMU_WRITE ? TRAP_STORE_PAGE : TRAP_LOAD_PAGE, va);        \
+		hit_ = near_ == MMU_OK;                                                            \
+	}
 #define MEM_LOOK(table, va, size)                                                                  \
-	uint64_t window_ = op->window, key_ = MEM_KEY(va, size);                                   \
+	uint64_t window_ = op->window, key_ = MEM_KEY(va, size), add_ = 0;                         \
 	if (effort == EFFORT_HASH) {                                                               \
 		window_ = tlb_index(va) * sizeof(struct tlb_entry);                                \
 		op->window = (uint16_t)window_;                                                    \
 	}                                                                                          \
-	bool hit_ = effort < EFFORT_ALL && MEM_AT(table, window_)->key == key_;                    \
-	__asm__("" : "+r"(window_))
-#define MEM_HOST(table, va) ((void *)(uintptr_t)((va) + MEM_AT(table, window_)->add))
+	bool hit_ = effort < EFFORT_NEAR && MEM_AT(table, window_)->key == key_;                   \
+	__asm__("" : "+r"(window_));                                                               \
+	MEM_NEAR(table, va, size)
+#define MEM_HOST(table, va)                                                                        \
+	((void *)(uintptr_t)((va) + (effort == EFFORT_NEAR ? add_ : MEM_AT(table, window_)->add)))
 #define MEM_MISS                                                                                   \
 	if (effort == EFFORT_NONE)                                                                 \
 		return DONE_MOVED;                                                                 \
+	if (effort == EFFORT_HASH)                                                                 \
+		return DONE_MISSED;                                                                \
 	SLOWLY
 
 /* Declares v, and loads it. */

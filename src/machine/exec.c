@@ -150,6 +150,17 @@ static HANDLER(start) { JUMP_CACHED(h->regs.pc); }
 		(void)to;                                                                          \
 		NEXT();                                                                            \
 	}
+/* Most that are not among those are near one that was. */
+#define NEAR(name)                                                                                 \
+	HANDLER(near_##name)                                                                       \
+	{                                                                                          \
+		uint64_t result = 0, to = 0;                                                       \
+		enum done done =                                                                   \
+			do_##name(h, op, left, context, EFFORT_NEAR, &to, FROM_0(name), &result);  \
+		AFTER(done, name, true, AGAIN);                                                    \
+		(void)to;                                                                          \
+		NEXT();                                                                            \
+	}
 #define SINGLE(name, source)                                                                       \
 	static __attribute__((unused)) HANDLER(do_##name##_##source)                               \
 	{                                                                                          \
@@ -162,7 +173,7 @@ static HANDLER(start) { JUMP_CACHED(h->regs.pc); }
 #define IF_MANY(handler) handler
 #endif
 #define INSN(name, ...)                                                                            \
-	SLOW(name) MOVED(name) SINGLE(name, 0) SINGLE(name, 1) SINGLE(name, 2) SINGLE(name, 3)       \
+	SLOW(name) MOVED(name) NEAR(name) SINGLE(name, 0) SINGLE(name, 1) SINGLE(name, 2) SINGLE(name, 3)       \
 	SINGLE(name, s) SINGLE(name, t)
 #define ROUND INSN
 #define INNER INSN

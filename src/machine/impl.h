@@ -5,7 +5,7 @@
  *	exec.c	  the interpreter: a handler for each instruction, made from insn.def, do.h and part.h
  *	fuse.c	  handlers for sequences of instructions, made from fuse.def
  *	code.c	  from frames to blocks of decoded instructions
- *	tlb.c	  from addresses to frames, quickly
+ *	tlb.c	  from addresses to frames, quickly; tlb_near.h: more so
  *	mem.c	  loads and stores that missed the TLB
  *	csr.c	  fcsr, counters, and rounding modes other than the current one
  */
@@ -27,6 +27,7 @@ enum done {
 	DONE_LEAVE,	/* executed, but the rest of the block may be out of date */
 	DONE_STOP_HERE, /* not executed: there may be a stop address here */
 	DONE_MOVED,	/* not executed: the page is not in the TLB's entry it looked at */
+	DONE_MISSED,	/* not executed: the page is not in the TLB */
 	DONE_SLOW,	/* not executed: it takes a call */
 };
 
@@ -147,13 +148,12 @@ void hart_saw(struct hart *h, uint64_t va, enum mmu_access access);
 /* Sets h->trap for a failed translation and returns DONE_TRAP. */
 enum done hart_fault(struct hart *h, enum mmu_result result, uint64_t va, enum mmu_access access);
 
-/* Is anything of va's page watched? */
-static inline bool hart_watches_page(const struct hart *h, uint64_t va)
+/* Is any of these bytes watched? */
+static inline bool hart_watches(const struct hart *h, uint64_t start, uint64_t size)
 {
 	for (unsigned i = 0; i < h->watch_count; i++)
 		if (h->watches[i].asid == (h->satp >> 44 & 0xffff) &&
-		    page_down(h->watches[i].start) <= page_down(va) &&
-		    page_down(va) <= page_down(h->watches[i].end - 1))
+		    start < h->watches[i].end && h->watches[i].start < start + size)
 			return true;
 	return false;
 }

@@ -147,7 +147,8 @@ static enum mmu_result walk_common(struct ram *ram, uint64_t satp, uint64_t va, 
 		return MMU_ACCESS_FAULT;
 	for (unsigned level = mmu_levels(mode) - 1; table < ram->frames; level--) {
 		if (level == 0)
-			return mmu_translate_in(ram, table, va, access, ret_leaf);
+			return mmu_translate_in(ram, ram->bytes + (table << PAGE_SHIFT), va, access,
+						ret_leaf);
 		uint64_t pte = ram_read64(ram, (table << PAGE_SHIFT) + mmu_index(va, level) * sizeof(pte));
 		if (pte == 0)
 			return MMU_PAGE_FAULT;
@@ -174,7 +175,7 @@ enum mmu_result mmu_translate_leaf(struct ram *ram, uint64_t satp, uint64_t va,
 	if (pte != leaf->pte)
 		memcpy(ram->bytes + leaf->pte_pa, &pte, sizeof(pte));
 	*ret_leaf = (struct mmu_leaf){
-		.pa = w.pa, .pte = pte, .table = leaf->pte_pa >> PAGE_SHIFT, .level = leaf->level};
+		.frame = w.pa >> PAGE_SHIFT, .pte = pte, .table = ram->bytes + page_down(leaf->pte_pa), .level = leaf->level};
 	return MMU_OK;
 }
 
@@ -186,7 +187,7 @@ enum mmu_result mmu_translate(struct ram *ram, uint64_t satp, uint64_t va, enum 
 
 	if (result != MMU_OK)
 		return result;
-	*ret_pa = leaf.pa;
+	*ret_pa = leaf.frame << PAGE_SHIFT | (va & (PAGE_SIZE - 1));
 	if (ret_pte)
 		*ret_pte = leaf.pte;
 	return MMU_OK;

@@ -18,9 +18,10 @@ enum mmu_result mmu_check(const struct ram *ram, uint64_t satp, uint64_t va,
 
 /* Where a translation came to. */
 struct mmu_leaf {
-	uint64_t pa, pte; /* the leaf as it is after the walk */
-	uint64_t table;	  /* level 0: the frame that the leaf lies in */
-	unsigned level;	  /* 0: a page of 4 KiB */
+	uint64_t frame;
+	uint64_t pte;	/* the leaf as it is after the walk */
+	uint8_t *table; /* level 0: the bytes of the table that the leaf lies in */
+	unsigned level; /* 0: a page of 4 KiB */
 };
 
 /* mmu_translate; *ret_leaf is written on MMU_OK only. */
@@ -43,29 +44,31 @@ static inline uint64_t pte_used(uint64_t pte, enum mmu_access access)
 	return pte | PTE_A | (access == MMU_WRITE ? PTE_D : 0);
 }
 
-/* The last step of a walk, where the table that it comes to is known (a frame of RAM). MMU_PAGE_FAULT:
+/* The last step of a walk, where the table that it comes to is known (the bytes of a frame). MMU_PAGE_FAULT:
  * the entry is 0. MMU_ACCESS_FAULT: it is anything but a page that may be accessed so, and the whole
  * walk finds out what. Inline, since this is most of what a miss of the TLB costs. */
-static inline enum mmu_result mmu_translate_in(struct ram *ram, uint64_t table, uint64_t va,
+static inline enum mmu_result mmu_translate_in(const struct ram *ram, uint8_t *table, uint64_t va,
 					       enum mmu_access access, struct mmu_leaf *ret_leaf)
 {
 	/* What must be set for each access, of that and of what may never be. */
 	static const uint64_t need[] = {[MMU_READ] = PTE_V | PTE_U | PTE_R,
 					[MMU_WRITE] = PTE_V | PTE_U | PTE_R | PTE_W,
 					[MMU_EXEC] = PTE_V | PTE_U | PTE_X};
-	uint8_t *at = ram->bytes + (table << PAGE_SHIFT) + mmu_index(va, 0) * sizeof(uint64_t);
-	uint64_t pte, used;
+	uint8_t *at = table + mmu_index(va, 0) * sizeof(uint64_t);
+	uint64_t pte, used, frame;
 
 	memcpy(&pte, at, sizeof(pte));
 	if (pte == 0)
 		return MMU_PAGE_FAULT;
-	if ((pte & (PTE_NEVER | need[access])) != need[access] || (pte & (PTE_R | PTE_W)) == PTE_W ||
-	    pte_ppn(pte) >= ram->frames)
+	/* Nothing may lie above the frame, and only for fetches R is not needed anyway. */
+	frame = pte >> PTE_PPN_SHIFT;
+	if ((pte & (PTE_NEVER | need[access])) != need[access] || frame >= ram->frames ||
+	    (access == MMU_EXEC && (pte & (PTE_R | PTE_W)) == PTE_W))
 		return MMU_ACCESS_FAULT;
 	used = pte_used(pte, access);
 	if (used != pte)
 		memcpy(at, &used, sizeof(used));
-	ret_leaf->pa = pte_ppn(pte) << PAGE_SHIFT | (va & (PAGE_SIZE - 1));
+	ret_leaf->frame = frame;
 	ret_leaf->pte = used;
 	ret_leaf->table = table;
 	ret_leaf->level = 0;

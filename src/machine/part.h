@@ -59,10 +59,10 @@
 /* Ways out, and to where there is no link. For budget_at, and jump, last is the address. */
 exec_handler exec_trapped, exec_leave, exec_stopped, exec_budget, exec_budget_at, exec_jump;
 
-/* The whole instruction again, with more effort. moved_NAME is for loads and stores. */
-#define INSN(name, ...)	 exec_handler slow_##name, moved_##name;
-#define ROUND(name, ...) exec_handler slow_##name, moved_##name;
-#define INNER(name, ...) exec_handler slow_##name, moved_##name;
+/* The whole instruction again, with more effort. moved_NAME and near_NAME are for loads and stores. */
+#define INSN(name, ...)	 exec_handler slow_##name, moved_##name, near_##name;
+#define ROUND(name, ...) exec_handler slow_##name, moved_##name, near_##name;
+#define INNER(name, ...) exec_handler slow_##name, moved_##name, near_##name;
 #include "machine/insn.def"
 #undef INSN
 #undef ROUND
@@ -156,6 +156,7 @@ enum {
 		left -= op->rs2;                                                                   \
 		JUMP_CACHED(to);                                                                   \
 	case DONE_MOVED: again(moved_##name);                                                      \
+	case DONE_MISSED: again(near_##name);                                                      \
 	case DONE_SLOW: again(slow_##name);                                                        \
 	case DONE_TRAP: GO(exec_trapped, last);                                                    \
 	case DONE_LEAVE: COMMIT(name, keep); GO(exec_leave, last);                                 \

@@ -58,19 +58,6 @@ static struct tlb_fetch *fetch_set(struct hart *h, uint64_t va)
 	return h->tlb.fetch[tlb_index(va) % TLB_FETCH_SETS];
 }
 
-/* Where the leaf table of va's span is, if it is known. */
-static struct tlb_table *table_of(struct hart *h, uint64_t va)
-{
-	unsigned index = (va >> TLB_SPAN_SHIFT) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - TLB_TABLE_BITS);
-
-	return &h->tlb.table[index];
-}
-
-static uint64_t table_key(uint64_t va, uint64_t context)
-{
-	return va >> TLB_SPAN_SHIFT << TLB_SPAN_SHIFT | context;
-}
-
 void tlb_flush_page(struct hart *h, unsigned asid, uint64_t va)
 {
 	unsigned context = h->tlb.of_asid[asid & 0xffff];
@@ -82,8 +69,8 @@ void tlb_flush_page(struct hart *h, unsigned asid, uint64_t va)
 		tlb_flush_space(h, asid);
 		return;
 	}
-	struct tlb_table *table = table_of(h, va);
-	if (table->key == table_key(va, key & (PAGE_SIZE - 1)))
+	struct tlb_table *table = tlb_table_of(&h->tlb, va);
+	if ((table->key & ~TLB_LOOKED_AT) == tlb_table_key(va, key & (PAGE_SIZE - 1)))
 		table->key = TLB_EMPTY;
 	if (h->load[tlb_index(va)].key == key)
 		h->load[tlb_index(va)].key = TLB_EMPTY;
@@ -134,22 +121,25 @@ static __attribute__((noinline)) bool walk_on(struct hart *h, uint64_t va, enum 
 		hart_fault(h, result, va, access);
 		return false;
 	}
-	if (ret_leaf->level == 0)
-		*table_of(h, va) = (struct tlb_table){table_key(va, h->context), ret_leaf->table};
-	else
+	if (ret_leaf->level > 0) {
 		h->tlb.context[tlb_context_of(h->context)].superpages = true;
+		return true;
+	}
+	bool looked_at = h->seen || hart_watches(h, align_down(va, TLB_SPAN_SIZE), TLB_SPAN_SIZE);
+	*tlb_table_of(&h->tlb, va) = (struct tlb_table){
+	    tlb_table_key(va, h->context) | (looked_at ? TLB_LOOKED_AT : 0), ret_leaf->table};
 	return true;
 }
 
 /* The page walk of all three kinds: from the leaf table on, where that is known. */
 static inline bool walk(struct hart *h, uint64_t va, enum mmu_access access, struct mmu_leaf *ret_leaf)
 {
-	const struct tlb_table *near = table_of(h, va);
+	const struct tlb_table *near = tlb_table_of(&h->tlb, va);
 	enum mmu_result result = MMU_ACCESS_FAULT;
 
 	h->miss_count++;
-	if (likely(near->key == table_key(va, h->context)))
-		result = mmu_translate_in(&h->m->ram, near->frame, va, access, ret_leaf);
+	if (likely((near->key & ~TLB_LOOKED_AT) == tlb_table_key(va, h->context)))
+		result = mmu_translate_in(&h->m->ram, near->bytes, va, access, ret_leaf);
 	return likely(result == MMU_OK) || walk_on(h, va, access, result, ret_leaf);
 }
 
@@ -159,12 +149,12 @@ bool tlb_translate(struct hart *h, uint64_t va, enum mmu_access access, uint64_t
 
 	if (!walk(h, va, access, &leaf))
 		return false;
-	*ret_pa = leaf.pa;
-	if (h->seen || (unlikely(h->watch_count) && hart_watches_page(h, va)))
+	*ret_pa = leaf.frame << PAGE_SHIFT | (va & (PAGE_SIZE - 1));
+	if (h->seen || (unlikely(h->watch_count) && hart_watches(h, page_down(va), PAGE_SIZE)))
 		return true;
-	uint64_t frame = leaf.pa >> PAGE_SHIFT;
-	uint64_t host = (uint64_t)(uintptr_t)h->m->ram.bytes + leaf.pa;
-	struct tlb_entry entry = {hart_key(h, va), host - va};
+	uint64_t frame = leaf.frame;
+	struct tlb_entry entry = {hart_key(h, va),
+				  (uint64_t)(uintptr_t)machine_frame(h->m, frame) - page_down(va)};
 	if (leaf.pte & PTE_R)
 		h->load[tlb_index(va)] = entry;
 	if ((leaf.pte & PTE_W) && (leaf.pte & PTE_D) && !code_holds(&h->m->code, frame) &&
@@ -202,7 +192,7 @@ bool tlb_fetch(struct hart *h, uint64_t pc, uint64_t *ret_frame)
 		}
 	if (!walk(h, pc, MMU_EXEC, &leaf))
 		return false;
-	*ret_frame = leaf.pa >> PAGE_SHIFT;
+	*ret_frame = leaf.frame;
 	if (h->seen)
 		return true;
 

@@ -17,14 +17,15 @@
  * out are the tables cleared. The lowest bits are those that an aligned address has clear.
  *
  * Beside them stand the leaf tables that walks came through, by 2 MiB: where the next miss is
- * near an earlier one, its walk begins there and takes one step of four. Only tables are kept, never
- * entries of them, so that a walk by this way sees and sets A and D as the whole one does.
+ * near an earlier one, its walk begins there and takes one step of four (tlb_near.h). Only tables are
+ * kept, never entries of them, so that a walk by this way sees and sets A and D as the whole one does.
  *
  * Invariants. A key is in a table only if the leaf entry has A set and allows the access; in the
  * store table only if D is set too, the frame holds no decoded code, and no other hart holds a
  * reservation in it. A page in the jump cache (hart's table from pc to code) is in the fetch
  * table: when an entry of that is dropped, the jump cache of its context is too. A leaf table is
- * kept only while the upper levels lead to it.
+ * kept only while the upper levels lead to it; where something of its span is watched, or the hart is
+ * observed, its key says so (TLB_LOOKED_AT).
  *
  * Counted: tlb_misses, one for each load, store or fetch that had to walk.
  */
@@ -45,11 +46,14 @@ enum {
 	TLB_TABLE_BITS = 7, /* leaf tables: 256 MiB of them */
 	TLB_TABLES = 1 << TLB_TABLE_BITS,
 	TLB_SPAN_SHIFT = PAGE_SHIFT + 9, /* what one maps */
+	TLB_SPAN_SIZE = 1 << TLB_SPAN_SHIFT,
 	TLB_CONTEXTS = 511, /* numbers 1 to 510; 511 marks an empty entry */
 	TLB_CONTEXT_SHIFT = 3,
 };
 
 #define TLB_EMPTY ((uint64_t)TLB_CONTEXTS << TLB_CONTEXT_SHIFT)
+/* In the key of a leaf table: only tlb.c may use it, which looks who is to be told. */
+#define TLB_LOOKED_AT ((uint64_t)1)
 
 struct tlb_entry {
 	uint64_t key;
@@ -64,7 +68,7 @@ struct tlb_fetch {
 /* key: as above, of the span's first page. */
 struct tlb_table {
 	uint64_t key;
-	uint64_t frame;
+	uint8_t *bytes; /* of its frame */
 };
 
 struct tlb_context {
@@ -93,6 +97,17 @@ static inline unsigned tlb_index(uint64_t va)
 static inline unsigned tlb_context_of(uint64_t key)
 {
 	return (key & (PAGE_SIZE - 1)) >> TLB_CONTEXT_SHIFT;
+}
+
+/* Where the leaf table of va's span is, if it is known: then it has this key. */
+static inline struct tlb_table *tlb_table_of(struct tlb *t, uint64_t va)
+{
+	return &t->table[(va >> TLB_SPAN_SHIFT) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - TLB_TABLE_BITS)];
+}
+
+static inline uint64_t tlb_table_key(uint64_t va, uint64_t context)
+{
+	return align_down(va, TLB_SPAN_SIZE) | context;
 }
 
 void tlb_init(struct hart *h);
