@@ -66,16 +66,23 @@ void sv_table_free(struct mm *mm, struct table *t)
 /* Lists. */
 
 /* own, which has this number, becomes the first of f's. */
-static inline void sv_link_push(struct sv_state *st, struct frame *f, struct sv_link *own, uint32_t number)
+static inline void sv_link_push(struct sv_state *st, struct frame *f, union sv_link *own, uint32_t number)
 {
-	*own = (struct sv_link){.next = f->rmap};
-	if (f->rmap)
-		sv_link_at(st, f->rmap)->prev = number;
+	const uint32_t first = f->rmap;
+
+	*own = (union sv_link){.any = 0};
+	own->next = first;
+	if (unlikely(first))
+		sv_link_at(st, first)->prev = number;
 	f->rmap = number;
 }
 
-static inline void sv_link_pull(struct sv_state *st, struct frame *f, struct sv_link own)
+static inline void sv_link_pull(struct sv_state *st, struct frame *f, union sv_link own)
 {
+	if (likely(!own.any)) {
+		f->rmap = 0;
+		return;
+	}
 	if (own.next)
 		sv_link_at(st, own.next)->prev = own.prev;
 	if (own.prev)
@@ -184,13 +191,10 @@ void sv_table_free_if_empty(struct mm *mm, struct table *t)
 
 /* Walks. */
 
-struct table *sv_leaf(struct sv *s, uint64_t va)
+struct table *sv_leaf_find(struct sv *s, uint64_t va)
 {
 	const struct mm *mm = s->pmap.mm;
-	uint64_t span = va >> SPAN_SHIFT;
 
-	if (s->hint && s->hint_span == span)
-		return s->hint;
 	if (va >> (mmu_va_bits(s->state->mode) - 1))
 		return NULL;
 	uint32_t frame = s->root->frame;
@@ -200,7 +204,7 @@ struct table *sv_leaf(struct sv *s, uint64_t va)
 			return NULL;
 		frame = sv_pte_frame(pte);
 	}
-	s->hint_span = span;
+	s->hint_span = va >> SPAN_SHIFT;
 	return s->hint = mm->frame[frame].owner.table;
 }
 
@@ -278,15 +282,19 @@ struct table *sv_leaf_copy(struct sv *s, uint64_t va, struct table *leaf, struct
 
 /* Entries. */
 
-static void sv_resident_add(const struct mm *mm, struct table *t, enum resident as, int n)
+static __attribute__((noinline)) void sv_owners_add(const struct mm *mm, struct table *t, enum resident as, int n)
 {
-	t->resident[as] += n;
-	if (likely(t->pmap != NULL)) {
-		t->pmap->pmap.resident[as] += n;
-		return;
-	}
 	SV_LINKS (mm->pmap_state, mm, t->frame, l)
 		sv_link_table(mm->pmap_state, l)->pmap->pmap.resident[as] += n;
+}
+
+static inline void sv_resident_add(const struct mm *mm, struct table *t, enum resident as, int n)
+{
+	t->resident[as] += n;
+	if (likely(t->pmap != NULL))
+		t->pmap->pmap.resident[as] += n;
+	else
+		sv_owners_add(mm, t, as, n);
 }
 
 /* What a frame learns of an entry that goes. */
@@ -350,22 +358,22 @@ void sv_entries_set(struct mm *mm, struct table *t, unsigned index, const uint32
 	struct sv_state *st = mm->pmap_state;
 	struct frame *frames = mm->frame;
 	uint64_t *entry = sv_entries(mm, t->frame) + index;
-	struct sv_link *own = t->link + index;
-	uint32_t link = t->id * MMU_ENTRIES + index, zero = mm->zero;
+	union sv_link *own = t->link + index;
+	uint32_t link = t->id * MMU_ENTRIES + index, zero = mm->zero, count = mm->frames;
 	unsigned present = 0, pages = 0;
 
 	VM_ASSERT(t->owners == 1 && index + n <= MMU_ENTRIES);
 	for (unsigned i = 0; i < n; i++) {
-		if (frame[i] == NO_FRAME || entry[i])
+		const uint32_t name = frame[i];
+		if (name == NO_FRAME || entry[i])
 			continue;
-		VM_ASSERT(frame[i] < mm->frames);
-		entry[i] = (uint64_t)frame[i] << PTE_PPN_SHIFT | bits;
+		VM_ASSERT(name < count);
+		entry[i] = (uint64_t)name << PTE_PPN_SHIFT | bits;
 		present++;
-		if (frame[i] == zero)
+		if (name == zero)
 			continue;
-		struct frame *f = &frames[frame[i]];
-		sv_link_push(st, f, &own[i], link + i);
-		f->maps++;
+		sv_link_push(st, &frames[name], &own[i], link + i);
+		frames[name].maps++;
 		pages++;
 	}
 	t->present += present;
@@ -377,31 +385,33 @@ unsigned sv_entries_clear(struct mm *mm, struct table *t, unsigned from, unsigne
 {
 	struct sv_state *st = mm->pmap_state;
 	struct frame *frames = mm->frame;
-	uint64_t *entry = sv_entries(mm, t->frame);
+	uint64_t *entry = sv_entries(mm, t->frame) + from, *end = entry + (to - from);
+	const union sv_link *own = t->link + from;
 	uint32_t zero = mm->zero;
 	int pages[1 << 2] = {0}; /* by what RSW says */
 	unsigned cached = 0, left = t->present;
 
-	VM_ASSERT(t->owners == 1 && to <= MMU_ENTRIES);
-	for (unsigned i = from; i < to && left; i++) {
-		uint64_t was = entry[i];
+	VM_ASSERT(t->owners == 1 && from <= to && to <= MMU_ENTRIES);
+	for (; entry < end; entry++, own++) {
+		const uint64_t was = *entry;
 
 		if (!was)
 			continue;
-		entry[i] = 0;
-		left--;
+		*entry = 0;
 		if (sv_may_be_cached(was)) {
 			if (cached < SV_CACHED_MAX)
-				ret_cached[cached] = i;
+				ret_cached[cached] = (uint16_t)(own - t->link);
 			cached++;
 		}
-		if (sv_pte_frame(was) == zero)
-			continue;
-		struct frame *f = &frames[sv_pte_frame(was)];
-		sv_link_pull(st, f, t->link[i]);
-		f->maps--;
-		f->flags |= sv_handed_back(was);
-		pages[sv_pte_as(was)]++;
+		if (likely(sv_pte_frame(was) != zero)) {
+			struct frame *f = &frames[sv_pte_frame(was)];
+			sv_link_pull(st, f, *own);
+			f->maps--;
+			f->flags |= sv_handed_back(was);
+			pages[sv_pte_as(was)]++;
+		}
+		if (--left == 0)
+			break;
 	}
 	t->present = (uint16_t)left;
 	for (unsigned k = 0; k < RESIDENT_KINDS; k++)

@@ -31,8 +31,11 @@
 
 enum { SV_RSW_SHIFT = 8, SV_PERMISSIONS = PTE_V | PTE_R | PTE_W | PTE_X, SV_ASIDS = 1 << 16 };
 
-struct sv_link {
-	uint32_t next, prev; /* 0: none */
+union sv_link {
+	struct {
+		uint32_t next, prev; /* 0: none */
+	};
+	uint64_t any; /* 0: neither, the only one of its list */
 };
 
 struct table {
@@ -44,7 +47,7 @@ struct table {
 	uint16_t resident[RESIDENT_KINDS]; /* leaf: pages, the zero frame not counted */
 	struct sv *pmap; /* whose it is; NULL for a leaf with several owners or none */
 	uint64_t base;   /* upper: the first address that it maps */
-	struct sv_link link[MMU_ENTRIES];
+	union sv_link link[MMU_ENTRIES];
 };
 
 struct sv {
@@ -111,7 +114,7 @@ static inline struct table *sv_link_table(const struct sv_state *st, uint32_t li
 	return st->slot[link / MMU_ENTRIES].table;
 }
 
-static inline struct sv_link *sv_link_at(const struct sv_state *st, uint32_t link)
+static inline union sv_link *sv_link_at(const struct sv_state *st, uint32_t link)
 {
 	return &sv_link_table(st, link)->link[link % MMU_ENTRIES];
 }
@@ -139,8 +142,12 @@ void sv_table_free_if_empty(struct mm *mm, struct table *t);
 /* The same from an upper table on. */
 void sv_upper_free_if_empty(struct sv *s, struct table *t);
 
-/* The leaf of va's span, or NULL. */
-struct table *sv_leaf(struct sv *s, uint64_t va);
+/* The leaf of va's span, or NULL; the one used last is known. */
+struct table *sv_leaf_find(struct sv *s, uint64_t va);
+static inline struct table *sv_leaf(struct sv *s, uint64_t va)
+{
+	return likely(s->hint && s->hint_span == va >> SPAN_SHIFT) ? s->hint : sv_leaf_find(s, va);
+}
 /* The first leaf at or after *va and below end: moves *va up to it. NULL: none. */
 struct table *sv_leaf_next(struct sv *s, uint64_t *va, uint64_t end);
 /* The upper table that points to leaves, for va, with what is missing taken from r. */

@@ -371,12 +371,6 @@ static uint32_t fault_commit(struct space *s, const struct fault_request *q,
 }
 
 /* Can it be mapped just so? */
-static bool frame_is_ready(const struct mm *mm, uint32_t frame)
-{
-	const struct frame *f = frame_at(mm, frame);
-	return f->state == FRAME_OWNED && !(f->flags & FRAME_FAILED);
-}
-
 /* Maps what else of the file or shared memory is resident around the page that was just mapped: within
  * its aligned window, its region and its leaf table, so that it takes nothing. */
 static void fault_around(struct space *s, const struct fault_plan *p)
@@ -392,14 +386,10 @@ static void fault_around(struct space *s, const struct fault_plan *p)
 	uint64_t index = region_index(r, start), pages = page_up(r->object->size) >> PAGE_SHIFT;
 	uint32_t frame[FAULT_AROUND_MAX];
 	unsigned n = (unsigned)min_u64((end - start) >> PAGE_SHIFT, pages - min_u64(index, pages));
-	object_cached_run(r->object, index, n, frame);
-	bool anons = region_has_anons(r);
-	for (unsigned i = 0; i < n; i++) {
-		if (frame[i] == NO_FRAME)
-			continue;
-		if (!frame_is_ready(mm, frame[i]) || (anons && region_anon(s, r, start + i * (uint64_t)PAGE_SIZE)))
+	object_ready_run(r->object, index, n, frame);
+	for (unsigned i = 0; i < n && region_has_anons(r); i++)
+		if (anon_map_get(&s->anons, start + i * (uint64_t)PAGE_SIZE))
 			frame[i] = NO_FRAME;
-	}
 	/* Of tracked pages each has permissions of its own. */
 	unsigned step = r->flags & REGION_TRACKED || s->tracks.root ? 1 : n;
 	for (unsigned i = 0; i < n; i += step) {
@@ -414,7 +404,7 @@ static void fault_around(struct space *s, const struct fault_plan *p)
 /* ---- All of it ---- */
 
 static void fault_tell(struct space *s, const struct fault_request *q, const struct fault_plan *p,
-		       uint64_t from, uint32_t frame, int64_t resident)
+		       uint64_t from, uint32_t frame, int64_t resident_before)
 {
 	struct mm *mm = s->mm;
 	mm->events->total.cause[p->cause]++;
@@ -430,7 +420,7 @@ static void fault_tell(struct space *s, const struct fault_request *q, const str
 		 .evicted_addr = mm->victim.addr, .evicted_frame = mm->victim.what.frame,
 		 .evicted_dirty = mm->victim.what.dirty, .evicted_slot = mm->victim.what.slot,
 		 .slot = p->cause == CAUSE_swap_in && p->anon ? p->anon->slot : 0,
-		 .resident = resident);
+		 .resident = frame == NO_FRAME ? 0 : space_resident(s) - resident_before);
 }
 
 static enum fault_result fault_failed(enum cause cause)
@@ -502,14 +492,14 @@ static int fault_reserve(struct space *s, const struct fault_plan *p, struct res
 static enum fault_result fault_done(struct space *s, const struct fault_request *q,
 				    const struct fault_plan *p, struct reserve *r)
 {
-	int64_t before = space_resident(s);
+	int64_t before = s->mm->events->observed ? space_resident(s) : 0;
 	uint64_t from = p->step == STEP_COPY ? p->key : 0;
 	uint32_t frame = fault_commit(s, q, p, r);
 	if (q->by == BY_PROGRAM && (plan_makes_page(p) || cause_class(p->cause) == CLASS_major))
 		s->mm->brought = frame;
 	if (s->mm->config.fault_around > 1 && p->as != RESIDENT_ANON && q->access != ACCESS_WRITE)
 		fault_around(s, p);
-	fault_tell(s, q, p, from, frame, space_resident(s) - before);
+	fault_tell(s, q, p, from, frame, before);
 	if (p->cause == CAUSE_swap_in && p->anon)
 		swap_used(s->mm, p->anon);
 	reserve_drop(s->mm, r);

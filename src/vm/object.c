@@ -83,14 +83,34 @@ uint32_t object_cached(const struct object *o, uint64_t index)
 	return page_frame(o->kind, sparse_get(&o->pages, index));
 }
 
-void object_cached_run(const struct object *o, uint64_t index, unsigned n, uint32_t *ret_frame)
+/* The frames of n pages that follow each other, in one piece. */
+static inline void pages_ready(const struct mm *mm, enum object_kind kind, void *const *page, unsigned n,
+			       uint32_t *ret_frame)
 {
-	const enum object_kind kind = o->kind;
+	const struct frame *frames = mm->frame;
+	const uint32_t count = mm->frames;
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t frame = page_frame(kind, page[i]);
+		if (frame != NO_FRAME) {
+			VM_ASSERT(frame < count);
+			if (frames[frame].state != FRAME_OWNED || frames[frame].flags & FRAME_FAILED)
+				frame = NO_FRAME;
+		}
+		ret_frame[i] = frame;
+	}
+}
+
+void object_ready_run(const struct object *o, uint64_t index, unsigned n, uint32_t *ret_frame)
+{
 	for (unsigned done = 0, part; done < n; done += part) {
 		part = n - done;
 		void *const *page = sparse_run(&o->pages, index + done, &part);
-		for (unsigned i = 0; i < part; i++)
-			ret_frame[done + i] = page ? page_frame(kind, page[i]) : NO_FRAME;
+		if (!page)
+			memset(ret_frame + done, 0xff, part * sizeof(*ret_frame));
+		else if (o->kind == OBJECT_FILE)
+			pages_ready(o->mm, OBJECT_FILE, page, part, ret_frame + done);
+		else
+			pages_ready(o->mm, OBJECT_SHARED, page, part, ret_frame + done);
 	}
 }
 

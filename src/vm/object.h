@@ -101,8 +101,8 @@ int object_page(struct mm *mm, struct object *o, uint64_t index, bool fresh, uin
 void object_ready(struct mm *mm, struct object *o, uint64_t index, int error);
 /* The cached frame of a page, or NO_FRAME. */
 uint32_t object_cached(const struct object *o, uint64_t index);
-/* The same of n pages from index on. */
-void object_cached_run(const struct object *o, uint64_t index, unsigned n, uint32_t *ret_frame);
+/* The same of n pages from index on that can be mapped at once: neither under way nor failed. */
+void object_ready_run(const struct object *o, uint64_t index, unsigned n, uint32_t *ret_frame);
 /* The anon of a shared-memory page, or NULL. */
 struct anon *object_anon(const struct object *o, uint64_t index);
 
