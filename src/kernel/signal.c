@@ -409,13 +409,10 @@ static bool ends_by(const struct task *t, signal_set set)
 	return false;
 }
 
-bool signal_waiting(const struct task *t)
+static __attribute__((noinline)) bool must_deliver(const struct task *t)
 {
 	const struct task_signals *s = &t->signals;
 
-	/* Asked after each trap. */
-	if (likely(!pending_of(t) && !s->restore_saved && !t->process->stopped))
-		return false;
 	if (t->state == TASK_DEAD)
 		return false;
 	if (pending_of(t) & signal_bit(SIGKILL))
@@ -430,6 +427,13 @@ bool signal_waiting(const struct task *t)
 		return true;
 	}
 	return t->process->stopped || (pending_of(t) & ~(s->blocked | s->wanted)) != 0;
+}
+
+/* Asked after each trap. */
+bool signal_waiting(const struct task *t)
+{
+	bool any = pending_of(t) || t->signals.restore_saved || t->process->stopped;
+	return unlikely(any) && must_deliver(t);
 }
 
 void signal_mask_for_call(struct task *t, signal_set mask)

@@ -28,10 +28,8 @@ static void averages_move(struct stalls *s, unsigned kind, unsigned part, uint64
 	}
 }
 
-static void averages_look(struct stalls *s)
+void stall_look(struct stalls *s)
 {
-	if (s->now < s->due)
-		return;
 	uint64_t missed = s->due ? (s->now - s->due) / PERIOD : 0, ns = s->now - s->begun - missed * PERIOD;
 	for (unsigned kind = 0; kind < STALL_KINDS && ns; kind++) {
 		for (unsigned part = 0; part < STALL_PARTS; part++)
@@ -41,14 +39,3 @@ static void averages_look(struct stalls *s)
 	s->begun = s->now;
 }
 
-void stall_pass(struct stalls *s, uint64_t ns, bool busy, bool more)
-{
-	s->now += ns;
-	if (busy && more)
-		s->of[STALL_CPU][STALL_SOME].total += ns;
-	if (s->waiting)
-		s->of[STALL_MEMORY][STALL_SOME].total += ns;
-	if (s->waiting && !busy)
-		s->of[STALL_MEMORY][STALL_FULL].total += ns;
-	averages_look(s);
-}

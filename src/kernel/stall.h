@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bits.h"
+
 enum stall_kind { STALL_CPU, STALL_MEMORY, STALL_KINDS };
 enum { STALL_SOME, STALL_FULL, STALL_PARTS, STALL_AVERAGES = 3 };
 
@@ -32,7 +34,21 @@ struct stalls {
 	} of[STALL_KINDS][STALL_PARTS];
 };
 
+/* Moves the averages, when that is due. */
+void stall_look(struct stalls *s);
+
 /* ns went by. busy: a task ran; more: others would have. */
-void stall_pass(struct stalls *s, uint64_t ns, bool busy, bool more);
+static inline void stall_pass(struct stalls *s, uint64_t ns, bool busy, bool more)
+{
+	s->now += ns;
+	if (busy && more)
+		s->of[STALL_CPU][STALL_SOME].total += ns;
+	if (s->waiting)
+		s->of[STALL_MEMORY][STALL_SOME].total += ns;
+	if (s->waiting && !busy)
+		s->of[STALL_MEMORY][STALL_FULL].total += ns;
+	if (unlikely(s->now >= s->due))
+		stall_look(s);
+}
 
 #endif

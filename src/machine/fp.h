@@ -71,6 +71,8 @@ static inline void fp_enter(struct fp_host *host, unsigned rm)
 
 static inline unsigned fp_fflags(unsigned mxcsr)
 {
+	if (likely(!(mxcsr & 0x3f)))
+		return 0;
 	return (mxcsr & 1 ? FP_NV : 0) | (mxcsr & 4 ? FP_DZ : 0) | (mxcsr & 8 ? FP_OF : 0) |
 	       (mxcsr & 16 ? FP_UF : 0) | (mxcsr & 32 ? FP_NX : 0);
 }

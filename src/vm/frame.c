@@ -289,7 +289,7 @@ int reserve_make(struct mm *mm, const struct need *need, uint64_t incoming,
 	return error;
 }
 
-void reserve_drop(struct mm *mm, struct reserve *r)
+void reserve_give_back(struct mm *mm, struct reserve *r)
 {
 	while (r->frames)
 		frame_free(mm, r->frame[--r->frames]);

@@ -50,7 +50,12 @@ uint64_t frames_available(const struct mm *mm);
 int reserve_make(struct mm *mm, const struct need *need, uint64_t incoming, struct reserve *ret_reserve);
 
 /* Gives back what was not used. */
-void reserve_drop(struct mm *mm, struct reserve *r);
+void reserve_give_back(struct mm *mm, struct reserve *r);
+static inline void reserve_drop(struct mm *mm, struct reserve *r)
+{
+	if (r->frames | r->tables | r->anons | r->chunks)
+		reserve_give_back(mm, r);
+}
 
 /* Takes the next reserved thing; there must be one. A frame becomes OWNED by its new owner. */
 uint32_t reserve_frame(struct mm *mm, struct reserve *r, enum frame_kind kind, void *owner, uint64_t index);

@@ -55,11 +55,15 @@ void regions_init(struct regions *rs)
 {
 	RB_INIT(&rs->tree);
 	rs->count = 0;
+	rs->near = NULL;
 }
 
 struct region *regions_at_or_after(const struct regions *rs, uint64_t va)
 {
-	struct region *best = NULL;
+	struct region *best = rs->near;
+	if (best && best->start <= va && va < best->end)
+		return best;
+	best = NULL;
 	for (struct region *r = RB_ROOT(&rs->tree); r;) {
 		if (va < r->end) {
 			best = r;
@@ -68,6 +72,9 @@ struct region *regions_at_or_after(const struct regions *rs, uint64_t va)
 			r = RB_RIGHT(r, tree);
 		}
 	}
+	/* What is remembered is no part of the set. */
+	if (best && best->start <= va)
+		((struct regions *)(uintptr_t)rs)->near = best;
 	return best;
 }
 
@@ -113,6 +120,7 @@ void regions_remove(struct regions *rs, struct region *r)
 	struct region *next = region_next(r);
 	RB_REMOVE(region_tree, &rs->tree, r);
 	rs->count--;
+	rs->near = NULL;
 	if (r->object)
 		object_unmapped(r->object, r);
 	gap_update(next);
@@ -201,11 +209,6 @@ void region_set_extent(struct region *r, struct extent e)
 	r->start = e.start;
 	r->end = e.end;
 	r->offset = e.offset;
-}
-
-uint64_t region_index(const struct region *r, uint64_t va)
-{
-	return extent_shown(region_extent(r), page_down(va)) >> PAGE_SHIFT;
 }
 
 bool region_allows(const struct region *r, enum access access)

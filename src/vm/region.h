@@ -128,6 +128,7 @@ RB_HEAD(region_tree, region);
 struct regions {
 	struct region_tree tree;
 	uint64_t count;
+	struct region *near; /* the one found last, or NULL: who touches a page touches the next */
 };
 
 void regions_init(struct regions *rs);
@@ -170,6 +171,9 @@ void region_begin_lineage(struct region *r, uint64_t *serial);
 
 bool region_allows(const struct region *r, enum access access);
 /* Page number in the object of the page at va. */
-uint64_t region_index(const struct region *r, uint64_t va);
+static inline uint64_t region_index(const struct region *r, uint64_t va)
+{
+	return extent_shown((struct extent){r->start, r->end, r->offset}, page_down(va)) >> PAGE_SHIFT;
+}
 
 #endif
