@@ -41,6 +41,8 @@ int root_import(int argc, char **argv);
 /* Makes what packages' scripts would have made, where it is missing. Returns 0, or a negative
  * errno after saying what could not be made. */
 int root_settle(const char *dir);
+/* The users and groups that packages ask for, and directories below /run of theirs; root_users.c. */
+int root_settle_users(const char *dir);
 /* The links of a merged /usr, which must be there before the first package is unpacked. */
 int root_settle_links(const char *dir);
 

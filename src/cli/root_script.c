@@ -2,6 +2,7 @@
 #include "cli/root_script.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,4 +206,28 @@ void script_read(char *text, const char *name, void (*each)(void *ctx, char *com
 		loop_end(&s);
 	words_finish(&s.names);
 	words_finish(&s.values);
+}
+
+void scripts_read(const char *dir, const char *name, void (*each)(void *ctx, char *command), void *ctx)
+{
+	char *top = path_inside(dir, "var/lib/carrel/control/x");
+	struct dirent **list;
+	int n = -1;
+
+	if (top) {
+		*strrchr(top, '/') = '\0';
+		n = scandir(top, &list, NULL, alphasort);
+	}
+	for (int i = 0; i < n; i++) {
+		char *path = text_format("var/lib/carrel/control/%s/postinst", list[i]->d_name);
+		char *text = list[i]->d_name[0] != '.' ? text_read_inside(dir, path) : NULL;
+		if (text)
+			script_read(text, name, each, ctx);
+		free(text);
+		free(path);
+		free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
+	free(top);
 }

@@ -13,5 +13,7 @@
  * command may be changed, and does not outlive the call. text is changed. A script has at most some
  * thousand such turns; what comes after them is left out. */
 void script_read(char *text, const char *name, void (*each)(void *ctx, char *command), void *ctx);
+/* The same for the scripts of all packages of a root, in the order of their names. */
+void scripts_read(const char *dir, const char *name, void (*each)(void *ctx, char *command), void *ctx);
 
 #endif

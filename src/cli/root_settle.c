@@ -77,21 +77,9 @@ static int make_file(const char *dir, const char *name, const char *text)
 	return r < 0 ? say(dir, name, r) : 0;
 }
 
-/* Reads a file of the root; NULL when it has none, or a link in its place. */
-static char *read_file(const char *dir, const char *name)
-{
-	char *path = path_inside(dir, name), *text = NULL;
-	struct stat st;
-
-	if (path && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
-		text = text_read(path);
-	free(path);
-	return text;
-}
-
 static int make_copy(const char *dir, const char *name, const char *from)
 {
-	char *text = read_file(dir, from);
+	char *text = text_read_inside(dir, from);
 	int r = text ? make_file(dir, name, text) : 0;
 
 	free(text);
@@ -172,7 +160,7 @@ static int settle_user(const char *dir)
 {
 	struct passwd *user = getuid() ? getpwuid(getuid()) : NULL;
 	char *path = text_format("%s/etc/passwd", dir);
-	char *text = user ? read_file(dir, "etc/passwd") : NULL;
+	char *text = user ? text_read_inside(dir, "etc/passwd") : NULL;
 	int r = 0;
 
 	if (text && !strpbrk(user->pw_name, ":\n") && !strpbrk(user->pw_dir, ":\n")) {
@@ -332,34 +320,16 @@ static int choice_make(const char *dir, const struct choice *c)
 
 static int settle_alternatives(const char *dir)
 {
-	char *top = path_inside(dir, "var/lib/carrel/control/x");
 	struct choices all = {.dir = dir};
-	struct dirent **list;
-	int r = 0, n = -1;
+	int r = 0;
 
-	if (top) {
-		*strrchr(top, '/') = '\0';
-		n = scandir(top, &list, NULL, alphasort);
-	}
-
-	for (int i = 0; i < n; i++) {
-		char *path = text_format("var/lib/carrel/control/%s/postinst", list[i]->d_name);
-		char *text = list[i]->d_name[0] != '.' ? read_file(dir, path) : NULL;
-		if (text)
-			script_read(text, "update-alternatives", choice_read, &all);
-		free(text);
-		free(path);
-		free(list[i]);
-	}
-	if (n >= 0)
-		free(list);
+	scripts_read(dir, "update-alternatives", choice_read, &all);
 	for (size_t i = 0; i < all.n; i++) {
 		if (r == 0)
 			r = choice_make(dir, &all.items[i]);
 		free(all.items[i].link), free(all.items[i].name), free(all.items[i].path);
 	}
 	free(all.items);
-	free(top);
 	return r;
 }
 
@@ -382,7 +352,7 @@ static int settle_certificates(const char *dir)
 		n = scandir(path, &list, is_certificate, alphasort);
 	}
 	for (int i = 0; i < n; i++) {
-		char *name = text_format("%s/%s", from, list[i]->d_name), *text = read_file(dir, name);
+		char *name = text_format("%s/%s", from, list[i]->d_name), *text = text_read_inside(dir, name);
 		if (text) {
 			char *more = text_format("%s%s", all, text);
 			free(all);
@@ -437,7 +407,7 @@ static int settle_pam(const char *dir)
 	for (size_t i = 0; r == 0 && i < sizeof(files) / sizeof(*files); i++) {
 		char *from = text_format("usr/share/pam/%s", files[i].name);
 		char *to = text_format("etc/pam.d/%s", files[i].name);
-		char *text = read_file(dir, from);
+		char *text = text_read_inside(dir, from);
 		if (text) {
 			char *filled = template_fill(text, files[i].primary, files[i].additional);
 			r = make_file(dir, to, filled);
@@ -456,6 +426,8 @@ int root_settle(const char *dir)
 		r = settle_dirs(dir);
 	if (r == 0)
 		r = settle_files(dir);
+	if (r == 0)
+		r = root_settle_users(dir);
 	if (r == 0)
 		r = settle_alternatives(dir);
 	if (r == 0)

@@ -303,3 +303,14 @@ int program_exists(const char *name)
 	}
 	return found;
 }
+
+char *text_read_inside(const char *dir, const char *name)
+{
+	char *path = path_inside(dir, name), *text = NULL;
+	struct stat st;
+
+	if (path && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		text = text_read(path);
+	free(path);
+	return text;
+}

@@ -33,6 +33,8 @@ void words_finish(struct words *w);
 char *text_format(const char *fmt, ...) printf_like(1, 2);
 /* The contents of a file as a string, or NULL with errno set. */
 char *text_read(const char *path);
+/* That of a file of a root; NULL too when a link lies in its place or leads out. */
+char *text_read_inside(const char *dir, const char *name);
 /* Writes text to path at once or not at all. Returns 0 or a negative errno. */
 int text_write(const char *path, const char *text);
 

@@ -176,6 +176,56 @@ def names_that_a_package_s_script_would_choose_are_there_loops_and_variables_inc
             equal(file.read(), 'A\nB\n', 'whom programs trust')
 
 
+USERS = r"""
+quiet=--quiet
+if ! getent passwd base >/dev/null; then
+    adduser --system $quiet --home /var/lib/base --no-create-home \
+        --shell /bin/bash --group --gecos "Base administrator" base
+fi
+getent group rdma > /dev/null 2>&1 || addgroup --system --quiet rdma
+adduser $quiet base rdma
+adduser --system --home '/var/../x:y' plain >/dev/null || true
+addgroup --system $GROUP >/dev/null
+adduser --system 'root2:0:0' ; adduser me
+"""
+SYSUSERS = """# Some
+u sshd -:nogroup "sshd user" /run/sshd
+g crontab - -
+u! games 5:0 - /usr/games /bin/false
+m sshd crontab
+m sshd crontab
+u nobody 0
+u bad:name 0
+"""
+TMPFILES = """d /run/sshd 2775 root root -
+d /run/../etc/x 0755 root root -
+d /etc/y 0755 root root -
+f /run/z 0644 root root -
+"""
+
+
+@test
+def the_users_that_packages_ask_for_are_there_so_that_their_daemons_start():
+    with Place() as p:
+        texts = {'var/lib/carrel/control/base/postinst': USERS, 'usr/lib/sysusers.d/a.conf': SYSUSERS,
+                 'usr/lib/tmpfiles.d/a.conf': TMPFILES, 'usr/lib/sysusers.d/b.txt': 'u other -\n'}
+        with tarfile.open(p('a.tar'), 'w') as tar:
+            for name, text in texts.items():
+                info = entry(name)
+                info.size = len(text.encode())
+                tar.addfile(info, io.BytesIO(text.encode()))
+        equal(carrel('root', 'import', p('a.tar'), p('root'))[0], 0, 'status')
+
+        def lines(name):
+            with open(p('root/etc/' + name), encoding='utf-8') as file:
+                return [line for line in file.read().split('\n') if not line.startswith(('root:', 'nobody:', 'nogroup:'))]
+        equal(lines('group'), ['crontab:*:101:sshd', 'rdma:*:102:base', 'base:*:103:', ''], 'groups')
+        equal(lines('passwd'), ['sshd:*:100:65534:sshd user:/run/sshd:/usr/sbin/nologin', 'games:*:5:0::/usr/games:/bin/false',
+                      'base:*:103:103::/var/lib/base:/bin/bash', 'plain:*:104:65534::/nonexistent:/usr/sbin/nologin', ''], 'users')
+        equal(oct(os.stat(p('root/run/sshd')).st_mode & 0o7777), '0o2775', 'a directory of a daemon')
+        equal([n for n in ('run/z', 'etc/x', 'etc/y') if os.path.lexists(p('root/' + n))], [], 'what else is listed')
+
+
 @test
 def an_archive_that_is_none_or_of_no_root_is_named():
     with Place() as p:
