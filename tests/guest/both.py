@@ -251,7 +251,8 @@ class Both:
                'JOBS': os.path.join(self.place, 'jobs'), 'PYTHON': sys.executable, 'LOOPBACK': LOOPBACK,
                'ENV': ' '.join(f'{name}={value}' for name, value in ENV.items()),
                'ID': f'--user --map-user={me} --map-group={group}' if me else ''}
-        words = ['unshare', '--user', '--map-root-user', '--mount', '--pid', '--net', '--ipc', '--fork', 'sh', '-c', script]
+        # Guests begin with a nice value of 0, whatever this was started with.
+        words = ['nice', '-n', str(-os.getpriority(os.PRIO_PROCESS, 0)), 'unshare', '--user', '--map-root-user', '--mount', '--pid', '--net', '--ipc', '--fork', 'sh', '-c', script]
         done = subprocess.run(words, cwd='/', env=env, stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=self.limit)
         if done.returncode != 0:
