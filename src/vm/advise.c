@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* advise.c - what a program says of ranges that it keeps: madvise, mlock, msync, mincore */
 #include <errno.h>
+#include <string.h>
 
 #include "vm/range.h"
 
@@ -177,8 +178,31 @@ static int advise_remove(struct space *s, struct region *r, uint64_t start, uint
 	return object_remove(s->mm, r->object, region_index(r, start), region_index(r, end - 1));
 }
 
+/* A page of shared memory that was read and never stored to: there is nothing to keep. */
+static bool is_fresh(struct mm *mm, const struct object *o, uint32_t frame)
+{
+	static const uint8_t zeros[PAGE_SIZE];
+	const struct frame *f = frame_at(mm, frame);
+	return !o->pager && f->state == FRAME_OWNED && f->holds == 0 && !(f->flags & FRAME_DIRTY) && !f->owner.anon->slot &&
+	       !mm->pmap->dirty(mm, frame) && memcmp(frame_bytes(mm, frame), zeros, PAGE_SIZE) == 0;
+}
+
+/* Takes out a page that this space alone maps, where it can be. As Linux does, shared memory that cannot go, for want
+ * of swap, is unmapped all the same; and as there nobody is told of what cannot be written. */
+static void page_out(struct space *s, const struct region *r, uint64_t va, const struct pmap_entry *e)
+{
+	struct mm *mm = s->mm;
+	bool shared = e->as == RESIDENT_SHMEM && !(frame_at(mm, e->frame)->flags & FRAME_LOCKED);
+	if (shared && is_fresh(mm, r->object, e->frame))
+		object_punch(mm, r->object, region_index(r, va), region_index(r, va));
+	else if (frame_evictable(mm, e->frame))
+		(void)evict_frame(mm, e->frame);
+	else if (shared)
+		mm->pmap->unmap(s->pmap, va, va + PAGE_SIZE);
+}
+
 /* Pages that this space alone maps were not used of late; out: they leave their frames where they can. */
-static void advise_cold(struct space *s, uint64_t start, uint64_t end, bool out)
+static void advise_cold(struct space *s, const struct region *r, uint64_t start, uint64_t end, bool out)
 {
 	struct mm *mm = s->mm;
 	struct pmap_entry e;
@@ -186,9 +210,8 @@ static void advise_cold(struct space *s, uint64_t start, uint64_t end, bool out)
 		if (e.frame == mm->zero || mm->pmap->places(mm, e.frame, NULL, 0) != 1)
 			continue;
 		mm->pmap->harvest(mm, e.frame);
-		/* One that cannot be written stays; as on Linux nobody is told. */
-		if (out && frame_evictable(mm, e.frame))
-			(void)evict_frame(mm, e.frame);
+		if (out)
+			page_out(s, r, va, &e);
 	}
 }
 
@@ -300,7 +323,7 @@ static int advise_region(struct space *s, struct region *r, uint64_t start, uint
 	case ADVICE_PAGEOUT:
 		if (r->flags & (REGION_LOCKED | REGION_SPECIAL))
 			return -EINVAL;
-		advise_cold(s, start, end, advice == ADVICE_PAGEOUT);
+		advise_cold(s, r, start, end, advice == ADVICE_PAGEOUT);
 		return 0;
 	case ADVICE_FREE:
 		if (r->flags & REGION_LOCKED || r->object)

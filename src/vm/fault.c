@@ -14,17 +14,20 @@ static void plan_fail(struct fault_plan *p, enum cause cause)
 	p->cause = cause;
 }
 
-/* May the stack above va grow down to it? As Linux: within its limit, and never closer than the
- * guard to a mapping that can be accessed. */
-static bool plan_growth(const struct space *s, const struct region *stack, uint64_t page)
+/* Is what lies above the page a stack that it could be of? Never closer than the guard to a mapping that
+ * can be accessed. */
+static bool stack_reaches(const struct space *s, const struct region *stack, uint64_t page)
 {
-	if (!stack || !(stack->flags & REGION_GROWSDOWN) || stack->object ||
-	    page < s->layout.bottom || stack->start - page > stack->offset)
+	if (!stack || !(stack->flags & REGION_GROWSDOWN) || stack->object || page < s->layout.bottom)
 		return false;
 	const struct region *below = region_prev(stack);
-	bool near = below && !(below->flags & REGION_GROWSDOWN) && below->prot &&
-		    page - below->end < STACK_GUARD;
-	return !near && stack->end - page <= s->layout.stack_limit &&
+	return !below || below->flags & REGION_GROWSDOWN || !below->prot || page - below->end >= STACK_GUARD;
+}
+
+/* May that stack grow down to the page? As Linux: within its limit. */
+static bool stack_may_grow(const struct space *s, const struct region *stack, uint64_t page)
+{
+	return stack->start - page <= stack->offset && stack->end - page <= s->layout.stack_limit &&
 	       limits_grow(s, stack, (stack->start - page) >> PAGE_SHIFT);
 }
 
@@ -254,9 +257,11 @@ void fault_plan(struct space *s, const struct fault_request *q, struct fault_pla
 	struct region *r = regions_at_or_after(&s->regions, p->page);
 	p->region = r;
 	if (!r || p->page < r->start) {
-		if (plan_growth(s, r, p->page)) {
+		bool reaches = stack_reaches(s, r, p->page);
+		if (reaches && stack_may_grow(s, r, p->page)) {
 			p->grow_to = p->page;
 		} else {
+			p->stack = reaches ? r : NULL;
 			struct region *below = r ? region_prev(r) : regions_last(&s->regions);
 			bool is_below = below && (!r || p->page - below->end < r->start - p->page);
 			p->nearest = is_below ? below : r;
@@ -507,13 +512,15 @@ static enum fault_result fault_done(struct space *s, const struct fault_request 
 }
 
 /* What Linux has done by the time that it refuses an access: a stack has grown, and a region that
- * was to get a page of its own has a lineage. */
+ * was to get a page of its own, or to grow, has a lineage. */
 static void plan_refused(struct space *s, const struct fault_request *q, const struct fault_plan *p)
 {
 	bool bus = p->cause == CAUSE_bus_beyond_end || p->cause == CAUSE_bus_io ||
 		   p->cause == CAUSE_out_of_memory;
 	if (p->grow_to)
 		region_grow(s, p->region, p->grow_to);
+	if (p->stack)
+		region_begin_lineage(p->stack, &s->mm->next_lineage);
 	if (bus && q->access == ACCESS_WRITE && !(p->region->flags & REGION_SHARED))
 		region_begin_lineage(p->region, &s->mm->next_lineage);
 }

@@ -72,6 +72,7 @@ struct fault_plan {
 	uint64_t page;		/* va of the page */
 	struct region *region;	/* NULL: none there */
 	struct region *nearest; /* for segv-unmapped: the region closest to va, NULL: none at all */
+	struct region *stack;	/* and one above that va could be of, but that may not grow so far; NULL: none */
 	struct anon *anon;	/* upper layer, or the shared-memory page */
 	uint32_t from;		/* frame whose contents are mapped or copied; NO_FRAME: not resident or none */
 	uint64_t key;		/* of the contents that will be mapped; 0: a new one will be given */
