@@ -139,10 +139,17 @@ static HANDLER(start) { JUMP_CACHED(h->regs.pc); }
 		NEXT();                                                                            \
 	}
 
+/* Who takes all operands from their registers, and writes one, needs no last result: a register of the
+ * host less to keep. */
+#define LAST_UNUSED(name)                                                                          \
+	if (WRITES_##name)                                                                         \
+	last = 0
+
 /* Most loads and stores that miss have moved to another page of those that the TLB knows. */
 #define MOVED(name)                                                                                \
 	HANDLER(moved_##name)                                                                      \
 	{                                                                                          \
+		LAST_UNUSED(name);                                                                 \
 		uint64_t result = 0, to = 0;                                                       \
 		enum done done =                                                                   \
 			do_##name(h, op, left, context, EFFORT_HASH, &to, FROM_0(name), &result);  \
@@ -154,6 +161,7 @@ static HANDLER(start) { JUMP_CACHED(h->regs.pc); }
 #define NEAR(name)                                                                                 \
 	HANDLER(near_##name)                                                                       \
 	{                                                                                          \
+		LAST_UNUSED(name);                                                                 \
 		uint64_t result = 0, to = 0;                                                       \
 		enum done done =                                                                   \
 			do_##name(h, op, left, context, EFFORT_NEAR, &to, FROM_0(name), &result);  \

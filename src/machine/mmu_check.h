@@ -54,22 +54,17 @@ static inline enum mmu_result mmu_translate_in(const struct ram *ram, uint8_t *t
 	static const uint64_t need[] = {[MMU_READ] = PTE_V | PTE_U | PTE_R,
 					[MMU_WRITE] = PTE_V | PTE_U | PTE_R | PTE_W,
 					[MMU_EXEC] = PTE_V | PTE_U | PTE_X};
-	uint8_t *at = table + mmu_index(va, 0) * sizeof(uint64_t);
-	uint64_t pte, used, frame;
+	uint64_t *at = (uint64_t *)(void *)table + mmu_index(va, 0), pte = *at;
+	uint64_t frame = pte >> PTE_PPN_SHIFT, used = pte_used(0, access);
 
-	memcpy(&pte, at, sizeof(pte));
-	if (pte == 0)
-		return MMU_PAGE_FAULT;
 	/* Nothing may lie above the frame, and only for fetches R is not needed anyway. */
-	frame = pte >> PTE_PPN_SHIFT;
 	if ((pte & (PTE_NEVER | need[access])) != need[access] || frame >= ram->frames ||
 	    (access == MMU_EXEC && (pte & (PTE_R | PTE_W)) == PTE_W))
-		return MMU_ACCESS_FAULT;
-	used = pte_used(pte, access);
-	if (used != pte)
-		memcpy(at, &used, sizeof(used));
+		return pte == 0 ? MMU_PAGE_FAULT : MMU_ACCESS_FAULT;
+	if ((pte & used) != used)
+		*at = pte | used;
 	ret_leaf->frame = frame;
-	ret_leaf->pte = used;
+	ret_leaf->pte = pte | used;
 	ret_leaf->table = table;
 	ret_leaf->level = 0;
 	return MMU_OK;

@@ -77,18 +77,19 @@ static inline void sv_link_push(struct sv_state *st, struct frame *f, union sv_l
 	f->rmap = number;
 }
 
-static inline void sv_link_pull(struct sv_state *st, struct frame *f, union sv_link own)
+static inline void sv_link_pull(struct sv_state *st, struct frame *f, const union sv_link *own)
 {
-	if (likely(!own.any)) {
+	if (likely(!own->any)) {
 		f->rmap = 0;
 		return;
 	}
-	if (own.next)
-		sv_link_at(st, own.next)->prev = own.prev;
-	if (own.prev)
-		sv_link_at(st, own.prev)->next = own.next;
+	const uint32_t next = own->next, prev = own->prev;
+	if (next)
+		sv_link_at(st, next)->prev = prev;
+	if (prev)
+		sv_link_at(st, prev)->next = next;
 	else
-		f->rmap = own.next;
+		f->rmap = next;
 }
 
 static inline void sv_link_add(struct mm *mm, uint32_t frame, struct table *t, unsigned index)
@@ -98,7 +99,7 @@ static inline void sv_link_add(struct mm *mm, uint32_t frame, struct table *t, u
 
 static void sv_link_remove(struct mm *mm, uint32_t frame, const struct table *t, unsigned index)
 {
-	sv_link_pull(mm->pmap_state, &mm->frame[frame], t->link[index]);
+	sv_link_pull(mm->pmap_state, &mm->frame[frame], &t->link[index]);
 }
 
 /* Owners. */
@@ -248,12 +249,12 @@ struct table *sv_upper_make(struct sv *s, uint64_t va, struct reserve *r)
 	return t;
 }
 
-struct table *sv_leaf_make(struct sv *s, uint64_t va, struct reserve *r)
+struct table *sv_leaf_own(struct sv *s, uint64_t va, struct reserve *r)
 {
 	struct table *leaf = sv_leaf(s, va);
 
 	if (leaf)
-		return leaf->owners == 1 ? leaf : sv_leaf_copy(s, va, leaf, r);
+		return sv_leaf_copy(s, va, leaf, r);
 	struct table *upper = sv_upper_make(s, va, r);
 	leaf = reserve_table(r);
 	sv_table_attach(s, upper, mmu_index(va, 1), leaf);
@@ -360,63 +361,78 @@ void sv_entries_set(struct mm *mm, struct table *t, unsigned index, const uint32
 	uint64_t *entry = sv_entries(mm, t->frame) + index;
 	union sv_link *own = t->link + index;
 	uint32_t link = t->id * MMU_ENTRIES + index, zero = mm->zero, count = mm->frames;
-	unsigned present = 0, pages = 0;
+	unsigned pages = 0, zeros = 0;
 
 	VM_ASSERT(t->owners == 1 && index + n <= MMU_ENTRIES);
-	for (unsigned i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const uint32_t name = frame[i];
-		if (name == NO_FRAME || entry[i])
+		if (name >= count || entry[i]) {
+			VM_ASSERT(name < count || name == NO_FRAME);
 			continue;
-		VM_ASSERT(name < count);
+		}
 		entry[i] = (uint64_t)name << PTE_PPN_SHIFT | bits;
-		present++;
-		if (name == zero)
+		if (unlikely(name == zero)) {
+			zeros++;
 			continue;
-		sv_link_push(st, &frames[name], &own[i], link + i);
+		}
+		sv_link_push(st, &frames[name], &own[i], link + (uint32_t)i);
 		frames[name].maps++;
 		pages++;
 	}
-	t->present += present;
+	t->present += pages + zeros;
 	sv_resident_add(mm, t, sv_pte_as(bits), (int)pages);
+}
+
+/* What is the same for all entries that a call clears. */
+struct sv_clearing {
+	struct sv_state *st;
+	struct frame *frames;
+	uint32_t zero;
+	int pages[1 << 2]; /* by what RSW says */
+};
+
+static inline uint64_t sv_entry_drop(struct sv_clearing *c, uint64_t *entry, const union sv_link *own)
+{
+	const uint64_t was = *entry;
+
+	*entry = 0;
+	if (likely(sv_pte_frame(was) != c->zero)) {
+		struct frame *f = &c->frames[sv_pte_frame(was)];
+		sv_link_pull(c->st, f, own);
+		f->maps--;
+		f->flags |= sv_handed_back(was);
+		c->pages[sv_pte_as(was)]++;
+	}
+	return was;
 }
 
 unsigned sv_entries_clear(struct mm *mm, struct table *t, unsigned from, unsigned to,
 			  uint16_t ret_cached[SV_CACHED_MAX])
 {
-	struct sv_state *st = mm->pmap_state;
-	struct frame *frames = mm->frame;
-	uint64_t *entry = sv_entries(mm, t->frame) + from, *end = entry + (to - from);
-	const union sv_link *own = t->link + from;
-	uint32_t zero = mm->zero;
-	int pages[1 << 2] = {0}; /* by what RSW says */
+	struct sv_clearing c = {mm->pmap_state, mm->frame, mm->zero, {0}};
+	uint64_t *entry = sv_entries(mm, t->frame);
 	unsigned cached = 0, left = t->present;
+	size_t i;
 
 	VM_ASSERT(t->owners == 1 && from <= to && to <= MMU_ENTRIES);
-	for (; entry < end; entry++, own++) {
-		const uint64_t was = *entry;
-
-		if (!was)
+	for (i = from; i < to && left && cached <= SV_CACHED_MAX; i++) {
+		if (!entry[i])
 			continue;
-		*entry = 0;
-		if (sv_may_be_cached(was)) {
-			if (cached < SV_CACHED_MAX)
-				ret_cached[cached] = (uint16_t)(own - t->link);
-			cached++;
-		}
-		if (likely(sv_pte_frame(was) != zero)) {
-			struct frame *f = &frames[sv_pte_frame(was)];
-			sv_link_pull(st, f, *own);
-			f->maps--;
-			f->flags |= sv_handed_back(was);
-			pages[sv_pte_as(was)]++;
-		}
-		if (--left == 0)
-			break;
+		if (sv_may_be_cached(sv_entry_drop(&c, &entry[i], &t->link[i])) && ++cached <= SV_CACHED_MAX)
+			ret_cached[cached - 1] = (uint16_t)i;
+		left--;
+	}
+	/* More than that are not told apart. */
+	for (; i < to && left; i++) {
+		if (!entry[i])
+			continue;
+		sv_entry_drop(&c, &entry[i], &t->link[i]);
+		left--;
 	}
 	t->present = (uint16_t)left;
 	for (unsigned k = 0; k < RESIDENT_KINDS; k++)
-		if (pages[k])
-			sv_resident_add(mm, t, k, -pages[k]);
+		if (c.pages[k])
+			sv_resident_add(mm, t, k, -c.pages[k]);
 	return cached;
 }
 

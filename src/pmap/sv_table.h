@@ -153,7 +153,13 @@ struct table *sv_leaf_next(struct sv *s, uint64_t *va, uint64_t end);
 /* The upper table that points to leaves, for va, with what is missing taken from r. */
 struct table *sv_upper_make(struct sv *s, uint64_t va, struct reserve *r);
 /* The leaf of va's span, this pmap's alone, with what is missing taken from r. */
-struct table *sv_leaf_make(struct sv *s, uint64_t va, struct reserve *r);
+struct table *sv_leaf_own(struct sv *s, uint64_t va, struct reserve *r);
+static inline struct table *sv_leaf_make(struct sv *s, uint64_t va, struct reserve *r)
+{
+	struct table *leaf = sv_leaf(s, va);
+
+	return likely(leaf && leaf->owners == 1) ? leaf : sv_leaf_own(s, va, r);
+}
 /* Replaces a shared leaf by a copy for this owner. */
 struct table *sv_leaf_copy(struct sv *s, uint64_t va, struct table *leaf, struct reserve *r);
 
@@ -163,7 +169,8 @@ void sv_entry_set(struct mm *mm, struct table *t, unsigned index, uint64_t pte);
 uint64_t sv_entry_clear(struct mm *mm, struct table *t, unsigned index, bool hand_back);
 /* Many at once, of a leaf with one owner. Setting fills the entries from index on that are empty, each
  * with the bits and its frame; NO_FRAME: not this one. Clearing empties those of [from, to), hands A and
- * D back, and returns how many may be cached: the first SV_CACHED_MAX of them are in ret_cached. */
+ * D back, and returns how many may be cached: they are in ret_cached, unless there are more than
+ * SV_CACHED_MAX. */
 enum { SV_CACHED_MAX = 16 };
 void sv_entries_set(struct mm *mm, struct table *t, unsigned index, const uint32_t *frame, unsigned n,
 		    uint64_t bits);

@@ -251,7 +251,9 @@ static bool plan_allowed(const struct region *r, const struct fault_request *q)
 void fault_plan(struct space *s, const struct fault_request *q, struct fault_plan *ret_plan)
 {
 	struct fault_plan *p = ret_plan;
-	*p = (struct fault_plan){.page = page_down(q->va), .from = NO_FRAME};
+	static const struct fault_plan nothing = {.from = NO_FRAME};
+	*p = nothing;
+	p->page = page_down(q->va);
 
 	/* 1. */
 	struct region *r = regions_at_or_after(&s->regions, p->page);

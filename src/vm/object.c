@@ -91,11 +91,10 @@ static inline void pages_ready(const struct mm *mm, enum object_kind kind, void 
 	const uint32_t count = mm->frames;
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t frame = page_frame(kind, page[i]);
-		if (frame != NO_FRAME) {
-			VM_ASSERT(frame < count);
-			if (frames[frame].state != FRAME_OWNED || frames[frame].flags & FRAME_FAILED)
-				frame = NO_FRAME;
-		}
+		if (frame >= count)
+			VM_ASSERT(frame == NO_FRAME);
+		else if (frames[frame].state != FRAME_OWNED || frames[frame].flags & FRAME_FAILED)
+			frame = NO_FRAME;
 		ret_frame[i] = frame;
 	}
 }
