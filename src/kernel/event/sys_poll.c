@@ -69,10 +69,12 @@ int poll_deadline(struct task *t, uint64_t va)
 	return err;
 }
 
-/* Linux changes the program's timeout to what was left of it, however the call ends. */
+/* Linux changes the program's timeout to what was left of it, however the call ends, unless the program's personality
+ * is that of a system which did not. */
 static int write_left(struct task *t, uint64_t va)
 {
-	if (!va || t->call.deadline == NO_DEADLINE)
+	const unsigned long sticky_timeouts = 0x4000000;
+	if (!va || t->call.deadline == NO_DEADLINE || t->process->personality & sticky_timeouts)
 		return 0;
 	uint64_t now = kernel_now(t->process->kernel);
 	uint64_t left = t->call.deadline > now ? t->call.deadline - now : 0;

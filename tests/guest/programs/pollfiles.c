@@ -8,6 +8,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -380,7 +381,13 @@ static void output(void)
 
 	FD_ZERO(&set);
 	FD_SET(1, &set);
+	personality(STICKY_TIMEOUTS);
 	say("output can be read: %d", select(2, &set, NULL, NULL, &a_little));
+	say("  its time is kept: %ld", (long)a_little.tv_usec);
+	personality(0);
+	FD_SET(1, &set);
+	say("  or not: %d", select(2, &set, NULL, NULL, &a_little));
+	say("  %ld", (long)a_little.tv_usec);
 	say("  has something: %d", poll(&p, 1, 1));
 	p.events = 0;
 	say("  has ended: %d", poll(&p, 1, 1));
