@@ -18,10 +18,11 @@ static inline struct tlb_entry *tlb_entry_at(struct tlb_entry *table, uint64_t w
 
 /* For an aligned address. window: where the tables have its page, in bytes. MMU_OK: filled, and *ret_add is
  * what leads from va to the host. MMU_PAGE_FAULT: the miss is counted, and nothing is mapped there.
- * MMU_ACCESS_FAULT: nothing was counted or filled; tlb_translate knows more. */
+ * MMU_ACCESS_FAULT: nothing was counted or filled, though A and D may have been set, as they will be anyway:
+ * tlb_translate knows more. */
 static inline __attribute__((always_inline)) enum mmu_result
-tlb_near(struct hart *h, uint64_t va, enum mmu_access access, uint64_t context,
-				       uint64_t window, uint64_t *ret_add)
+tlb_near(struct hart *h, uint64_t va, enum mmu_access access, uint64_t context, uint64_t window,
+	 uint64_t *ret_add)
 {
 	struct machine *m = h->m;
 	const struct tlb_table *table = tlb_table_of(&h->tlb, va);
