@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_text.c - /proc/net/{unix,tcp,tcp6,udp,udp6}, as Linux writes them: proc_net(5)
+/* sock_text.c - /proc/net/{unix,tcp,tcp6,udp,udp6,sockstat,sockstat6}, as Linux writes them: proc_net(5)
  *
  * Oldest first. Where Linux shows an address of its own, as unix does in its first column, the
  * inode stands.
  */
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/text.h"
 #include "kernel/kernel.h"
 #include "kernel/net/inet.h"
@@ -128,4 +129,47 @@ void sockets_text_inet(struct kernel *k, int domain, int type, struct text *text
 	}
 	if (tcp)
 		add_timewaits(k, domain, text, n);
+}
+
+struct inuse {
+	unsigned used, tcp, allocated, udp, raw;
+	uint64_t tcp_pages, udp_pages; /* that what waits to be read would fill */
+};
+
+static struct inuse inuse_count(struct kernel *k, int domain)
+{
+	struct inuse n = {0};
+	struct socket *s;
+	LIST_FOREACH (s, &k->sockets->all, all) {
+		bool inet = s->domain == SOCK_AF_INET || s->domain == SOCK_AF_INET6, same = s->domain == domain;
+		uint64_t pages = page_up(ring_used(&s->in)) / PAGE_SIZE;
+		n.used++;
+		if (!inet || s->ops == &nethost_ops)
+			continue;
+		if (s->type == SOCK_TYPE_STREAM) {
+			n.allocated++;
+			n.tcp += same && tcp_state(s) != TCP_STATE_CLOSE;
+			n.tcp_pages += pages;
+		} else if (s->type == SOCK_TYPE_RAW) {
+			n.raw += same;
+		} else if (s->ops != &icmp_ops) {
+			n.udp += same && s->u.inet.local.port;
+			n.udp_pages += pages;
+		}
+	}
+	return n;
+}
+
+void sockets_text_inuse(struct kernel *k, int domain, struct text *text)
+{
+	struct inuse n = inuse_count(k, domain);
+	if (domain == SOCK_AF_INET6) {
+		text_add(text, "TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse 0\nRAW6: inuse %u\nFRAG6: inuse 0 memory 0\n",
+			 n.tcp, n.udp, n.raw);
+		return;
+	}
+	text_add(text, "sockets: used %u\nTCP: inuse %u orphan 0 tw %u alloc %u mem %lu\n", n.used, n.tcp,
+		 k->sockets->timewait_count, n.allocated, n.tcp_pages);
+	text_add(text, "UDP: inuse %u mem %lu\nUDPLITE: inuse 0\nRAW: inuse %u\nFRAG: inuse 0 memory 0\n", n.udp,
+		 n.udp_pages, n.raw);
 }

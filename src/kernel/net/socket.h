@@ -476,5 +476,6 @@ unsigned tcp_state(const struct socket *s);
 /* sock_text.c: /proc/net. */
 void sockets_text_unix(struct kernel *k, struct text *text);
 void sockets_text_inet(struct kernel *k, int domain, int type, struct text *text);
+void sockets_text_inuse(struct kernel *k, int domain, struct text *text);
 
 #endif

@@ -330,6 +330,18 @@ FILL_SOCKETS(net_tcp6, SOCK_AF_INET6, SOCK_TYPE_STREAM)
 FILL_SOCKETS(net_udp, SOCK_AF_INET, SOCK_TYPE_DGRAM)
 FILL_SOCKETS(net_udp6, SOCK_AF_INET6, SOCK_TYPE_DGRAM)
 
+static int fill_sockstat(struct kernel *k, struct process *p, struct task *t, struct text *text)
+{
+	sockets_text_inuse(k, SOCK_AF_INET, text);
+	return 0;
+}
+
+static int fill_sockstat6(struct kernel *k, struct process *p, struct task *t, struct text *text)
+{
+	sockets_text_inuse(k, SOCK_AF_INET6, text);
+	return 0;
+}
+
 static int fill_net_unix(struct kernel *k, struct process *p, struct task *t, struct text *text)
 {
 	sockets_text_unix(k, text);
@@ -375,6 +387,8 @@ const struct proc_entry proc_system_entries[] = {
     {"net/raw", fill_net_raw, 0444, NULL},
     {"net/raw6", fill_net_raw6, 0444, NULL},
     {"net/route", fill_net_route, 0444, NULL},
+    {"net/sockstat", fill_sockstat, 0444, NULL},
+    {"net/sockstat6", fill_sockstat6, 0444, NULL},
     {"net/tcp", fill_net_tcp, 0444, NULL},
     {"net/tcp6", fill_net_tcp6, 0444, NULL},
     {"net/udp", fill_net_udp, 0444, NULL},

@@ -492,6 +492,50 @@ static void informed(void)
 	close(s), close(c), close(l);
 }
 
+/* What /proc/net/sockstat counts, but for memory, and orphans, who are there for a moment. */
+static void count(const char *when)
+{
+	char line[256], name[16];
+	int inuse, tw, alloc;
+
+	say("%s", when);
+	for (int i = 0; i < 2; i++) {
+		FILE *f = fopen(i ? "/proc/net/sockstat6" : "/proc/net/sockstat", "r");
+		while (f && fgets(line, sizeof(line), f)) {
+			if (sscanf(line, "TCP: inuse %d orphan %*d tw %d alloc %d", &inuse, &tw, &alloc) == 3)
+				say("  TCP %d", inuse);
+			else if (sscanf(line, "%15s %*s %d", name, &inuse) == 2)
+				say("  %s %d", name, inuse);
+		}
+		if (f)
+			fclose(f);
+	}
+}
+
+static void counted(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(a);
+	int fd[9] = {socket(AF_INET, SOCK_STREAM, 0),  socket(AF_INET, SOCK_STREAM, 0),	    socket(AF_INET6, SOCK_STREAM, 0),
+		     socket(AF_INET, SOCK_DGRAM, 0),   socket(AF_INET6, SOCK_DGRAM, 0),	    socket(AF_INET, SOCK_RAW, IPPROTO_ICMP),
+		     socket(AF_INET6, SOCK_RAW, 58), socket(AF_UNIX, SOCK_STREAM, 0), socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP)};
+
+	count("sockets without a name");
+	bind(fd[0], (struct sockaddr *)&a, sizeof(a));
+	bind(fd[3], (struct sockaddr *)&a, sizeof(a));
+	count("two with one");
+	listen(fd[0], 5);
+	listen(fd[2], 5);
+	getsockname(fd[0], (struct sockaddr *)&a, &size);
+	say("connect: %s", result(connect(fd[1], (struct sockaddr *)&a, sizeof(a))));
+	count("two listen, one is connected, nobody accepted it");
+	fd[8] = (close(fd[8]), accept(fd[0], NULL, NULL));
+	count("somebody did");
+	for (int i = 0; i < 9; i++)
+		close(fd[i]);
+	count("all closed");
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
@@ -507,6 +551,7 @@ int main(void)
 	fd = open("/proc/sys/net/ipv4/ping_group_range", O_WRONLY);
 	if (write(fd, "0 2147483647", 12) < 0)
 		close(fd);
+	counted();
 	datagrams();
 	v6();
 	raws();
