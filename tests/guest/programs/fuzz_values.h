@@ -46,6 +46,7 @@ static struct {
 	int number; /* of the call that arguments are made for */
 	pid_t sleeper;
 	int shm, sem, msg;
+	char place[64]; /* the child's own directory */
 } world;
 
 static unsigned long fuzz_state;
@@ -73,7 +74,7 @@ static unsigned long below(unsigned long n)
 #define ONE_OF(...)                                                                                \
 	((const long[]){__VA_ARGS__}[below(sizeof((const long[]){__VA_ARGS__}) / sizeof(long))])
 
-/* Where a child may mount: what it mounts elsewhere would be in the way of all that come after it. */
+/* Where in its directory a child may mount: what it mounts elsewhere would be in the way of all that come after it. */
 static const char *const inside[] = {"a", "b", "c", "d", "d/e", "fifo", "."};
 enum { INSIDES = sizeof(inside) / sizeof(inside[0]) };
 
@@ -333,7 +334,7 @@ static unsigned long fill(enum kind kind, char *s)
 	switch (kind) {
 	case NAME: snprintf(s, SLOT, "%s", below(2) ? "user.x" : "tmpfs"); break;
 	case PATH: snprintf(s, SLOT, "%s", paths[below(sizeof(paths) / sizeof(paths[0]))]); break;
-	case INSIDE: snprintf(s, SLOT, "%s", inside[below(INSIDES)]); break;
+	case INSIDE: snprintf(s, SLOT, "%s/%s", world.place, inside[below(INSIDES)]); break;
 	case FILE_NAME: snprintf(s, SLOT, "%c", "ab"[below(2)]); break;
 	case OWN: snprintf(s, SLOT, "%s%lu", below(3) ? "" : "d/", below(30)); break;
 	case QUEUE_NAME: snprintf(s, SLOT, "%s", below(4) ? "fuzz" : "other"); break;
