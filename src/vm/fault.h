@@ -85,6 +85,17 @@ struct fault_plan {
 	struct need need;
 };
 
+/* Does the page that the plan makes belong to the space, not to shared memory? */
+static inline bool plan_is_private(const struct fault_plan *p)
+{
+	return p->as == RESIDENT_ANON;
+}
+
+static inline bool plan_makes_page(const struct fault_plan *p)
+{
+	return p->step == STEP_COPY || p->step == STEP_ZERO;
+}
+
 /* A fault that was handed over. */
 struct handed {
 	uint64_t watcher;

@@ -169,6 +169,12 @@ bool region_names_agree(const struct region_name *a, const struct region_name *b
  * protection may make it alike, or draws ++*serial. */
 void region_begin_lineage(struct region *r, uint64_t *serial);
 
+/* May it have private pages? */
+static inline bool region_has_anons(const struct region *r)
+{
+	return r->lineage && !(r->flags & REGION_SHARED);
+}
+
 bool region_allows(const struct region *r, enum access access);
 /* Page number in the object of the page at va. */
 static inline uint64_t region_index(const struct region *r, uint64_t va)
