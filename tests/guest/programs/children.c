@@ -175,7 +175,7 @@ static void makes_an_orphaned_group(void)
 		say("  left behind: goes on");
 		_exit(0);
 	}
-	sleep_ms(50);
+	waitpid(pid, NULL, WUNTRACED); /* one that stopped later would stay so for ever */
 }
 
 static void dies_with_its_parent(void)
