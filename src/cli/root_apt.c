@@ -59,17 +59,6 @@ char *apt_file(const struct apt *apt, const char *name)
 	return text_format("%s/archives/%s", apt->cache, name);
 }
 
-static int write_below(const char *top, const char *name, const char *text)
-{
-	char *path = text_format("%s/%s", top, name);
-	int r = text_write(path, text);
-
-	if (r < 0)
-		root_error("cannot write %s: %s", path, strerror(-r));
-	free(path);
-	return r < 0 ? EXIT_OWN : 0;
-}
-
 /* apt-get reads this after the machine's own settings, so it has the last word. What the machine
  * hooks into apt (emptying its caches, say) is not for us; its proxies are. */
 static int settings_write(struct apt *apt, const char *root)
@@ -107,7 +96,7 @@ static int settings_write(struct apt *apt, const char *root)
 				 "Dir::Etc::preferencesparts \"/dev/null\";\n"
 				 "Dir::Log \"%s\";\n",
 				 apt->cache, status, apt->home, apt->cache, apt->home, apt->home);
-	int r = write_below(apt->home, "apt.conf", text);
+	int r = text_write_below(apt->home, "apt.conf", text) < 0 ? EXIT_OWN : 0;
 
 	free(text);
 	/* The record of installed packages has to exist, though it may be empty. */
@@ -305,7 +294,7 @@ static int update_from(struct apt *apt, const char *mirror, enum update *ret_how
 	    keyring ? text_format("deb [signed-by=%s] %s %s main\n", keyring, mirror, apt->suite)
 		    : text_format("deb %s %s main\n", mirror, apt->suite);
 	struct words args = {0};
-	int r = write_below(apt->home, "sources.list", line);
+	int r = text_write_below(apt->home, "sources.list", line) < 0 ? EXIT_OWN : 0;
 
 	free(line);
 	if (r != 0)

@@ -210,14 +210,9 @@ void script_read(char *text, const char *name, void (*each)(void *ctx, char *com
 
 void scripts_read(const char *dir, const char *name, void (*each)(void *ctx, char *command), void *ctx)
 {
-	char *top = path_inside(dir, "var/lib/carrel/control/x");
 	struct dirent **list;
-	int n = -1;
+	int n = scan_inside(dir, "var/lib/carrel/control", NULL, &list);
 
-	if (top) {
-		*strrchr(top, '/') = '\0';
-		n = scandir(top, &list, NULL, alphasort);
-	}
 	for (int i = 0; i < n; i++) {
 		char *path = text_format("var/lib/carrel/control/%s/postinst", list[i]->d_name);
 		char *text = list[i]->d_name[0] != '.' ? text_read_inside(dir, path) : NULL;
@@ -229,5 +224,4 @@ void scripts_read(const char *dir, const char *name, void (*each)(void *ctx, cha
 	}
 	if (n >= 0)
 		free(list);
-	free(top);
 }

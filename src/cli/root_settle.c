@@ -343,14 +343,10 @@ static int is_certificate(const struct dirent *e)
 static int settle_certificates(const char *dir)
 {
 	static const char from[] = "usr/share/ca-certificates/mozilla", to[] = "etc/ssl/certs/ca-certificates.crt";
-	char *path = path_inside(dir, "usr/share/ca-certificates/mozilla/x"), *all = text_format("%s", "");
+	char *all = text_format("%s", "");
 	struct dirent **list;
-	int n = -1, r = 0;
+	int n = is_there(dir, to) ? -1 : scan_inside(dir, from, is_certificate, &list), r = 0;
 
-	if (path && !is_there(dir, to)) {
-		*strrchr(path, '/') = '\0';
-		n = scandir(path, &list, is_certificate, alphasort);
-	}
 	for (int i = 0; i < n; i++) {
 		char *name = text_format("%s/%s", from, list[i]->d_name), *text = text_read_inside(dir, name);
 		if (text) {
@@ -366,7 +362,7 @@ static int settle_certificates(const char *dir)
 		r = make_dir(dir, "etc/ssl/certs", 0755);
 	if (*all && r == 0)
 		r = make_file(dir, to, all);
-	free(all), free(path);
+	free(all);
 	return r;
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/bits.h"
 #include "cli/root.h"
 #include "cli/root_script.h"
 #include "cli/root_util.h"
@@ -187,14 +188,9 @@ static int is_list(const struct dirent *e)
 
 static void lists_read(struct users *u, const char *from, void (*each)(struct users *u, char *line))
 {
-	char *name = text_format("%s/x", from), *top = path_inside(u->dir, name);
 	struct dirent **list;
-	int n = -1;
+	int n = scan_inside(u->dir, from, is_list, &list);
 
-	if (top) {
-		*strrchr(top, '/') = '\0';
-		n = scandir(top, &list, is_list, alphasort);
-	}
 	for (int i = 0; i < n; i++) {
 		char *file = text_format("%s/%s", from, list[i]->d_name), *text = text_read_inside(u->dir, file), *state = NULL;
 		for (char *l = text ? strtok_r(text, "\n", &state) : NULL; l; l = strtok_r(NULL, "\n", &state))
@@ -204,7 +200,6 @@ static void lists_read(struct users *u, const char *from, void (*each)(struct us
 	}
 	if (n >= 0)
 		free(list);
-	free(top), free(name);
 }
 
 /* ---- adduser and addgroup ---- */
@@ -214,7 +209,7 @@ static bool takes_word(const char *option)
 {
 	static const char *const those[] = {"--home", "--shell", "--gecos", "--comment", "--uid", "--gid", "--ingroup", "--conf",
 					    "--firstuid", "--lastuid", "--firstgid", "--lastgid"};
-	for (size_t i = 0; i < sizeof(those) / sizeof(*those); i++)
+	for (size_t i = 0; i < array_size(those); i++)
 		if (strcmp(option, those[i]) == 0)
 			return true;
 	return false;
@@ -289,16 +284,6 @@ static void addgroup_read(void *ctx, char *command)
 		group_add(ctx, a.operand[1], -1);
 }
 
-static int file_write(const char *dir, const char *name, const char *text)
-{
-	char *path = text_format("%s/%s", dir, name);
-	int r = text_write(path, text);
-	if (r < 0)
-		root_error("cannot write %s: %s", path, strerror(-r));
-	free(path);
-	return r;
-}
-
 int root_settle_users(const char *dir)
 {
 	struct users u = {.dir = dir, .passwd = text_read_inside(dir, "etc/passwd"), .group = text_read_inside(dir, "etc/group")};
@@ -311,9 +296,9 @@ int root_settle_users(const char *dir)
 		lists_read(&u, "usr/lib/tmpfiles.d", placed);
 	}
 	if (u.changed)
-		r = file_write(dir, "etc/group", u.group);
+		r = text_write_below(dir, "etc/group", u.group);
 	if (u.changed && r == 0)
-		r = file_write(dir, "etc/passwd", u.passwd);
+		r = text_write_below(dir, "etc/passwd", u.passwd);
 	free(u.passwd);
 	free(u.group);
 	return r;

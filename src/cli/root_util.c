@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -302,6 +303,31 @@ int program_exists(const char *name)
 		p = *end ? end + 1 : NULL;
 	}
 	return found;
+}
+
+int scan_inside(const char *dir, const char *name, int (*filter)(const struct dirent *), struct dirent ***ret_list)
+{
+	char *entry = text_format("%s/x", name), *path = path_inside(dir, entry);
+	int n = -1;
+
+	if (path) {
+		*strrchr(path, '/') = '\0';
+		n = scandir(path, ret_list, filter, alphasort);
+	}
+	free(path);
+	free(entry);
+	return n;
+}
+
+int text_write_below(const char *top, const char *name, const char *text)
+{
+	char *path = text_format("%s/%s", top, name);
+	int r = text_write(path, text);
+
+	if (r < 0)
+		root_error("cannot write %s: %s", path, strerror(-r));
+	free(path);
+	return r;
 }
 
 char *text_read_inside(const char *dir, const char *name)

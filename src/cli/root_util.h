@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 
+struct dirent;
+
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 
 enum { EXIT_OWN = 125 };
@@ -37,10 +39,15 @@ char *text_read(const char *path);
 char *text_read_inside(const char *dir, const char *name);
 /* Writes text to path at once or not at all. Returns 0 or a negative errno. */
 int text_write(const char *path, const char *text);
+/* The same to name in the directory top; says what went wrong. */
+int text_write_below(const char *top, const char *name, const char *text);
 
 /* The path of name in dir; NULL when a link on the way there (the last part apart) leads out of
  * dir. An imported tree may have "etc -> /etc", and the host's is not meant. */
 char *path_inside(const char *dir, const char *name);
+/* The entries that filter wants (NULL: all) of the directory name in dir, by their names; the caller frees each and the list. Returns
+ * how many; -1: there is no such directory, and no list. */
+int scan_inside(const char *dir, const char *name, int (*filter)(const struct dirent *), struct dirent ***ret_list);
 /* mkdir -p. Returns 0 or a negative errno. */
 int dir_make(const char *path);
 

@@ -145,26 +145,15 @@ static HANDLER(start) { JUMP_CACHED(h->regs.pc); }
 	if (WRITES_##name)                                                                         \
 	last = 0
 
-/* Most loads and stores that miss have moved to another page of those that the TLB knows. */
-#define MOVED(name)                                                                                \
-	HANDLER(moved_##name)                                                                      \
+/* A load or store that missed, with more effort: most have moved to another page of those that the TLB knows,
+ * and most that are not among those are near one that was. */
+#define MISSED(handler, name, effort)                                                              \
+	HANDLER(handler##_##name)                                                                  \
 	{                                                                                          \
 		LAST_UNUSED(name);                                                                 \
 		uint64_t result = 0, to = 0;                                                       \
 		enum done done =                                                                   \
-			do_##name(h, op, left, context, EFFORT_HASH, &to, FROM_0(name), &result);  \
-		AFTER(done, name, true, AGAIN);                                                    \
-		(void)to;                                                                          \
-		NEXT();                                                                            \
-	}
-/* Most that are not among those are near one that was. */
-#define NEAR(name)                                                                                 \
-	HANDLER(near_##name)                                                                       \
-	{                                                                                          \
-		LAST_UNUSED(name);                                                                 \
-		uint64_t result = 0, to = 0;                                                       \
-		enum done done =                                                                   \
-			do_##name(h, op, left, context, EFFORT_NEAR, &to, FROM_0(name), &result);  \
+			do_##name(h, op, left, context, effort, &to, FROM_0(name), &result);       \
 		AFTER(done, name, true, AGAIN);                                                    \
 		(void)to;                                                                          \
 		NEXT();                                                                            \
@@ -181,8 +170,8 @@ static HANDLER(start) { JUMP_CACHED(h->regs.pc); }
 #define IF_MANY(handler) handler
 #endif
 #define INSN(name, ...)                                                                            \
-	SLOW(name) MOVED(name) NEAR(name) SINGLE(name, 0) SINGLE(name, 1) SINGLE(name, 2) SINGLE(name, 3)       \
-	SINGLE(name, s) SINGLE(name, t)
+	SLOW(name) MISSED(moved, name, EFFORT_HASH) MISSED(near, name, EFFORT_NEAR)                \
+	SINGLE(name, 0) SINGLE(name, 1) SINGLE(name, 2) SINGLE(name, 3) SINGLE(name, s) SINGLE(name, t)
 #define ROUND INSN
 #define INNER INSN
 #include "machine/insn.def"

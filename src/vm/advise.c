@@ -119,6 +119,15 @@ static bool keeps_contents(const struct region *r)
 	return r->flags & REGION_SEALED && !r->object && !(r->prot & PROT_W);
 }
 
+/* Takes out what a range shows, which is isolated. */
+static void pages_drop(struct space *s, uint64_t start, uint64_t end)
+{
+	int64_t before = space_resident(s);
+	range_zap(s, start, end);
+	MM_EVENT(s->mm, s->tally, s->pid, region_drop, .start = start, .end = end,
+		 .resident = space_resident(s) - before);
+}
+
 /* As Linux does, what lies below the first region that refuses is dropped all the same. */
 static int advise_drop(struct space *s, uint64_t start, uint64_t end, bool even_locked)
 {
@@ -139,10 +148,7 @@ static int advise_drop(struct space *s, uint64_t start, uint64_t end, bool even_
 	int error = range_isolate(&g);
 	if (error)
 		return error;
-	int64_t before = space_resident(s);
-	range_zap(s, start, limit);
-	MM_EVENT(s->mm, s->tally, s->pid, region_drop, .start = start, .end = limit,
-		 .resident = space_resident(s) - before);
+	pages_drop(s, start, limit);
 	return refused;
 }
 
@@ -161,10 +167,7 @@ static int advise_bar(struct space *s, uint64_t start, uint64_t end)
 	}
 	for (uint64_t va = start; va < end; va += PAGE_SIZE)
 		track_set(s, va, TRACK_BARRED);
-	int64_t before = space_resident(s);
-	range_zap(s, start, end);
-	MM_EVENT(s->mm, s->tally, s->pid, region_drop, .start = start, .end = end,
-		 .resident = space_resident(s) - before);
+	pages_drop(s, start, end);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "vm/track.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "vm/range.h"
 
@@ -159,11 +160,14 @@ int track_fork(const struct space *parent, struct space *child)
 {
 	const struct track_span *t;
 	for (uint64_t i = 0; (t = sparse_next(&parent->tracks, &i, UINT64_MAX)); i++) {
+		struct track_span carried = *t;
+		memset(carried.bit[TRACK_GUARDED], 0, sizeof(carried.bit[TRACK_GUARDED]));
+		if (span_empty(&carried))
+			continue;
 		if (track_prepare(child, i << SPAN_SHIFT) != 0)
 			return -ENOMEM;
-		*span_of(child, i << SPAN_SHIFT) = *t;
+		*span_of(child, i << SPAN_SHIFT) = carried;
 	}
-	track_clear(child, 0, child->layout.top, TRACK_GUARDED);
 	if (!child->tracks.root)
 		return 0;
 	for (const struct region *r = regions_first(&parent->regions); r; r = region_next(r)) {

@@ -155,18 +155,23 @@ case "$1" in configure)
 """
 
 
+def import_texts(p, texts):
+    """A root of files with these contents."""
+    with tarfile.open(p('a.tar'), 'w') as tar:
+        for name, text in texts.items():
+            info = entry(name)
+            info.size = len(text.encode())
+            tar.addfile(info, io.BytesIO(text.encode()))
+    equal(carrel('root', 'import', p('a.tar'), p('root'))[0], 0, 'status')
+
+
 @test
 def names_that_a_package_s_script_would_choose_are_there_loops_and_variables_included():
     with Place() as p:
         texts = {'var/lib/carrel/control/lang/postinst': SCRIPT, 'usr/lib/lang/man/two.1': 'page',
                  'usr/share/ca-certificates/mozilla/b.crt': 'B\n', 'usr/share/ca-certificates/mozilla/a.crt': 'A\n',
                  **{f'usr/lib/lang/bin/{name}': '' for name in ('one', 'two', 'three')}}
-        with tarfile.open(p('a.tar'), 'w') as tar:
-            for name, text in texts.items():
-                info = entry(name)
-                info.size = len(text.encode())
-                tar.addfile(info, io.BytesIO(text.encode()))
-        equal(carrel('root', 'import', p('a.tar'), p('root'))[0], 0, 'status')
+        import_texts(p, texts)
         chosen = {name: os.path.realpath(p(f'root/usr/bin/{name}')) for name in ('one', 'two', 'three', 'four')}
         equal(chosen, {**{name: os.path.realpath(p(f'root/usr/lib/lang/bin/{name}')) for name in ('one', 'two', 'three')},
                        'four': os.path.realpath(p('root/usr/lib/lang/bin/one'))}, 'the choices')
@@ -209,12 +214,7 @@ def the_users_that_packages_ask_for_are_there_so_that_their_daemons_start():
     with Place() as p:
         texts = {'var/lib/carrel/control/base/postinst': USERS, 'usr/lib/sysusers.d/a.conf': SYSUSERS,
                  'usr/lib/tmpfiles.d/a.conf': TMPFILES, 'usr/lib/sysusers.d/b.txt': 'u other -\n'}
-        with tarfile.open(p('a.tar'), 'w') as tar:
-            for name, text in texts.items():
-                info = entry(name)
-                info.size = len(text.encode())
-                tar.addfile(info, io.BytesIO(text.encode()))
-        equal(carrel('root', 'import', p('a.tar'), p('root'))[0], 0, 'status')
+        import_texts(p, texts)
 
         def lines(name):
             with open(p('root/etc/' + name), encoding='utf-8') as file:

@@ -112,8 +112,6 @@ static void one_call(void)
 		return;
 	for (unsigned i = 0; i < 6; i++)
 		a[i] = i < c->args ? fuzz_value(c->number, i, c->type[i], a) : 0;
-	if (c->number == SYS_unshare && fuzz_random() % 2)
-		a[0] &= ~0xffUL; /* it takes no signal, as clone does */
 	counters->tries[c->number]++;
 	counters->all++;
 	if (never_returns(c->number))

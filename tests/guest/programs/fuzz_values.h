@@ -623,7 +623,7 @@ static unsigned long by_type(int number, enum call_type type, const unsigned lon
 	case T_open_flags: return (unsigned long)ONE_OF(0, 1, 2) | (below(2) ? 0 : 1UL << (6 + below(17)));
 	case T_at_flags: return (unsigned long)ONE_OF(0, 0, 0, 0x100, 0x200, 0x1000, 0x400);
 	case T_access_mode: return below(8);
-	case T_clone_flags: return (unsigned long)(SIGCHLD | ONE_OF(0, 0, CLONE_FILES, CLONE_FS, CLONE_VFORK, CLONE_SIGHAND, CLONE_THREAD));
+	case T_clone_flags: return (unsigned long)((world.number == SYS_unshare ? 0 : SIGCHLD) | ONE_OF(0, 0, CLONE_FILES, CLONE_FS, CLONE_VFORK, CLONE_SIGHAND, CLONE_THREAD));
 	case T_wait_flags: return 1 | below(16);
 	case T_seek: return below(6);
 	case T_fcntl: return below(2) ? below(17) : (unsigned long)ONE_OF(1024, 1025, 1026, 1030, 1031, 1032, 1033, 1034, 36, 37, 38);
