@@ -62,41 +62,41 @@ static void life_of_a_child(int flags)
 	say("SIGCHLD%s", flags ? " with SA_NOCLDSTOP" : "");
 	handle(SIGCHLD, tell, SA_RESTART | flags);
 	start(sleeps);
-	sleep_ms(20);
+	until_asleep(child);
 	kill(child, SIGSTOP);
-	sleep_ms(20);
+	until_state(child, 'T');
 	status_now("stopped, not asked for", 0);
 	status_now("stopped", WUNTRACED);
 	status_now("stopped, told", WUNTRACED);
 	kill(child, SIGCONT);
-	sleep_ms(20);
+	until_asleep(child);
 	status_now("continued", WCONTINUED);
 	status_now("continued, told", WCONTINUED);
 	/* Whether its going on and its death are one SIGCHLD or two is a matter of luck. */
 	block(SIG_BLOCK, SIGCHLD);
 	kill(child, SIGSTOP);
-	sleep_ms(20);
+	until_state(child, 'T');
 	kill(child, SIGTERM);
 	sleep_ms(20);
 	status_now("a signal for one that is stopped", WUNTRACED);
 	kill(child, SIGCONT);
-	sleep_ms(20);
+	until_state(child, 'Z');
 	status_now("and continued", WUNTRACED);
 	signal(SIGCHLD, SIG_IGN);
 	handle(SIGCHLD, tell, SA_RESTART | flags);
 	block(SIG_UNBLOCK, SIGCHLD);
 	start(sleeps);
-	sleep_ms(20);
+	until_asleep(child);
 	kill(child, SIGSTOP);
-	sleep_ms(20);
+	until_state(child, 'T');
 	kill(child, SIGKILL);
-	sleep_ms(20);
+	until_state(child, 'Z');
 	status_now("killed while stopped", 0);
 	start(exits);
-	sleep_ms(100);
+	until_state(child, 'Z');
 	status_now("exited", 0);
 	start(aborts);
-	sleep_ms(100);
+	until_state(child, 'Z');
 	status_now("aborted", 0);
 }
 
@@ -108,14 +108,14 @@ static void nobody_waits(void)
 	say("ignored: no zombies");
 	sigaction(SIGCHLD, &a, NULL);
 	start(exits);
-	sleep_ms(100);
+	until_state(child, 'Z');
 	status_now("gone", 0);
 	pid = start(exits);
 	say("  waiting for it: %s", wait_for(pid));
 	say("SA_NOCLDWAIT");
 	handle(SIGCHLD, tell, SA_NOCLDWAIT | SA_RESTART);
 	start(exits);
-	sleep_ms(100);
+	until_state(child, 'Z');
 	status_now("gone", 0);
 	signal(SIGCHLD, SIG_DFL);
 }

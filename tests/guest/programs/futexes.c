@@ -37,11 +37,17 @@ static void *wakes(void *arg)
 	uint32_t *word = arg;
 	usleep((useconds_t)unit * 1000);
 	*word = 1;
-	say("wake: %s", result(syscall(FUTEX_WAKE, word, 0xffffffffUL, 1, SIZE_32 | PRIVATE)));
-	return NULL;
+	return (void *)syscall(FUTEX_WAKE, word, 0xffffffffUL, 1, SIZE_32 | PRIVATE);
 }
 
 static void later(uint32_t *word, pthread_t *thread) { pthread_create(thread, NULL, wakes, word); }
+
+static void it_woke(pthread_t thread)
+{
+	void *how_many;
+	pthread_join(thread, &how_many);
+	say("wake: %ld", (long)how_many);
+}
 
 static void refused(void)
 {
@@ -85,12 +91,12 @@ static void waited(void)
 	say("by the wall: %s", result(waitv(3, 0, &t, CLOCK_REALTIME)));
 	later(&words[77], &thread);
 	say("woken for %s", result(waitv(128, 0, NULL, 0)));
-	pthread_join(thread, NULL);
+	it_woke(thread);
 	prepare(3);
 	later(&words[0], &thread);
 	t = in_ms(CLOCK_MONOTONIC, 10000);
 	say("woken for %s", result(waitv(3, 0, &t, CLOCK_MONOTONIC)));
-	pthread_join(thread, NULL);
+	it_woke(thread);
 }
 
 static void on_alarm(int n, siginfo_t *info, void *uc) { (void)n, (void)info, (void)uc; }
@@ -132,7 +138,7 @@ static void one_word(void)
 	    result(syscall(FUTEX_WAIT, &words[0], 0UL, 0UL, SIZE_32, NULL, 0)), result(syscall(FUTEX_WAIT, &words[0], 0UL, 1UL, 1, NULL, 0)));
 	later(&words[0], &thread);
 	say("woken: %s", result(syscall(FUTEX_WAIT, &words[0], 0UL, 2UL, SIZE_32 | PRIVATE, NULL, 0)));
-	pthread_join(thread, NULL);
+	it_woke(thread);
 	say("nobody: %s, no mask: %s, wrong size: %s", result(syscall(FUTEX_WAKE, &words[0], 1UL, 1, SIZE_32)),
 	    result(syscall(FUTEX_WAKE, &words[0], 0UL, 1, SIZE_32)), result(syscall(FUTEX_WAKE, &words[0], 1UL, 1, 3)));
 	prepare(4);
@@ -158,7 +164,7 @@ static void requeued(void)
 	say("requeue: %s", result(syscall(FUTEX_REQUEUE, w, 0, 0, 1)));
 	say("at the first: %s", result(syscall(FUTEX_WAKE, &words[0], 0xffffffffUL, 1, SIZE_32 | PRIVATE)));
 	long r = syscall(FUTEX_WAKE, &words[1], 0xffffffffUL, 1, SIZE_32 | PRIVATE);
-	pthread_join(thread, NULL);
+	it_woke(thread);
 	say("at the second: %s", result(r));
 }
 

@@ -102,11 +102,11 @@ static inline struct timespec in_ms(int clock, long ms)
 	return t;
 }
 
-/* Returns when a process or thread of this number sleeps, as it does in a call that waits, or is gone. */
-static inline void until_asleep(pid_t id)
+/* Returns when a process or thread of this number is in this state, as /proc has it, or is gone. */
+static inline void until_state(pid_t id, char wanted)
 {
 	char path[64], text[256];
-	const char *state;
+	char state;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", id);
 	do {
@@ -118,8 +118,14 @@ static inline void until_asleep(pid_t id)
 			fclose(f);
 		if (!got)
 			return;
-		state = strrchr(text, ')') + 2;
-	} while (*state != 'S');
+		state = strrchr(text, ')')[2];
+	} while (state != wanted);
+}
+
+/* As it does in a call that waits. */
+static inline void until_asleep(pid_t id)
+{
+	until_state(id, 'S');
 }
 
 /* Runs what in a child and says how it ended. */

@@ -23,8 +23,10 @@ static void settle(void)
 	usleep(20000);
 }
 
-static void pressed(const char *keys)
+/* By somebody who sees that leader waits. */
+static void pressed(pid_t leader, const char *keys)
 {
+	until_asleep(leader);
 	settle();
 	if (write(master, keys, strlen(keys)) < 0)
 		say("keys: %s", strerrorname_np(errno));
@@ -155,13 +157,12 @@ static void keys(void)
 static void press_keys(pid_t leader)
 {
 	struct winsize w = {.ws_row = 50, .ws_col = 132};
-	(void)leader;
-	pressed("lost\003");
-	pressed("\034");
-	pressed("\032");
-	pressed("kept\n");
+	pressed(leader, "lost\003");
+	pressed(leader, "\034");
+	pressed(leader, "\032");
+	pressed(leader, "kept\n");
 	ioctl(master, TIOCSWINSZ, &w);
-	pressed("line\n");
+	pressed(leader, "line\n");
 }
 
 /* A job of the leader, in a group of its own that is not in the foreground. */
@@ -266,9 +267,8 @@ static void background(void)
 
 static void type_for_jobs(pid_t leader)
 {
-	(void)leader;
 	usleep(100000);
-	pressed("line\n");
+	pressed(leader, "line\n");
 }
 
 /* Its group has no parent in the session any more. */
@@ -318,7 +318,7 @@ static void hung_up(void)
 
 static void hang_up(pid_t leader)
 {
-	(void)leader;
+	until_asleep(leader);
 	usleep(50000);
 	close(master);
 }

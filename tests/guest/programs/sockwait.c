@@ -19,9 +19,10 @@ static void count(int n, siginfo_t *info, void *uc)
 	seen++;
 }
 
+/* Once, before it is called off; and again, where the call did not wait yet. */
 static void alarm_in(int ms)
 {
-	struct itimerval v = {.it_value = {ms / 1000, ms % 1000 * 1000}};
+	struct itimerval v = {.it_value = {ms / 1000, ms % 1000 * 1000}, .it_interval = {ms ? 2 : 0, 0}};
 
 	setitimer(ITIMER_REAL, &v, NULL);
 }
@@ -101,11 +102,13 @@ static void receiving(const char *name, int p[2])
 	handle(SIGALRM, count, 0);
 	alarm_in(100);
 	say("a signal: %s", result(recv(p[0], b, 8, 0)));
+	alarm_in(0);
 	say("handler ran %d", seen);
 	handle(SIGALRM, count, SA_RESTART);
 	pid = later(300, send_a_byte, p[1]);
 	alarm_in(100);
 	say("begun again: %s", result(recv(p[0], b, 8, 0)));
+	alarm_in(0);
 	say("handler ran %d", seen);
 	wait_for(pid);
 	timeout(p[0], SO_RCVTIMEO, 100);
@@ -113,6 +116,7 @@ static void receiving(const char *name, int p[2])
 	timeout(p[0], SO_RCVTIMEO, 1000);
 	alarm_in(100);
 	say("with a time never again: %s", result(recv(p[0], b, 8, 0)));
+	alarm_in(0);
 	timeout(p[0], SO_RCVTIMEO, 0);
 	send(p[1], "ab", 2, 0);
 	timeout(p[0], SO_RCVTIMEO, 100);
@@ -144,16 +148,18 @@ static void sending(int p[2])
 	handle(SIGALRM, count, 0);
 	alarm_in(100);
 	say("a signal: %s", result(send(p[0], much, 1000, 0)));
+	alarm_in(0);
 	pid = later(100, receive_all, p[1]);
 	say("until there is room: %s", result(send(p[0], much, 1000, 0)));
 	wait_for(pid);
+	receive_all(p[1]);
 	pid = fork();
 	if (pid == 0) {
 		long got = 0, n;
 
-		while (got < 1001000 && (n = recv(p[1], much, sizeof(much), 0)) > 0)
+		while (got < 1000000 && (n = recv(p[1], much, sizeof(much), 0)) > 0)
 			got += n;
-		_exit(got == 1001000);
+		_exit(got == 1000000);
 	}
 	for (int i = 0; i < 10; i++)
 		if (send(p[0], much, sizeof(much), 0) != sizeof(much))
@@ -200,6 +206,7 @@ static void accepting(void)
 	handle(SIGALRM, count, 0);
 	alarm_in(100);
 	say("a signal: %s", result(accept(s, NULL, NULL)));
+	alarm_in(0);
 	timeout(s, SO_RCVTIMEO, 50);
 	say("too late: %s", result(accept(s, NULL, NULL)));
 	timeout(s, SO_RCVTIMEO, 0);
@@ -214,6 +221,7 @@ static void accepting(void)
 	timeout(d, SO_SNDTIMEO, 0);
 	alarm_in(100);
 	say("a signal: %s", result(connect(d, (struct sockaddr *)&a, n)));
+	alarm_in(0);
 	pid = later(0, accept_one, s);
 	say("until there is room: %s", result(connect(d, (struct sockaddr *)&a, n)));
 	wait_for(pid);

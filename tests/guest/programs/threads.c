@@ -15,7 +15,7 @@ enum { MANY = 200 };
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static __thread int own = 7;
-static int count, ready;
+static int count, ready, seen;
 
 static void *count_one(void *number)
 {
@@ -138,7 +138,9 @@ static void *die_with_lock(void *unused)
 	(void)unused;
 	pthread_mutex_lock(&lock);
 	__atomic_store_n(&ready, 1, __ATOMIC_SEQ_CST);
-	usleep(20000);
+	while (!__atomic_load_n(&seen, __ATOMIC_SEQ_CST))
+		usleep(1000);
+	usleep(20000); /* until somebody waits, most likely */
 	return NULL;
 }
 
@@ -161,7 +163,7 @@ static void locks(const char *what, int protocol)
 	say("    again %s", named(pthread_mutex_unlock(&lock)));
 
 	lock_init(protocol, PTHREAD_MUTEX_ROBUST, PTHREAD_PROCESS_SHARED, PTHREAD_MUTEX_NORMAL);
-	ready = 0;
+	ready = seen = 0;
 	pthread_create(&t[0], NULL, die_with_lock, NULL);
 	while (!__atomic_load_n(&ready, __ATOMIC_SEQ_CST))
 		sched_yield();
@@ -171,6 +173,7 @@ static void locks(const char *what, int protocol)
 	soon.tv_sec += soon.tv_nsec / 1000000000;
 	soon.tv_nsec %= 1000000000;
 	say("    for a millisecond %s", named(pthread_mutex_timedlock(&lock, &soon)));
+	__atomic_store_n(&seen, 1, __ATOMIC_SEQ_CST);
 	say("    its owner ends %s", named(pthread_mutex_lock(&lock)));
 	say("    made consistent %s", named(pthread_mutex_consistent(&lock)));
 	say("    unlock %s", named(pthread_mutex_unlock(&lock)));
