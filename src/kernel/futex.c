@@ -352,7 +352,7 @@ static int word_check(const struct task *t, uint64_t va)
 	const struct space *s = t->process->space;
 	const struct region *r = regions_find(&s->regions, va);
 	bool beyond = r && r->flags & REGION_SHARED && r->object && region_index(r, va) << PAGE_SHIFT >= r->object->size;
-	return r && r->prot & (PROT_R | PROT_W) && !beyond ? 0 : -EFAULT;
+	return r && r->prot & (PROT_R | PROT_W) && !(r->flags & REGION_SECRET) && !beyond ? 0 : -EFAULT;
 }
 
 /* The call names two words. */

@@ -70,7 +70,7 @@ static int map_file(struct task *t, int fd, uint64_t flags, struct map_request *
 	bool shared = (flags & FLAG_TYPE) != FLAG_PRIVATE;
 	if (mode == ABI_O_WRONLY || (shared && m->prot & PROT_W && mode != ABI_O_RDWR))
 		return -EACCES;
-	if (f->mount && f->mount->flags & MOUNT_NOEXEC) {
+	if (file_is_secret(f) || (f->mount && f->mount->flags & MOUNT_NOEXEC)) {
 		if (m->prot & PROT_X)
 			return -EPERM;
 		m->prot_max &= ~(unsigned)PROT_X;
@@ -82,6 +82,13 @@ static int map_file(struct task *t, int fd, uint64_t flags, struct map_request *
 	/* No file is memory that a store reaches for good; of files in RAM nobody asks it. */
 	if (flags & FLAG_SYNC && !shm_node_of(f))
 		return -EOPNOTSUPP;
+	if (file_is_secret(f)) {
+		if (!shared)
+			return -EINVAL;
+		if (!may_lock(t->process, m->length))
+			return -EAGAIN;
+		m->region_flags |= REGION_LOCKED | REGION_DONTDUMP | REGION_SECRET;
+	}
 	bool sealed = shared && f->ops->sealed && f->ops->sealed(f);
 	if (sealed && m->prot & PROT_W)
 		return -EPERM;

@@ -77,6 +77,8 @@ int space_populate(struct space *s, uint64_t start, uint64_t length, bool write)
 	if (range_check(s, start, length, &end) != 0)
 		return -ENOMEM;
 	RANGE_REGIONS (r, s, start, end) {
+		if (r->flags & REGION_SECRET)
+			return -EFAULT;
 		if (r->flags & REGION_LOCKONFAULT)
 			continue;
 		bool own = write && r->prot & PROT_W && !(r->flags & REGION_SHARED);
@@ -98,7 +100,7 @@ static int advise_populate(struct space *s, uint64_t start, uint64_t end, enum a
 	uint64_t hole = range_hole(s, start, end);
 	unsigned need = access == ACCESS_WRITE ? PROT_W : PROT_R;
 	RANGE_REGIONS (r, s, start, hole) {
-		if (!(r->prot & need))
+		if (!(r->prot & need) || r->flags & REGION_SECRET)
 			return -EINVAL;
 		for (uint64_t va = max_u64(start, r->start); va < min_u64(end, r->end);
 		     va += PAGE_SIZE) {
@@ -433,7 +435,8 @@ static void frames_lock(struct space *s, uint64_t start, uint64_t end)
 static int lock_region(struct space *s, const struct region *r, uint64_t start, uint64_t end,
 		       uint32_t lock)
 {
-	if (r->flags & REGION_SPECIAL)
+	/* What is secret is locked for ever. */
+	if (r->flags & (REGION_SPECIAL | REGION_SECRET))
 		return 0;
 	if (lock)
 		frames_lock(s, start, end);
@@ -495,6 +498,8 @@ int space_sync(struct space *s, uint64_t start, uint64_t length, int flags)
 			return -EBUSY;
 		if (!(flags & SYNC) || !(r->flags & REGION_SHARED))
 			continue;
+		if (r->flags & REGION_SECRET)
+			return -EINVAL;
 		int error = object_sync(s->mm, r->object, region_index(r, max_u64(start, r->start)),
 					region_index(r, min_u64(end, r->end) - 1));
 		if (error)

@@ -58,6 +58,7 @@ enum region_flag {
 	REGION_WATCH_ASYNC = 1 << 24, /* with GUARD: a store ends it, and nobody is told */
 	REGION_WATCH_EMPTY = 1 << 25, /* what has no page yet can be guarded, too */
 	REGION_WATCH_MOVES = 1 << 26, /* mremap takes the watcher along */
+	REGION_SECRET = 1 << 27, /* neither brought in before it is touched nor reached for others */
 	REGION_WATCH_WHAT = REGION_WATCH_MISSING | REGION_WATCH_GUARD | REGION_WATCH_MINOR,
 	REGION_WATCH_MASK = REGION_WATCH_WHAT | REGION_WATCH_ASYNC | REGION_WATCH_EMPTY | REGION_WATCH_MOVES,
 	REGION_LOCK_MASK = REGION_LOCKED | REGION_LOCKONFAULT,

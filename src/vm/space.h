@@ -129,6 +129,13 @@ int space_lock_all(struct space *s, uint32_t lock);
  * -EAGAIN (mm->waits_for says for what). space_map ignores it. */
 int space_populate(struct space *s, uint64_t start, uint64_t length, bool write);
 
+/* Is va in memory that nobody but the program itself may reach? */
+static inline bool space_secret_at(const struct space *s, uint64_t va)
+{
+	const struct region *r = regions_find(&s->regions, va);
+	return r && r->flags & REGION_SECRET;
+}
+
 /* Is it [heap]? That is a matter of where it lies. */
 bool space_is_heap(const struct space *s, const struct region *r);
 

@@ -11,7 +11,7 @@ static int region_check(const struct region *r, uint32_t flags, uint64_t watcher
 {
 	bool shared_memory = r->object && r->object->kind == OBJECT_SHARED;
 	bool any = (flags & REGION_WATCH_WHAT) == REGION_WATCH_GUARD && flags & REGION_WATCH_ASYNC;
-	if (r->flags & REGION_SPECIAL || (flags & REGION_WATCH_MINOR && !shared_memory) ||
+	if (r->flags & (REGION_SPECIAL | REGION_SECRET) || (flags & REGION_WATCH_MINOR && !shared_memory) ||
 	    (r->object && !shared_memory && !any))
 		return -EINVAL;
 	if (!(r->prot_max & PROT_W))

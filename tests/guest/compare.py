@@ -172,7 +172,7 @@ SAME |= {
 DROPPED += ['mqueue', 'others', 'sysvshm', 'sysvsem', 'sysvmsg', 'softdirty', 'userfault']
 
 # Those that a Linux allows root only.
-ROOT_ONLY = ['asked', 'mounts', 'pagescan', 'pidfdthread', 'policies', 'uffdevents', 'uffdpages', 'numa', 'netlink', 'others', 'pieces', 'procfiles', 'settings', 'userfault', 'windows', 'rights', 'loopback']
+ROOT_ONLY = ['asked', 'mounts', 'pagescan', 'pidfdthread', 'policies', 'secret', 'uffdevents', 'uffdpages', 'numa', 'netlink', 'others', 'pieces', 'procfiles', 'settings', 'userfault', 'windows', 'rights', 'loopback']
 
 # Users, rights, owners.
 SAME |= {
@@ -210,6 +210,7 @@ DROPPED += ['pollfiles', 'pollwakes']
 # Operations on memory.
 SAME |= {
     'guards': 'guard_pages_end_who_touches_them_wherever_they_are_as_on_linux',
+    'secret': 'secret_memory_is_reached_by_those_who_map_it_and_by_nobody_through_the_kernel',
     'seals': 'what_is_sealed_stays_mapped_where_and_as_it_is_as_on_linux',
     'asked': 'files_tell_when_they_were_made_and_where_and_tasks_what_they_wait_in_as_on_linux',
     'futexlocks': 'who_waits_for_a_word_is_given_a_lock_in_order_and_words_that_are_not_there_are_told',
@@ -249,7 +250,7 @@ def one_node():
 
 
 # Since when Linux does what these ask of it.
-SINCE = {'asked': (6, 9), 'guards': (6, 15), 'pagescan': (6, 17), 'pidfdthread': (6, 16), 'policies': (6, 9), 'seals': (6, 17), 'uffdevents': (6, 15), 'uffdpages': (6, 15)}
+SINCE = {'asked': (6, 9), 'guards': (6, 15), 'pagescan': (6, 17), 'pidfdthread': (6, 16), 'policies': (6, 9), 'secret': (6, 5), 'seals': (6, 17), 'uffdevents': (6, 15), 'uffdpages': (6, 15)}
 
 
 def root_is_a_mount():
@@ -289,6 +290,8 @@ def same_as_linux(name):
     ran, linux = carrel(name, plain=plain), native(name, plain=plain)
     if name == 'rights' and 'no attributes here' in linux.out:
         raise Skip('/tmp or /dev/shm of this host keeps no extended attributes')
+    if 'no secrets here' in linux.out:
+        raise Skip('this Linux has no memfd_secret (CONFIG_SECRETMEM)')
     if name in ('loopback', 'mounts', 'netlink', 'settings') and 'no namespaces' in linux.out:
         raise Skip('this Linux gives no namespaces, without which others would be disturbed')
     tries = [linux]

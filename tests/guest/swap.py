@@ -168,7 +168,8 @@ def what_is_locked_is_there_at_once_though_others_must_go_to_swap_first():
     need(program, 'which the cross compiler makes')
     shutil.copy(program, DIR)
     r = run('run', ['-m', '4M'] + stores()['hdd'], ['./locked.rv'])
-    equal(said(r), (0, b'mapped: 100 of 100\ngrown: 200 of 200\nby mlockall: 100 of 100\nthe heap: 99 of 99\n'), r.stderr.decode())
+    equal(said(r), (0, b'mapped: 100 of 100\ngrown: 200 of 200\nby mlockall: 100 of 100\nthe heap: 99 of 99\n'
+                       b'secrets: 0 of 100\ntouched: 100 of 100\nin a child: 100 of 100\n'), r.stderr.decode())
 
 
 @test

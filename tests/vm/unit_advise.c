@@ -2,6 +2,7 @@
 /* madvise, mlock and mremap at their edges: what Linux refuses is refused, and nothing else. */
 #include "memory_store.h"
 #include "unit.h"
+#include "vm/watch.h"
 
 enum { RW = PROT_R | PROT_W, P = PAGE_SIZE };
 enum {
@@ -111,6 +112,28 @@ TEST(the_kernels_own_regions_are_never_locked)
 		CHECK_EQ(space_incore(l.space, a, P, there), 1);
 		CHECK_EQ(there[0], 1);
 		CHECK_EQ(space_incore(l.space, 0, P, there), -ENOMEM);
+	}
+}
+
+TEST(what_is_secret_is_brought_in_by_a_touch_alone_and_stays_locked)
+{
+	EACH_LAB (l, 64) {
+		struct space *s = l.space;
+		struct object *o = lab_shared(&l, 4);
+		uint64_t a = lab_map_object(s, o, 4, RW, REGION_SHARED | REGION_LOCKED | REGION_SECRET), b = lab_map(s, 1, RW);
+		CHECK(space_secret_at(s, a) && !space_secret_at(s, b) && !space_secret_at(s, UINT64_MAX));
+		CHECK_EQ(space_populate(s, a, 4 * P, true), -EFAULT);
+		CHECK_EQ(space_advise(s, a, P, POPULATE_WRITE), -EINVAL);
+		CHECK_EQ(space_lock(s, a, 4 * P, REGION_LOCK_MASK), -ENOMEM);
+		CHECK_EQ(watch_register(s, a, a + 4 * P, REGION_WATCH_MISSING, 1), -EINVAL);
+		CHECK_EQ(space_sync(s, a, P, 4), -EINVAL);
+		CHECK_EQ(lab_resident(s), 0);
+		lab_store(s, a, 7);
+		CHECK_EQ(space_lock(s, a, 4 * P, 0), 0);
+		CHECK_EQ(space_lock_all(s, 0), 0);
+		CHECK_EQ(s->pages_locked, 4);
+		CHECK_EQ(lab_load(s, a), 7);
+		object_put(l.mm, o);
 	}
 }
 

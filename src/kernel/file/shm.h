@@ -94,6 +94,9 @@ enum shm_seal {
 	SHM_SEALS = (1 << 6) - 1,
 };
 
+/* Is it memfd_secret's? Then it is mapped shared, locked and REGION_SECRET, and never executed. */
+bool file_is_secret(const struct file *f);
+
 /* fcntl's F_ADD_SEALS and F_GET_SEALS: -EINVAL for other kinds of files. */
 int shm_seals_add(struct file *f, uint32_t seals);
 int shm_seals_get(const struct file *f);

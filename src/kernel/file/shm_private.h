@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* shm_private.h - what shmnode.c, shmfile.c and shmtree.c share among themselves */
+/* shm_private.h - what shmnode.c, shmfile.c, shmtree.c, memfd.c and secret.c share among themselves */
 #ifndef KERNEL_SHM_PRIVATE_H
 #define KERNEL_SHM_PRIVATE_H
 
@@ -58,6 +58,14 @@ struct shm {
 };
 
 extern const struct pager shm_pager;
+
+/* file_ops of whatever has a node. */
+int shm_stat(struct file *f, struct stat *ret_stat);
+int shm_object(struct file *f, struct object **ret_object);
+int shm_chmod(struct file *f, struct task *t, uint32_t mode);
+int shm_chown(struct file *f, struct task *t, uint32_t uid, uint32_t gid);
+int shm_utimens(struct file *f, struct task *t, const struct timespec times[2]);
+void shm_release(struct file *f);
 
 /* Is there room for so many more files, and bytes of attributes? */
 bool shm_has_inodes(const struct shm *s, uint64_t nodes, int64_t bytes);

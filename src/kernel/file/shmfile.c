@@ -335,7 +335,7 @@ static int shm_allocate(struct file *f, unsigned mode, uint64_t offset, uint64_t
 
 /* ---- The rest ---- */
 
-static int shm_stat(struct file *f, struct stat *ret_stat)
+int shm_stat(struct file *f, struct stat *ret_stat)
 {
 	shm_node_stat(f->ctx, ret_stat);
 	return 0;
@@ -346,7 +346,7 @@ static int shm_sync(struct file *f)
 	return 0;
 }
 
-static int shm_object(struct file *f, struct object **ret_object)
+int shm_object(struct file *f, struct object **ret_object)
 {
 	struct shm_node *n = f->ctx;
 	object_get(n->object);
@@ -360,18 +360,18 @@ static bool shm_sealed(struct file *f)
 	return n->seals & (SHM_SEAL_WRITE | SHM_SEAL_FUTURE_WRITE);
 }
 
-static int shm_chmod(struct file *f, struct task *t, uint32_t mode)
+int shm_chmod(struct file *f, struct task *t, uint32_t mode)
 {
 	return shm_node_chmod(f->ctx, mode);
 }
 
-static int shm_chown(struct file *f, struct task *t, uint32_t uid, uint32_t gid)
+int shm_chown(struct file *f, struct task *t, uint32_t uid, uint32_t gid)
 {
 	shm_node_chown(f->ctx, uid, gid);
 	return 0;
 }
 
-static int shm_utimens(struct file *f, struct task *t, const struct timespec times[2])
+int shm_utimens(struct file *f, struct task *t, const struct timespec times[2])
 {
 	shm_node_utimens(f->ctx, times);
 	return 0;
@@ -399,7 +399,7 @@ static void shm_capability(struct file *f, struct cred_file *ret_caps)
 	(void)capability_read(value, size, ret_caps); /* what is none gives none */
 }
 
-static void shm_release(struct file *f)
+void shm_release(struct file *f)
 {
 	shm_node_put(f->ctx);
 }

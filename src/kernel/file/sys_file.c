@@ -325,10 +325,9 @@ int64_t sys_ftruncate(struct task *t, const uint64_t a[6])
 
 int64_t sys_fallocate(struct task *t, const uint64_t a[6])
 {
-	struct file *f;
-	int err = transfer_file(t, a[0], true, &f);
-	if (err)
-		return err;
+	struct file *f = fd_get(t->process->files, (int)a[0]);
+	if (!f || f->flags & ABI_O_PATH || (f->flags & ABI_O_ACCMODE) == ABI_O_RDONLY)
+		return -EBADF;
 	if ((int64_t)a[2] < 0 || (int64_t)a[3] <= 0)
 		return -EINVAL;
 	if (a[2] + a[3] > INT64_MAX)
@@ -337,7 +336,7 @@ int64_t sys_fallocate(struct task *t, const uint64_t a[6])
 		return f->ops->size ? -EOPNOTSUPP : -ENODEV;
 	uint64_t old;
 	bool grows = f->ops->size && !(a[1] & FALLOC_FL_KEEP_SIZE) && f->ops->size(f, &old) == 0;
-	err = grows ? file_limit_size(t, old, a[2] + a[3]) : 0;
+	int err = grows ? file_limit_size(t, old, a[2] + a[3]) : 0;
 	if (err)
 		return err;
 	err = f->ops->allocate(f, (uint32_t)a[1], a[2], a[3]);

@@ -244,7 +244,7 @@ static int64_t memory_to_pipe(struct task *t, struct file *f, const struct abi_i
 			int n = pipe_begin(f, t, &bytes);
 			if (n)
 				return n == CALL_WAIT || !done ? n : (int64_t)done;
-			n = uaccess_read(t, bytes, va, part);
+			n = space_secret_at(t->process->space, va) ? -EFAULT : uaccess_read(t, bytes, va, part);
 			pipe_end(f, n ? 0 : (unsigned)part);
 			if (n)
 				return n == CALL_WAIT || !done ? n : (int64_t)done;

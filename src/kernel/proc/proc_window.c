@@ -12,13 +12,14 @@
 
 /* ---- mem ---- */
 
-/* Holds one page of another's memory, brought in by a fault of his. Returns 0, -EFAULT or CALL_WAIT. */
+/* Holds one page of another's memory, brought in by a fault of his. Returns 0, -EFAULT (or it is secret) or
+ * CALL_WAIT. */
 static int page_hold(struct task *asker, struct space *s, uint64_t va, enum access access, bool force,
 		     uint32_t *ret_frame)
 {
 	const struct fault_request q = {.va = va, .access = access, .by = BY_KERNEL, .force = force};
 	for (;;) {
-		if (va >= s->layout.top)
+		if (va >= s->layout.top || space_secret_at(s, va))
 			return -EFAULT;
 		int err;
 		switch (space_access(s, &q, ret_frame)) {

@@ -88,7 +88,7 @@ static uint64_t size_of(const struct core *c, const struct region *r)
 	uint64_t whole = r->end - r->start;
 	if (r->flags & REGION_SPECIAL)
 		return whole;
-	if (r->flags & REGION_DONTDUMP)
+	if (r->flags & (REGION_DONTDUMP | REGION_SECRET))
 		return 0;
 	if (r->flags & REGION_SHARED)
 		return c->filter & (r->object && r->object->kind == OBJECT_FILE ? FILE_SHARED : ANON_SHARED) ? whole : 0;

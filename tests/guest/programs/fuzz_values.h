@@ -137,7 +137,7 @@ static void put_connected(int at)
 	put_pair(at, (int[2]){to, from});
 }
 
-/* Descriptors 3 to 33, one of each kind that there is, none of which makes a call wait. */
+/* Descriptors 3 to 34, one of each kind that there is, none of which makes a call wait. */
 static void world_files(void)
 {
 	int pair[2];
@@ -184,7 +184,9 @@ static void world_files(void)
 	put(29, open("/dev/shm/x", O_RDWR | O_CREAT, 0666));
 	put(30, (int)mq_open("/fuzz", O_RDWR | O_CREAT | O_NONBLOCK, 0666, NULL));
 	put(31, open("/dev/null", O_RDWR));
-	put_connected(32);
+	put(32, (int)syscall(SYS_memfd_secret, 0));
+	(void)!ftruncate(32, 65536);
+	put_connected(33);
 	(void)!write(9, "in the socket", 13);
 	(void)!write(11, "a message", 9);
 }
@@ -526,7 +528,7 @@ static unsigned long simple(enum kind kind)
 	case SPLICE_FD: return (unsigned long)ONE_OF(3, 4, 8, 20, 6);
 	case PIPE_FD: return (unsigned long)ONE_OF(7, 8);
 	case FILE_FD: return (unsigned long)ONE_OF(3, 4, 5, 20, 29);
-	case SOCKET_FD: return (unsigned long)ONE_OF(9, 10, 11, 12, 13, 14, 28, 32, 33);
+	case SOCKET_FD: return (unsigned long)ONE_OF(9, 10, 11, 12, 13, 14, 28, 33, 34);
 	case HERE: return (unsigned long)AT_FDCWD;
 	case DIRECTORY: return 6;
 	case EPOLL_FD: return 16;
@@ -590,7 +592,7 @@ static unsigned long by_type(int number, enum call_type type, const unsigned lon
 	switch (type) {
 	case T_size: return (unsigned long)ONE_OF(0, 1, 8, 16, 64, 200, 1000, 4096, 70000, -1);
 	case T_off: return (unsigned long)ONE_OF(0, 1, 5, 4096, 100000, -1);
-	case T_fd: return 3 + below(29);
+	case T_fd: return 3 + below(30);
 	case T_dirfd: return (unsigned long)ONE_OF(AT_FDCWD, AT_FDCWD, 6, 3);
 	case T_path: return pointer(PATH);
 	case T_mode: return (unsigned long)ONE_OF(0644, 0755, 0, 07777);

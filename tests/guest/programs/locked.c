@@ -3,6 +3,7 @@
 #include "guest.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 enum { PAGE = 4096, FULL = 1200, LOCKED = 100 };
 
@@ -19,6 +20,26 @@ static void resident(const char *what, char *p, unsigned pages)
 static char *map(unsigned pages, int flags)
 {
 	return mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+}
+
+/* Touched by one, and then what they are to a child, who has not locked them. */
+static void secrets(char *full)
+{
+	int fd = (int)syscall(SYS_memfd_secret, 0);
+	ftruncate(fd, LOCKED * PAGE);
+	char *p = mmap(NULL, LOCKED * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	resident("secrets", p, LOCKED);
+	memset(p, 's', LOCKED * PAGE);
+	memset(full, 5, FULL * PAGE);
+	resident("touched", p, LOCKED);
+	if (fork() == 0) {
+		for (unsigned i = 0; i < FULL; i++)
+			if (full[i * PAGE] != 5)
+				say("lost: %u", i);
+		resident("in a child", p, LOCKED);
+		_exit(0);
+	}
+	wait(NULL);
 }
 
 int main(void)
@@ -42,5 +63,7 @@ int main(void)
 	p = sbrk(LOCKED * PAGE);
 	p += -(unsigned long)p % PAGE;
 	resident("the heap", p, LOCKED - 1);
+	munlockall();
+	secrets(full);
 	return 0;
 }
