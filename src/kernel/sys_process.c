@@ -166,14 +166,10 @@ static void start_registers(const struct task *t, struct task *child, uint64_t f
 /* A descriptor for the new process, which goes where it cannot have one. */
 static int clone_pidfd(struct task *t, struct process *child, const struct hold *h)
 {
-	struct process *p = t->process;
 	struct file *f;
 	int32_t fd = pidfd_create(process_task(child), 0, &f);
-	if (fd == 0) {
-		fd = fd_install(p->files, f, 0, p->limit[RLIMIT_NOFILE].soft, true);
-		if (fd < 0)
-			file_put(f);
-	}
+	if (fd == 0)
+		fd = fd_give(t, f, true);
 	if (fd < 0) {
 		process_abandon(child);
 		return fd;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "base/text.h"
 #include "kernel/abi.h"
@@ -179,10 +178,7 @@ int64_t sys_pidfd_open(struct task *t, const uint64_t a[6])
 	int err = pidfd_create(of, flags, &f);
 	if (err)
 		return err;
-	int fd = fd_install(self->files, f, 0, self->limit[RLIMIT_NOFILE].soft, true);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_give(t, f, true);
 }
 
 int64_t sys_pidfd_send_signal(struct task *t, const uint64_t a[6])
@@ -237,7 +233,7 @@ int64_t sys_pidfd_send_signal(struct task *t, const uint64_t a[6])
 
 int64_t sys_pidfd_getfd(struct task *t, const uint64_t a[6])
 {
-	struct process *self = t->process, *p;
+	struct process *p;
 	if ((uint32_t)a[2])
 		return -EINVAL;
 	int err = pidfd_process(t, (int)a[0], &p, NULL);
@@ -250,8 +246,5 @@ int64_t sys_pidfd_getfd(struct task *t, const uint64_t a[6])
 	struct file *f = fd_get(p->files, (int)a[1]);
 	if (!f)
 		return -EBADF;
-	int fd = fd_install(self->files, file_ref(f), 0, self->limit[RLIMIT_NOFILE].soft, true);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_give(t, file_ref(f), true);
 }

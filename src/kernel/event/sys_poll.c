@@ -14,8 +14,6 @@
 #include "kernel/timer.h"
 #include "kernel/uaccess.h"
 
-enum { LIMIT_NOFILE = 7 };
-
 /* A file without poll never makes anybody wait. */
 static int poll_file(struct file *f, struct waiter *w)
 {
@@ -123,7 +121,7 @@ int64_t sys_ppoll(struct task *t, const uint64_t a[6])
 	int64_t err = poll_deadline(t, a[2]);
 	if (!err)
 		err = poll_mask(t, a[3], a[4]);
-	if (!err && n > t->process->limit[LIMIT_NOFILE].soft)
+	if (!err && n > fd_limit(t))
 		err = -EINVAL;
 	if (err)
 		return err;

@@ -119,12 +119,11 @@ static const struct file_ops no_ops = {.name = "none"};
 
 int64_t file_install_anonymous(struct task *t, const struct file_ops *ops, uint32_t flags, void *ctx)
 {
-	struct process *p = t->process;
 	struct file *f;
-	int err = file_create(p->kernel, ops, flags & (ABI_O_ACCMODE | ABI_O_NONBLOCK), NULL, ctx, &f);
+	int err = file_create(t->process->kernel, ops, flags & (ABI_O_ACCMODE | ABI_O_NONBLOCK), NULL, ctx, &f);
 	if (err)
 		return err;
-	int fd = fd_install(p->files, f, 0, p->limit[RLIMIT_NOFILE].soft, flags & ABI_O_CLOEXEC);
+	int fd = fd_install(t->process->files, f, 0, fd_limit(t), flags & ABI_O_CLOEXEC);
 	if (fd < 0) {
 		f->ops = &no_ops;
 		file_put(f);
@@ -297,6 +296,19 @@ int fd_install(struct fd_table *ft, struct file *f, int from, uint64_t limit, bo
 	if (any)
 		ft->lowest = fd + 1;
 	return (int)fd;
+}
+
+int fd_give(struct task *t, struct file *f, bool cloexec)
+{
+	int fd = fd_install(t->process->files, f, 0, fd_limit(t), cloexec);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
+uint64_t fd_limit(const struct task *t)
+{
+	return t->process->limit[RLIMIT_NOFILE].soft;
 }
 
 int fd_replace(struct fd_table *ft, struct file *f, int fd, bool cloexec)

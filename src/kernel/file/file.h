@@ -160,6 +160,10 @@ struct file *fd_get(const struct fd_table *ft, int fd);
 /* Takes the lowest free descriptor at or above from, below limit; the file's reference passes to
  * the table. Returns it, -EMFILE or -ENOMEM. */
 int fd_install(struct fd_table *ft, struct file *f, int from, uint64_t limit, bool cloexec);
+/* The same for t's program, from 0 up to its limit; the reference passes in any case. */
+int fd_give(struct task *t, struct file *f, bool cloexec);
+/* RLIMIT_NOFILE of t's program. */
+uint64_t fd_limit(const struct task *t);
 int fd_close(struct fd_table *ft, int fd);
 void fd_close_on_exec(struct fd_table *ft);
 

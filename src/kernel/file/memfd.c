@@ -2,7 +2,6 @@
 /* memfd.c - files in RAM that never had a name, and seals: memfd_create(2), fcntl(2) */
 #include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "kernel/abi.h"
 #include "kernel/call.h"
@@ -81,7 +80,6 @@ static int memfd_open(struct kernel *k, struct task *t, const char *name, uint32
 
 int64_t sys_memfd_create(struct task *t, const uint64_t a[6])
 {
-	struct process *p = t->process;
 	char name[MEMFD_NAME_MAX + 1];
 	uint32_t flags = (uint32_t)a[1];
 	struct file *f;
@@ -94,11 +92,8 @@ int64_t sys_memfd_create(struct task *t, const uint64_t a[6])
 	/* As a Linux that was built without huge pages. */
 	if (flags & MEMFD_HUGETLB)
 		return -ENOSYS;
-	err = memfd_open(p->kernel, t, name, flags, &f);
+	err = memfd_open(t->process->kernel, t, name, flags, &f);
 	if (err)
 		return err;
-	int fd = fd_install(p->files, f, 0, p->limit[RLIMIT_NOFILE].soft, flags & MEMFD_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_give(t, f, flags & MEMFD_CLOEXEC);
 }

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "kernel/abi.h"
@@ -73,7 +72,6 @@ static int secret_open(struct task *t, struct file **ret_file)
 
 int64_t sys_memfd_secret(struct task *t, const uint64_t a[6])
 {
-	struct process *p = t->process;
 	uint32_t flags = (uint32_t)a[0];
 	struct file *f;
 	if (flags & ~(uint32_t)ABI_O_CLOEXEC)
@@ -81,8 +79,5 @@ int64_t sys_memfd_secret(struct task *t, const uint64_t a[6])
 	int err = secret_open(t, &f);
 	if (err)
 		return err;
-	int fd = fd_install(p->files, f, 0, p->limit[RLIMIT_NOFILE].soft, flags & ABI_O_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_give(t, f, flags & ABI_O_CLOEXEC);
 }

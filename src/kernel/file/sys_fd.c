@@ -17,13 +17,6 @@
 #include "kernel/kernel.h"
 #include "kernel/uaccess.h"
 
-enum { LIMIT_NOFILE = 7 };
-
-static uint64_t fd_limit(const struct task *t)
-{
-	return t->process->limit[LIMIT_NOFILE].soft;
-}
-
 static int dup_above(struct task *t, struct file *f, uint64_t from, bool cloexec)
 {
 	if (from >= fd_limit(t) || from > INT_MAX)
@@ -39,10 +32,7 @@ int64_t sys_dup(struct task *t, const uint64_t a[6])
 	struct file *f = fd_get(t->process->files, (int)a[0]);
 	if (!f)
 		return -EBADF;
-	int fd = fd_install(t->process->files, file_ref(f), 0, fd_limit(t), false);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_give(t, file_ref(f), false);
 }
 
 int64_t sys_dup3(struct task *t, const uint64_t a[6])

@@ -17,8 +17,6 @@
 #include "kernel/kernel.h"
 #include "kernel/uaccess.h"
 
-enum { LIMIT_NOFILE = 7 };
-
 /* Linux moves at most this much in one call. */
 enum { TRANSFER_MAX = 0x7ffff000 };
 
@@ -27,17 +25,13 @@ static int64_t open_at(struct task *t, int dirfd, uint64_t path_va, uint32_t fla
 {
 	char path[PATH_SIZE];
 	struct file *f;
-	struct process *p = t->process;
 	int n = uaccess_string(t, path, path_va, sizeof(path));
 	if (n < 0)
 		return n;
 	int err = path_open_within(t, dirfd, path, flags, mode & 07777, find, &f);
 	if (err)
 		return err;
-	int fd = fd_install(p->files, f, 0, p->limit[LIMIT_NOFILE].soft, flags & ABI_O_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_give(t, f, flags & ABI_O_CLOEXEC);
 }
 
 int64_t sys_openat(struct task *t, const uint64_t a[6])

@@ -489,10 +489,7 @@ int64_t sys_mq_open(struct task *t, const uint64_t a[6])
 		return r;
 	}
 	q->files++;
-	int fd = fd_install(p->files, f, 0, p->limit[7].soft, true);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_give(t, f, true);
 }
 
 int64_t sys_mq_unlink(struct task *t, const uint64_t a[6])

@@ -21,7 +21,7 @@
 #include "kernel/net/socket.h"
 
 /* Files on their way: at most as many as the sender may have open; root may fill this. */
-enum { FLIGHTS_MAX = 65536, LIMIT_NOFILE = 7 };
+enum { FLIGHTS_MAX = 65536 };
 
 static struct socket *flyer(const struct file *f)
 {
@@ -54,7 +54,7 @@ int rights_create(struct task *t, const int32_t *fd, unsigned count, struct righ
 {
 	struct kernel *k = t->process->kernel;
 	uint64_t limit =
-	    task_can(t, CAP_SYS_RESOURCE) || task_can(t, CAP_SYS_ADMIN) ? FLIGHTS_MAX : t->process->limit[LIMIT_NOFILE].soft;
+	    task_can(t, CAP_SYS_RESOURCE) || task_can(t, CAP_SYS_ADMIN) ? FLIGHTS_MAX : fd_limit(t);
 	if (k->sockets->flights >= limit)
 		rights_collect(k);
 	if (k->sockets->flights >= limit)

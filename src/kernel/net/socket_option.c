@@ -324,7 +324,6 @@ static int get_socket(struct socket *s, int name, void *ret_value)
 /* SO_PEERPIDFD: a descriptor of the process at the other end. */
 static int peer_pidfd(const struct socket *s, struct task *t, uint64_t va, uint64_t size_va)
 {
-	enum { NOFILE = 7 };
 	struct process *self = t->process, *p;
 	struct file *f;
 	int32_t room, fd, size = sizeof(fd);
@@ -339,11 +338,9 @@ static int peer_pidfd(const struct socket *s, struct task *t, uint64_t va, uint6
 	err = p ? pidfd_create(process_task(p), 0, &f) : -ESRCH;
 	if (err)
 		return err;
-	fd = fd_install(self->files, f, 0, self->limit[NOFILE].soft, true);
-	if (fd < 0) {
-		file_put(f);
+	fd = fd_give(t, f, true);
+	if (fd < 0)
 		return fd;
-	}
 	size = min_u64((uint64_t)room, sizeof(fd)) < sizeof(fd) ? room : size;
 	err = uaccess_write(t, va, &fd, (size_t)size);
 	if (!err)

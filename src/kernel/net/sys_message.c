@@ -17,7 +17,7 @@
 #include "kernel/net/sys_socket.h"
 #include "kernel/uaccess.h"
 
-enum { LIMIT_NOFILE = 7, MOVE_MAX = 0x7ffff000, CONTROL_MAX = 131072 };
+enum { MOVE_MAX = 0x7ffff000, CONTROL_MAX = 131072 };
 enum { SCM_RIGHTS_ = 1, SCM_CREDENTIALS_ = 2 };
 
 struct abi_msghdr {
@@ -237,13 +237,9 @@ static unsigned install_rights(struct task *t, struct message *m, const struct c
 			    : 0;
 	unsigned n = 0;
 	while (n < r->count && n < most) {
-		fd[n] = fd_install(t->process->files, file_ref(r->file[n]), 0,
-				   t->process->limit[LIMIT_NOFILE].soft,
-				   m->flags & MESSAGE_CMSG_CLOEXEC);
-		if (fd[n] < 0) {
-			file_put(r->file[n]);
+		fd[n] = fd_give(t, file_ref(r->file[n]), m->flags & MESSAGE_CMSG_CLOEXEC);
+		if (fd[n] < 0)
 			break;
-		}
 		n++;
 	}
 	if (n < r->count)

@@ -11,12 +11,7 @@
 #include "kernel/net/sys_socket.h"
 #include "kernel/uaccess.h"
 
-enum { LIMIT_NOFILE = 7, TYPE_MASK = 0xf, SOMAXCONN_ = 4096 };
-
-static uint64_t fd_limit(const struct task *t)
-{
-	return t->process->limit[LIMIT_NOFILE].soft;
-}
+enum { TYPE_MASK = 0xf, SOMAXCONN_ = 4096 };
 
 int socket_get(struct task *t, uint64_t fd, struct socket **ret_socket, bool *ret_nonblock)
 {
@@ -62,10 +57,7 @@ static int install(struct task *t, struct socket *s, uint32_t flags)
 		socket_abandon(s);
 		return err;
 	}
-	int fd = fd_install(t->process->files, f, 0, fd_limit(t), flags & ABI_O_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_give(t, f, flags & ABI_O_CLOEXEC);
 }
 
 static bool flags_known(uint32_t flags)

@@ -371,16 +371,11 @@ static int master_poll(struct file *f, struct waiter *w)
 
 static int64_t open_peer(struct pty *p, struct task *t, uint32_t flags)
 {
-	enum { LIMIT_NOFILE = 7 };
 	struct file *f;
-	bool cloexec = flags & ABI_O_CLOEXEC;
 	int err = pty_slave_open(p, t, flags & ~(uint32_t)ABI_O_CLOEXEC, &f);
 	if (err)
 		return err;
-	int fd = fd_install(t->process->files, f, 0, t->process->limit[LIMIT_NOFILE].soft, cloexec);
-	if (fd < 0)
-		file_put(f);
-	return fd;
+	return fd_give(t, f, flags & ABI_O_CLOEXEC);
 }
 
 static int64_t master_ioctl(struct file *f, struct task *t, uint64_t request, uint64_t arg)
