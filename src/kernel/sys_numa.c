@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sys_numa.c - where memory lies: on a machine with one node. What is asked of it is kept and told again.
- *
- * Policies of regions are kept with them. Linux keeps those of shared memory with the memory, so that all
- * who map it are told.
- */
+/* sys_numa.c - where memory lies: on a machine with one node. What is asked of it is kept and told again. */
 #include <errno.h>
 
 #include "base/bits.h"
@@ -92,8 +88,9 @@ int64_t sys_get_mempolicy(struct task *t, const uint64_t a[6])
 		if (!region)
 			return -EFAULT;
 		if (!(flags & NODE)) {
-			mode = region->policy.mode;
-			nodes[0] = region->policy.nodes;
+			struct mempolicy policy = region_policy_at(region, a[3]);
+			mode = policy.mode;
+			nodes[0] = policy.nodes;
 		}
 		/* Where the page is that lies there, which is brought in for it. */
 		uint8_t byte;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* name.c - what a program says of its memory that changes nothing: names of what is anonymous
- * (PR_SET_VMA_ANON_NAME, prctl(2)), and nodes (mbind(2))
+ * (PR_SET_VMA_ANON_NAME, prctl(2))
  *
  * As with Linux's CONFIG_ANON_VMA_NAME: a name stays with its pages through cuts, moves and forks, and
  * keeps neighbours apart that do not have the same. What is mapped anew has none.
@@ -71,31 +71,4 @@ int space_name(struct space *s, uint64_t start, uint64_t length, const char *nam
 	int error = range_rename(s, start, end, n);
 	region_name_put(s->mm, n);
 	return error;
-}
-
-int space_place_by(struct space *s, uint64_t start, uint64_t end, struct mempolicy policy)
-{
-	struct range g;
-	uint64_t at = start;
-	const struct region *first = regions_at_or_after(&s->regions, start);
-	if (!first || first->start >= end)
-		return -EFAULT;
-	RANGE_REGIONS (r, s, start, end) {
-		if (r->start > at && policy.mode != POLICY_DEFAULT)
-			return -EFAULT;
-		at = r->end;
-	}
-	if (at < end && policy.mode != POLICY_DEFAULT)
-		return -EFAULT;
-	if (range_begin(&g, s, start, end, false) != 0)
-		return -ENOMEM;
-	for (struct region *r = regions_at_or_after(&s->regions, start); r && r->start < end; r = region_next(r)) {
-		if (mempolicy_same(r->policy, policy))
-			continue;
-		r = range_take(&g, r);
-		r->policy = policy;
-		r = range_merge(s, r);
-	}
-	range_end(&g);
-	return 0;
 }

@@ -451,6 +451,7 @@ void object_put(struct mm *mm, struct object *o)
 		o->next->prev = o->prev;
 	if (o->pager && o->pager->release)
 		o->pager->release(o->ctx);
+	object_place_nowhere(o);
 	alloc_put(&mm->host.alloc, o, sizeof(*o));
 }
 

@@ -21,6 +21,7 @@
 #include "base/sparse.h"
 #include "vm/frame.h"
 
+struct mempolicy;
 struct region;
 struct regions;
 struct space;
@@ -74,6 +75,7 @@ struct object {
 	struct mm *mm;
 	struct group *group;  /* of SHARED: whose promise its pages are; NULL: none's */
 	uint64_t promised;    /* pages that were promised at once; 0: each when it is there */
+	struct placed *placed; /* of SHARED: on which nodes its pages are wanted; see mempolicy.c */
 	struct object *next, **prev; /* all objects of the mm */
 };
 
@@ -149,6 +151,10 @@ struct object_counts {
 };
 void object_count(const struct mm *mm, const struct object *o, uint64_t first, uint64_t last,
 		  struct object_counts *ret_counts);
+
+/* Pages first to last of shared memory are wanted as policy says. Returns 0 or -ENOMEM. nowhere: none is any more. */
+int object_place_by(struct object *o, uint64_t first, uint64_t last, struct mempolicy policy);
+void object_place_nowhere(struct object *o);
 
 /* The key of page index: file pages are named by object and index, shared ones by their anon. */
 uint64_t object_key(const struct object *o, uint64_t index);

@@ -112,6 +112,8 @@ int space_name(struct space *s, uint64_t start, uint64_t length, const char *nam
 /* mbind: the memory in the range is to lie so. -EFAULT: there is a hole (the default may be asked for past
  * holes); -ENOMEM. */
 int space_place_by(struct space *s, uint64_t start, uint64_t end, struct mempolicy policy);
+/* What was asked for the page at va, which lies in r; shared memory is asked itself. */
+struct mempolicy region_policy_at(const struct region *r, uint64_t va);
 /* Sets the end of the heap; returns the end as it then is (unchanged if that cannot be). */
 uint64_t space_brk(struct space *s, uint64_t brk);
 /* Writes dirty pages of shared file mappings back; flags are Linux's MS_*. */

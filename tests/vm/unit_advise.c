@@ -137,6 +137,34 @@ TEST(what_is_secret_is_brought_in_by_a_touch_alone_and_stays_locked)
 	}
 }
 
+/* As a table of pages would keep it. */
+TEST(policies_of_shared_memory_are_those_of_its_pages)
+{
+	EACH_LAB (l, 64) {
+		enum { PAGES = 16 };
+		struct space *s = l.space;
+		struct object *o = lab_shared(&l, PAGES);
+		uint64_t a = lab_map_object(s, o, PAGES, RW, REGION_SHARED), b = lab_map_object(s, o, PAGES, RW, 0), random = 7;
+		uint16_t mode[PAGES] = {0};
+		for (unsigned i = 0; i < 2000; i++) {
+			random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+			unsigned first = random >> 33 & 15, pages = 1 + (random >> 40 & 15), new = random >> 50 & 1 ? POLICY_BIND : random >> 51 & 1 ? POLICY_LOCAL : POLICY_DEFAULT;
+			pages = first + pages > PAGES ? PAGES - first : pages;
+			CHECK_EQ(object_place_by(o, first, first + pages - 1, (struct mempolicy){(uint16_t)new, 1}), 0);
+			for (unsigned p = first; p < first + pages; p++)
+				mode[p] = (uint16_t)new;
+			for (unsigned p = 0; p < PAGES; p++) {
+				CHECK_EQ(region_policy_at(regions_find(&s->regions, a), a + p * P).mode, mode[p]);
+				CHECK_EQ(region_policy_at(regions_find(&s->regions, b), b + p * P).mode, mode[p]);
+			}
+		}
+		CHECK_EQ(space_place_by(s, a, a + PAGES * P, (struct mempolicy){POLICY_BIND, 1}), 0);
+		CHECK_EQ(region_policy_at(regions_find(&s->regions, b), b).mode, POLICY_BIND);
+		CHECK_EQ(regions_find(&s->regions, b)->policy.mode, POLICY_DEFAULT);
+		object_put(l.mm, o);
+	}
+}
+
 TEST(a_file_is_in_core_while_its_pages_are_cached_by_whomever)
 {
 	EACH_LAB (l, 64) {

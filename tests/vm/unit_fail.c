@@ -226,6 +226,10 @@ static int op_object(struct scene *c)
 	error = object_page(c->l->mm, o, 0, false, &frame);
 	if (!error)
 		frame_unhold(c->l->mm, frame);
+	if (!error)
+		error = object_place_by(o, 0, 3, (struct mempolicy){POLICY_BIND, 1});
+	if (!error)
+		error = object_place_by(o, 1, 1, (struct mempolicy){POLICY_LOCAL, 0});
 	object_put(c->l->mm, o);
 	return error;
 }

@@ -201,7 +201,8 @@ int proc_numa_maps(struct kernel *k, struct process *p, struct task *t, struct t
 		struct text name = TEXT;
 		space_usage(p->space, r, &u);
 		text_add(text, "%08lx ", r->start);
-		policy_text(r->policy.mode || !t ? r->policy : t->mempolicy, text);
+		struct mempolicy policy = region_policy_at(r, r->start);
+		policy_text(policy.mode || !t ? policy : t->mempolicy, text);
 		if (r->object && object_file_name(r->object, &name, &device, &inode) && name.size)
 			text_add(text, " file=%s", text_str(&name));
 		else if (space_is_heap(p->space, r))

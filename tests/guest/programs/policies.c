@@ -12,6 +12,7 @@ enum { STATIC = 1 << 15, RELATIVE = 1 << 14, BALANCING = 1 << 13 };
 static const char *r[8];
 static unsigned long zero[16] = {1}, none[16], one[16] = {2}, both[16] = {3};
 static char *base;
+static int shown = 16; /* pages from base on */
 
 static const char *bind_to(int page, int pages, unsigned long mode, const unsigned long *nodes)
 {
@@ -43,7 +44,7 @@ static void regions(const char *what)
 
 	while (fgets(line, sizeof(line), maps)) {
 		sscanf(line, "%lx-%lx", &from, &to);
-		if (from < (unsigned long)base || from >= (unsigned long)base + 16 * PAGE)
+		if (from < (unsigned long)base || from >= (unsigned long)base + (unsigned long)shown * PAGE)
 			continue;
 		rewind(f);
 		snprintf(name, sizeof(name), "?");
@@ -55,6 +56,64 @@ static void regions(const char *what)
 	fclose(f);
 	fclose(maps);
 	say("%s:%s", what, text);
+}
+
+/* Shared memory keeps them itself: who maps it elsewhere, later, or privately is told the same. */
+static void shared(void)
+{
+	int fd = memfd_create("policies", 0), secret = (int)syscall(SYS_memfd_secret, 0);
+	char *own = base;
+
+	ftruncate(fd, 8 * PAGE);
+	ftruncate(secret, 2 * PAGE);
+	base = mmap(NULL, 8 * PAGE, RW, MAP_SHARED, fd, 0);
+	char *there = mmap(NULL, 4 * PAGE, RW, MAP_SHARED, fd, 4 * PAGE), *here = base;
+	memset(base, 's', 8 * PAGE);
+	shown = 8;
+	r[0] = bind_to(2, 4, BIND, zero);
+	say("shared %s: %s %s %s %s", r[0], policy_at(1), policy_at(2), policy_at(5), policy_at(6));
+	regions("one mapping");
+	base = there;
+	shown = 4;
+	say("the other: %s %s %s", policy_at(0), policy_at(1), policy_at(2));
+	regions("the other");
+	r[0] = bind_to(1, 2, PREFERRED, zero);
+	say("asked there %s: %s %s %s", r[0], policy_at(0), policy_at(1), policy_at(2));
+	base = here;
+	say("seen here: %s %s %s %s", policy_at(4), policy_at(5), policy_at(6), policy_at(7));
+	r[0] = bind_to(3, 1, DEFAULT, NULL);
+	r[1] = bind_to(0, 1, LOCAL, NULL);
+	say("the default %s, local %s: %s %s %s %s", r[0], r[1], policy_at(0), policy_at(2), policy_at(3), policy_at(4));
+	r[0] = bind_to(0, 8, INTERLEAVE, zero);
+	say("all %s: %s %s", r[0], policy_at(0), policy_at(7));
+	r[0] = bind_to(0, 8, DEFAULT, NULL);
+	r[1] = bind_to(1, 1, BIND, zero);
+	r[2] = bind_to(3, 1, BIND | STATIC, zero);
+	base = mmap(NULL, 8 * PAGE, RW, MAP_PRIVATE, fd, 0);
+	say("private: %s %s %s", policy_at(0), policy_at(1), policy_at(3));
+	r[3] = bind_to(5, 1, PREFERRED_MANY, zero);
+	munmap(base, 8 * PAGE);
+	munmap(here, 8 * PAGE);
+	munmap(there, 4 * PAGE);
+	base = mmap(NULL, 4 * PAGE, RW, MAP_SHARED, fd, 2 * PAGE);
+	say("%s %s %s %s, mapped again: %s %s %s", r[0], r[1], r[2], r[3], policy_at(0), policy_at(1), policy_at(3));
+	munmap(base, 4 * PAGE);
+	base = mmap(NULL, 2 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (fork() == 0) {
+		bind_to(0, 1, BIND, zero);
+		_exit(0);
+	}
+	wait(NULL);
+	say("what a child asked for: %s %s", policy_at(0), policy_at(1));
+	munmap(base, 2 * PAGE);
+	base = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, secret, 0);
+	r[0] = bind_to(0, 1, BIND, zero);
+	char *again = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, secret, 0);
+	say("secrets %s: %s", r[0], policy_at(0));
+	base = again;
+	say("mapped again: %s", policy_at(0));
+	base = own;
+	close(fd), close(secret);
 }
 
 int main(void)
@@ -119,5 +178,6 @@ int main(void)
 	r[3] = bind_to(10, 6, DEFAULT, NULL);
 	say("%s %s, and back %s %s", r[0], r[1], r[2], r[3]);
 	regions("at last");
+	shared();
 	return 0;
 }
