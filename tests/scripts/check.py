@@ -62,6 +62,12 @@ def a_failure_is_counted_once_and_its_output_shown():
 
 
 @test
+def what_a_failure_says_is_not_lost_among_hundreds_of_passes():
+    expect('echo "# x.c:7: not true"; echo "not ok 1 - a"; for i in $(seq 2 300); do echo "ok $i - b$i"; done; echo 1..300; exit 1',
+           '299 passed, 1 failed, 0 skipped', 'x.c:7: not true')
+
+
+@test
 def a_crash_after_passes_is_a_failure():
     expect('printf "ok 1 - a\\n1..1\\n"; kill -SEGV $$', '1 passed, 1 failed, 0 skipped',
            'died of signal 11')

@@ -92,7 +92,8 @@ static void its_mappings(void)
 	}
 	wait_for(pid);
 	say("and writes %s", again);
-	say("larger: %s, moved: %s", where(mremap(again, 2L * PAGE, 3L * PAGE, MREMAP_MAYMOVE)), where(mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, again)));
+	again = mremap(again, 2L * PAGE, 3L * PAGE, MREMAP_MAYMOVE);
+	say("larger: %s, moved: %s", where(again), where(mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, again)));
 	say("which is %s", again);
 	close(fd), close(pipes[0]), close(pipes[1]);
 }
