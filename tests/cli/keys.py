@@ -59,8 +59,10 @@ class Terminal:
 
     def end(self):
         """Waits until it has ended; returns its status, as subprocess has it."""
-        while self.read(LIMIT):
-            pass
+        end = time.monotonic() + LIMIT
+        while self.read(1):
+            if time.monotonic() > end:
+                raise AssertionError(f'it did not end after {self.shown!r}')
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         os.close(self.fd)
         return status

@@ -435,6 +435,7 @@ def a_second_machine_with_the_same_program_says_so_to_a_person_and_once():
                      f'until [ $({CARREL} ps | wc -l) = 3 ]; do :; done\nkill $a $b\nwait\necho "script" "is over"\n')
     t.line('sh ./script')
     equal('runs already' in t.until('script is over'), False, 'nothing is said')
+    t.until(r'READY\$ ')
     t.line('exit')
     t.end()
 
