@@ -234,8 +234,8 @@ static void all_wakes(void)
 	wakes("output", a_master, POLLIN, say_x, SURELY);
 }
 
-/* Ends that only close: the last descriptor must be the child's. Linux wakes while it still closes: what there is to see then is
- * asked for once the child has ended. */
+/* Ends that only close: the last descriptor must be the child's. Linux wakes who waits for room while it still closes: how much of
+ * it he sees then is luck, and he asks once more when the child has ended. */
 static void closes(const char *name, void (*make)(void), short wanted, int ms)
 {
 	char line[400];
@@ -251,11 +251,11 @@ static void closes(const char *name, void (*make)(void), short wanted, int ms)
 			_exit(0);
 		}
 		close(made[1]);
-		int woken = strcmp(waited(made[0], wanted, how, ms), "-") != 0;
+		const char *what = waited(made[0], wanted, how, ms);
 		waitpid(pid, NULL, 0);
 		struct pollfd f = {.fd = made[0], .events = wanted};
 		poll(&f, 1, 0);
-		at += snprintf(line + at, sizeof(line) - (size_t)at, " %s %s%s", woken ? "woken" : "-", bits((unsigned short)f.revents), how < BY_EDGE ? "," : "");
+		at += snprintf(line + at, sizeof(line) - (size_t)at, " %s, then %s%s", make == a_full_pair && strcmp(what, "-") != 0 ? "woken" : what, bits((unsigned short)f.revents), how < BY_EDGE ? "," : "");
 		close(made[0]), close(go[0]), close(go[1]);
 	}
 	say("%s", line);
