@@ -58,18 +58,16 @@ static struct placed **placed_cut(struct object *o, uint64_t first, uint64_t las
 int object_place_by(struct object *o, uint64_t first, uint64_t last, struct mempolicy policy)
 {
 	struct placed *new = placed_get(o), *rest = placed_get(o);
-	if (new && rest) {
-		struct placed **at = placed_cut(o, first, last, &rest);
-		if (policy.mode != POLICY_DEFAULT) {
-			*new = (struct placed){first, last, policy, *at};
-			*at = new;
-			new = NULL;
-		}
-		placed_put(o, new), placed_put(o, rest);
-		return 0;
+	int error = new && rest ? 0 : -ENOMEM;
+	struct placed **at = error ? NULL : placed_cut(o, first, last, &rest);
+	if (at && policy.mode != POLICY_DEFAULT) {
+		*new = (struct placed){first, last, policy, *at};
+		*at = new;
+		new = NULL;
 	}
-	placed_put(o, new), placed_put(o, rest);
-	return -ENOMEM;
+	placed_put(o, new);
+	placed_put(o, rest);
+	return error;
 }
 
 void object_place_nowhere(struct object *o)
@@ -107,9 +105,9 @@ int space_place_by(struct space *s, uint64_t start, uint64_t end, struct mempoli
 	}
 	if (at < end && policy.mode != POLICY_DEFAULT)
 		return -EFAULT;
-	int error = range_begin(&g, s, start, end, false);
-	if (error)
+	if (range_begin(&g, s, start, end, false) != 0)
 		return -ENOMEM;
+	int error = 0;
 	for (struct region *r = regions_at_or_after(&s->regions, start); !error && r && r->start < end; r = region_next(r)) {
 		if (mempolicy_same(r->policy, policy))
 			continue;

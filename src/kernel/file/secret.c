@@ -6,7 +6,6 @@
  * mapping as well; here system calls reach them as there, by the program's translation.
  */
 #include <errno.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "kernel/abi.h"
@@ -58,16 +57,14 @@ static int secret_open(struct task *t, struct file **ret_file)
 	if (err)
 		return err;
 	n->links = 1;
-	n->name = strdup("/secretmem");
-	n->gone = true;
-	err = n->name ? file_create(k, &secret_ops, ABI_O_RDWR, n->name, n, ret_file) : -ENOMEM;
-	if (err) {
-		shm_node_put(n);
-		return err;
-	}
 	object_lock(k->mm, n->object, true);
-	(*ret_file)->unlinked = true;
-	return 0;
+	err = shm_open(n, ABI_O_RDWR, "/secretmem", ret_file);
+	if (!err) {
+		(*ret_file)->ops = &secret_ops;
+		(*ret_file)->unlinked = n->gone = true;
+	}
+	shm_node_put(n);
+	return err;
 }
 
 int64_t sys_memfd_secret(struct task *t, const uint64_t a[6])
